@@ -1,0 +1,120 @@
+"""Distributions of times and factors: frozen data with a mean and a way to draw."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from simcluster.engine.spec import Positive, Seconds, Spec
+
+
+class Constant(Spec):
+    """Always ``value``."""
+
+    distribution: Literal["constant"] = "constant"
+    value: Seconds
+
+    @property
+    def mean(self) -> float:
+        """The expected value."""
+        return self.value
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw, which takes nothing from ``generator``."""
+        return self.value
+
+
+class Exponential(Spec):
+    """Exponential with the given mean: memoryless, as the times between Poisson arrivals are."""
+
+    distribution: Literal["exponential"] = "exponential"
+    mean: Positive
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw."""
+        return float(generator.standard_exponential() * self.mean)
+
+
+class Uniform(Spec):
+    """Uniform on [``low``, ``high``)."""
+
+    distribution: Literal["uniform"] = "uniform"
+    low: Seconds
+    high: Seconds
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse an empty interval."""
+        if self.high < self.low:
+            raise ValueError(f"high must be at least low ({self.low}), got {self.high}")
+
+    @property
+    def mean(self) -> float:
+        """The expected value."""
+        return (self.low + self.high) / 2
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw."""
+        return float(self.low + (self.high - self.low) * generator.random())
+
+
+class Lognormal(Spec):
+    """Lognormal with the given mean; ``sigma`` is the standard deviation of the logarithm."""
+
+    distribution: Literal["lognormal"] = "lognormal"
+    mean: Positive
+    sigma: Positive
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw: exp(μ + σZ) with μ = ln(mean) − σ²/2."""
+        mu = math.log(self.mean) - self.sigma**2 / 2
+        return math.exp(mu + self.sigma * float(generator.standard_normal()))
+
+
+class Pareto(Spec):
+    """Pareto (type I) with the given mean; a ``shape`` nearer to 1 has a heavier tail."""
+
+    distribution: Literal["pareto"] = "pareto"
+    mean: Positive
+    shape: Annotated[float, Field(gt=1, allow_inf_nan=False)]
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw: m·U^(−1/a) with the scale m = mean·(a − 1)/a."""
+        scale = self.mean * (self.shape - 1) / self.shape
+        return float(scale * (1 - generator.random()) ** (-1 / self.shape))
+
+
+class Weibull(Spec):
+    """Weibull with the given mean; a ``shape`` below 1 means failures that cluster early in life."""
+
+    distribution: Literal["weibull"] = "weibull"
+    mean: Positive
+    shape: Positive
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw: λ·E^(1/k) with E exponential and λ = mean/Γ(1 + 1/k)."""
+        scale = self.mean / math.gamma(1 + 1 / self.shape)
+        return float(scale * generator.standard_exponential() ** (1 / self.shape))
+
+
+class Empirical(Spec):
+    """One of the given values, each as likely as the next."""
+
+    distribution: Literal["empirical"] = "empirical"
+    values: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+
+    @property
+    def mean(self) -> float:
+        """The expected value."""
+        return math.fsum(self.values) / len(self.values)
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw."""
+        return self.values[int(generator.integers(len(self.values)))]
+
+
+Distribution = Annotated[
+    Constant | Exponential | Uniform | Lognormal | Pareto | Weibull | Empirical, Field(discriminator="distribution")
+]

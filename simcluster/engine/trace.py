@@ -1,0 +1,87 @@
+"""The trace: append-only records of a run, the only thing that measurement reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simpy
+
+Record = Callable[..., None]
+
+
+def _skip(*values: object) -> None:
+    """Record nothing: this kind is not kept."""
+
+
+def _plain(value: object) -> object:
+    """A NumPy scalar as Python's own number, so that a record reads the same wherever it came from."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a record holds numbers, text, truth values and lists of them, got {value!r}")
+
+
+class Trace:
+    """What happened, in order: each record has a simulated time in seconds, a kind, and that kind's fields.
+
+    ``kinds`` names the kinds to keep; ``None`` keeps all. A kind that is not kept costs one empty call.
+    """
+
+    def __init__(self, env: simpy.Environment, kinds: Collection[str] | None = None) -> None:
+        self._env = env
+        self._kinds = kinds
+        self._fields: dict[str, tuple[str, ...]] = {}
+        self._rows: list[tuple[Any, ...]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def keeps(self, kind: str) -> bool:
+        """Whether records of ``kind`` are kept."""
+        return self._kinds is None or kind in self._kinds
+
+    def recorder(self, kind: str, *fields: str) -> Record:
+        """A function that appends one record of ``kind``; it takes the values of ``fields``, in order.
+
+        Raises ``ValueError`` when ``kind`` has been declared with other fields.
+        """
+        known = self._fields.setdefault(kind, fields)
+        if known != fields:
+            raise ValueError(f"records of kind {kind!r} have the fields {known}, got {fields}")
+        if not self.keeps(kind):
+            return _skip
+        append, env, size = self._rows.append, self._env, len(fields)
+
+        def record(*values: object) -> None:
+            if len(values) != size:
+                raise ValueError(f"a {kind!r} record takes {fields}, got {values}")
+            append((env.now, kind, *values))
+
+        return record
+
+    def rows(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """The records of these kinds (of all when none is named) as dictionaries, in order."""
+        for time_s, kind, *values in self._rows:
+            if not kinds or kind in kinds:
+                yield {"time_s": time_s, "kind": kind, **dict(zip(self._fields[kind], values, strict=True))}
+
+    def lines(self) -> Iterator[str]:
+        """The records as lines of JSON; a float keeps every bit (``repr`` round-trips)."""
+        for row in self.rows():
+            yield json.dumps(row, separators=(",", ":"), default=_plain)
+
+    def digest(self) -> str:
+        """A fingerprint of every record: two runs that did the same have the same digest."""
+        fingerprint = hashlib.blake2b(digest_size=16)
+        for line in self.lines():
+            fingerprint.update(line.encode() + b"\n")
+        return fingerprint.hexdigest()
+
+    def write(self, path: Path | str) -> None:
+        """Write the records to ``path`` as JSON Lines."""
+        with Path(path).open("w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in self.lines())

@@ -1,0 +1,56 @@
+"""The trace keeps what happened, and says the same thing as a file and as a digest."""
+
+import json
+
+import numpy as np
+import pytest
+
+from simcluster.engine import Environment, Trace
+
+
+def traced(values, kinds=None):
+    env = Environment()
+    trace = Trace(env, kinds)
+    record = trace.recorder("loss", "step", "loss")
+    for step, value in enumerate(values):
+        env.run(until=env.now + 0.5)
+        record(step, value)
+    return trace
+
+
+def test_a_record_has_time_kind_and_fields():
+    assert list(traced([2.5]).rows()) == [{"time_s": 0.5, "kind": "loss", "step": 0, "loss": 2.5}]
+
+
+def test_the_file_is_the_trace(tmp_path):
+    trace = traced([0.1, 1 / 3])
+    trace.write(tmp_path / "trace.jsonl")
+
+    lines = (tmp_path / "trace.jsonl").read_text().splitlines()
+
+    assert [json.loads(line) for line in lines] == list(trace.rows())
+
+
+def test_one_bit_of_one_number_changes_the_digest():
+    assert traced([0.1]).digest() == traced([0.1]).digest()
+    assert traced([0.1]).digest() != traced([np.nextafter(0.1, 1)]).digest()
+
+
+def test_a_numpy_number_reads_as_python_s():
+    assert traced([np.float64(0.1)]).digest() == traced([0.1]).digest()
+
+
+def test_a_kind_that_is_not_kept_leaves_nothing():
+    assert len(traced([1.0, 2.0], kinds=("step",))) == 0
+
+
+def test_a_kind_has_one_set_of_fields():
+    trace = traced([])
+    with pytest.raises(ValueError, match=r"records of kind 'loss' have the fields \('step', 'loss'\)"):
+        trace.recorder("loss", "loss")
+
+
+def test_a_record_with_a_missing_value_is_refused():
+    record = traced([]).recorder("loss", "step", "loss")
+    with pytest.raises(ValueError, match=r"a 'loss' record takes \('step', 'loss'\), got \(1,\)"):
+        record(1)
