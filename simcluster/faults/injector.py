@@ -1,0 +1,42 @@
+"""The injector: makes a schedule's faults happen to a running cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simcluster.cluster import Cluster
+from simcluster.faults.fault import Fault, Lift
+
+
+class Injector:
+    """Begins and lifts each fault at its time; ``begun`` says which have begun, by their place in the schedule."""
+
+    def __init__(self, cluster: Cluster, faults: Sequence[Fault]) -> None:
+        for fault in faults:
+            cluster.spec.require(f"{type(fault).__name__} targets", *fault.targets)
+        self._cluster = cluster
+        self._faults = faults
+        self.begun: list[int] = []
+        self._record = cluster.trace.recorder("fault", "fault", "name", "phase")
+        for place, fault in enumerate(faults):
+            cluster.env.call_later(fault.begin_s, self._begin, place)
+
+    @property
+    def never_begun(self) -> tuple[Fault, ...]:
+        """The faults that have not happened (yet)."""
+        return tuple(fault for place, fault in enumerate(self._faults) if place not in self.begun)
+
+    def _begin(self, place: int) -> None:
+        fault = self._faults[place]
+        self.begun.append(place)
+        self._record(place, type(fault).__name__, "begin")
+        # Named by what the fault is, not by its place, so that one more fault shifts nobody's draws.
+        equal_before = sum(other == fault for other in self._faults[:place])
+        lift = fault.begin(self._cluster, f"{fault.model_dump_json()}#{equal_before}")
+        if fault.end_s is not None:
+            self._cluster.env.call_later(fault.end_s - self._cluster.env.now, self._end, (place, lift))
+
+    def _end(self, fault: tuple[int, Lift]) -> None:
+        place, lift = fault
+        self._record(place, type(self._faults[place]).__name__, "end")
+        lift()

@@ -1,0 +1,97 @@
+"""Scenario: cluster, job, faults and limits, frozen; with a seed it gives a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import ConfigDict, SerializeAsAny, field_validator
+from simpy.core import StopSimulation
+from simpy.events import Event
+
+from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.engine import Environment, Positive, Spec, Trace
+from simcluster.faults import AnyFault, Fault, Injector
+
+
+@runtime_checkable
+class Job(Protocol):
+    """What a cluster runs. Jobs are frozen specifications, and the strategy is a field of theirs."""
+
+    def start(self, cluster: Cluster, seed: int) -> Event:
+        """Boot the job's programs; the event that is returned happens when the job is over, with its outcome."""
+        ...
+
+
+class Scenario(Spec):
+    """All that decides a run but its seed.
+
+    ``faults`` that depend on the seed are drawn by whoever makes the scenario (``draw_crashes``), before the run.
+    ``horizon_s`` ends a run that does not end by itself. ``trace_kinds`` names the records to keep (``None``: all).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    cluster: ClusterSpec
+    job: SerializeAsAny[Spec]
+    faults: tuple[AnyFault, ...] = ()
+    horizon_s: Positive = 3600.0
+    trace_kinds: tuple[str, ...] | None = None
+
+    @field_validator("job")
+    @classmethod
+    def _job_can_start(cls, job: Spec) -> Spec:
+        if not isinstance(job, Job):
+            raise ValueError(f"job must have start(cluster, seed), got {type(job).__name__}")
+        return job
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was
+    left that could happen before the horizon); ``ended_s`` is when, in simulated seconds. ``outcome`` is the job's own, ``None`` unless it finished.
+    """
+
+    scenario: Scenario
+    seed: int
+    trace: Trace
+    outcome: Any
+    ended: Literal["finished", "horizon", "deadlock"]
+    ended_s: float
+    faults_never_begun: tuple[Fault, ...]
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of the trace: the same scenario and seed always give the same."""
+        return self.trace.digest()
+
+
+def run(scenario: Scenario, seed: int) -> Result:
+    """Run ``scenario`` under ``seed`` until its job is over or its horizon is reached.
+
+    Raises ``ValueError`` when the parts of the scenario do not fit together, for instance a fault that names an
+    unknown node. An error inside a program of the job is raised as it is.
+    """
+    env = Environment()
+    trace = Trace(env, scenario.trace_kinds)
+    cluster = Cluster(env, scenario.cluster, seed, trace)
+    injector = Injector(cluster, scenario.faults)
+    assert isinstance(scenario.job, Job)  # checked when the scenario was made
+    done = scenario.job.start(cluster, seed)
+    horizon = env.timeout(scenario.horizon_s)
+    for end in (done, horizon):
+        end.callbacks.append(StopSimulation.callback)
+    env.run()
+    ended: Literal["finished", "horizon", "deadlock"]
+    ended = "finished" if done.triggered else "deadlock" if env.idle else "horizon"
+    return Result(
+        scenario=scenario,
+        seed=seed,
+        trace=trace,
+        outcome=done.value if done.triggered else None,
+        ended=ended,
+        ended_s=env.now,
+        faults_never_begun=injector.never_begun,
+    )
