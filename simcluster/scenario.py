@@ -50,8 +50,9 @@ class Scenario(Spec):
 class Result:
     """What a run gave.
 
-    ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was
-    left that could happen before the horizon); ``ended_s`` is when, in simulated seconds. ``outcome`` is the job's own, ``None`` unless it finished.
+    ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was left that could
+    happen before the horizon); ``ended_s`` is when, in simulated seconds. ``outcome`` is the job's own, ``None``
+    unless it finished.
     """
 
     scenario: Scenario

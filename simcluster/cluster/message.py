@@ -31,7 +31,7 @@ class Message(NamedTuple):
     reply_to: int | str | None = None
 
 
-class TimedOut(Exception):  # noqa: N818 - the field's own word
+class TimedOut(Exception):
     """No reply came in time. This is indefinite: the request may have been carried out, or not."""
 
 
@@ -61,7 +61,7 @@ def freeze(value: Any) -> tuple[Any, float]:
         return MappingProxyType({key: part for key, (part, _) in pairs.items()}), size_bytes
     if isinstance(value, Spec):
         return value, float(len(value.model_dump_json()))
-    if dataclasses.is_dataclass(value) and type(value).__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if dataclasses.is_dataclass(value) and getattr(type(value), "__dataclass_params__").frozen:  # noqa: B009
         return value, sum(freeze(getattr(value, field.name))[1] for field in dataclasses.fields(value))
     raise TypeError(f"a message carries numbers, text, arrays and frozen data, got {type(value).__name__}: {value!r}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
-from simcluster.engine import Constant, Distribution, Positive, Probability, ScheduledCall, Seconds, Spec, stream
+from simcluster.engine import Constant, Distribution, Positive, Probability, ScheduledCall, Spec, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster

@@ -37,25 +37,35 @@ class CallCost(Protocol):
     """What a computation takes: counts of floating-point operations and of bytes moved to and from memory."""
 
     @property
-    def flops(self) -> float: ...
+    def flops(self) -> float:
+        """Floating-point operations."""
+        ...
+
     @property
-    def bytes(self) -> float: ...
+    def bytes(self) -> float:
+        """Bytes read and written."""
+        ...
 
 
 class Computation(Protocol[R]):
     """Something that a node can compute: calling it gives the result, ``cost`` says what it takes."""
 
     @property
-    def cost(self) -> CallCost: ...
-    def __call__(self) -> R: ...
+    def cost(self) -> CallCost:
+        """What it takes."""
+        ...
+
+    def __call__(self) -> R:
+        """Do it, for real."""
+        ...
 
 
 class NodeSpec(Spec):
     """A machine as one would order it.
 
     ``speed`` scales both rates. ``nic_bytes_per_s`` is the bandwidth of its network interface in each direction,
-    where it differs from the network's. ``jitter``, with mean 1, multiplies the time of each computation; its draws come
-    from the node's own stream.
+    where it differs from the network's. ``jitter``, with mean 1, multiplies the time of each computation; its draws
+    come from the node's own stream.
     """
 
     name: Name
@@ -79,7 +89,7 @@ def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:
     return tuple(NodeSpec(name=f"{prefix}-{i}", **fields) for i in range(count))
 
 
-class NodeDown(Exception):  # noqa: N818 - a state, as TimedOut is
+class NodeDown(Exception):
     """Something was asked of a node that is down: it does nothing until it restarts."""
 
 
@@ -99,9 +109,7 @@ class Node:
         self._record_state = recorder("node", "node", "state", "speed")
         self._record_late = recorder("late_reply", "node", "message")
         self._generator = stream(cluster.seed, "node", spec.name, "jitter") if spec.jitter else None
-        self._processor = Processor(
-            self.env, spec.name, spec.cores, spec.speed, recorder("compute", "node", "begin_s")
-        )
+        self._processor = Processor(self.env, spec.name, spec.cores, spec.speed, recorder("compute", "node", "begin_s"))
         self._mailbox = Mailbox(self.env, self._when_up)
         self.storage = Storage(self.env, spec.storage, self._when_up)
         self._crashes = 0
@@ -355,7 +363,8 @@ class Timer(Event):
 
     def _arm(self) -> None:
         if self._call is None:
-            self._call = self.env.call_later(max(0.0, self._at_s - self.env.now), self._expire)
+            env = self._node.env
+            self._call = env.call_later(max(0.0, self._at_s - env.now), self._expire)
 
     def _disarm(self) -> None:
         if self._call is not None:

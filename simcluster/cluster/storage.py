@@ -37,6 +37,10 @@ class Storage:
         self._cache: dict[str, tuple[Any, float]] = {}
         self._durable: dict[str, tuple[Any, float]] = {}
 
+    def __contains__(self, key: str) -> bool:
+        """Whether something can be read under ``key`` now."""
+        return key in self._cache or key in self._durable
+
     def keys(self) -> tuple[str, ...]:
         """The keys that can be read now, those that are durable first."""
         return tuple({**self._durable, **self._cache})

@@ -18,7 +18,12 @@ class ScheduledCall(simpy.Timeout):
         self, env: simpy.Environment, delay_s: float, function: Callable[[Any], object], argument: object
     ) -> None:
         super().__init__(env, delay_s)
-        self.callbacks: list[Callable[[Event], object]] = [lambda _: function(argument)]
+        self._function = function
+        self._argument = argument
+        self.callbacks.append(self._call)
+
+    def _call(self, _: Event) -> None:
+        self._function(self._argument)
 
     def cancel(self) -> None:
         """Make the call not happen; after it happened this does nothing."""
@@ -29,9 +34,7 @@ class ScheduledCall(simpy.Timeout):
 class Environment(simpy.Environment):
     """SimPy's environment, which can also make plain calls later."""
 
-    def call_later(
-        self, delay_s: float, function: Callable[[Any], object], argument: object = None
-    ) -> ScheduledCall:
+    def call_later(self, delay_s: float, function: Callable[[Any], object], argument: object = None) -> ScheduledCall:
         """Call ``function(argument)`` after ``delay_s`` seconds, in the place a timeout made now would have."""
         return ScheduledCall(self, delay_s, function, argument)
 
@@ -84,7 +87,7 @@ def kill(process: Process) -> Program:
     generator = process._generator
     process._generator = _Killed(process.env)  # type: ignore[assignment]
     process._ok, process._value = True, None
-    process._defused = True  # type: ignore[attr-defined]
+    process._defused = True
     target = process._target
     if target is not None and target.callbacks is not None and process._resume in target.callbacks:
         target.callbacks.remove(process._resume)

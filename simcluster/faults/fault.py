@@ -152,6 +152,4 @@ class LoseMessages(Fault):
         return lambda: cluster.network.rules.remove(judge)
 
 
-AnyFault = Annotated[
-    CrashNode | PauseNode | SlowNode | PartitionNetwork | LoseMessages, Field(discriminator="fault")
-]
+AnyFault = Annotated[CrashNode | PauseNode | SlowNode | PartitionNetwork | LoseMessages, Field(discriminator="fault")]

@@ -41,7 +41,7 @@ class Dataset:
             row, column = np.argwhere(~np.isfinite(self.features))[0]
             value = self.features[row, column]
             raise ValueError(f"features must be finite numbers, got {value} in row {row}, column {column}")
-        if self.labels.size and not (0 <= self.labels.min() and self.labels.max() < self.classes):
+        if self.labels.size and not (self.labels.min() >= 0 and self.labels.max() < self.classes):
             raise ValueError(f"labels must be within [0, {self.classes}), got {np.unique(self.labels)}")
         self.features.flags.writeable = False
         self.labels.flags.writeable = False

@@ -94,7 +94,7 @@ class KMeansTraining:
     @property
     def contribution_size(self) -> int:
         """How many numbers one contribution has: k·(d + 1)."""
-        return self._clusters * (self._points.shape[1] + 1)
+        return self._clusters * (int(self._points.shape[1]) + 1)
 
     def loss(self, parameters: Centres) -> float:
         """The objective over all rows: mean squared distance to the nearest centre (inertia / n)."""

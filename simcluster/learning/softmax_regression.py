@@ -81,7 +81,7 @@ class SoftmaxTraining:
     @property
     def contribution_size(self) -> int:
         """How many numbers one contribution has: (d + 1)·k."""
-        return self._features.shape[1] * self._classes
+        return int(self._features.shape[1]) * self._classes
 
     def loss(self, parameters: Weights) -> float:
         """The objective over all rows: mean cross-entropy + l2/2·‖W‖²."""

@@ -20,6 +20,6 @@ def save(node: Node, state: Any) -> Generator[Event, Any, None]:
 
 def restore(node: Node) -> Generator[Event, Any, Any]:
     """The state that was last saved on this node, or ``None`` when there is none."""
-    if _KEY not in node.storage.keys():
+    if _KEY not in node.storage:
         return None
     return (yield node.storage.read(_KEY))

@@ -111,7 +111,7 @@ def test_only_flushed_storage_survives_a_crash(make):
     cluster, log = make(), []
 
     def program(node):
-        if "durable" in node.storage.keys():
+        if "durable" in node.storage:
             log.append((yield node.storage.read("durable")))
             with pytest.raises(KeyError):
                 yield node.storage.read("volatile")

@@ -34,7 +34,7 @@ def test_a_fault_that_cannot_be_is_refused(make, message):
     ],
 )
 def test_a_fault_on_an_unknown_node_is_refused_before_the_run(fault):
-    with pytest.raises(ValueError, match="must name a node of the cluster .*, got 'worker-9'"):
+    with pytest.raises(ValueError, match=r"must name a node of the cluster .*, got 'worker-9'"):
         run(training([fault]), 0)
 
 

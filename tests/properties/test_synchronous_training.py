@@ -51,9 +51,7 @@ def test_bulk_synchronous_parameters_are_the_same_bits_under_any_faults(
     faults, model, network, checkpoint_every, jitter, seed
 ):
     plain = finished(training(model=MODELS[model]), seed)
-    troubled = training(
-        faults, model=MODELS[model], network=network, checkpoint_every=checkpoint_every, jitter=jitter
-    )
+    troubled = training(faults, model=MODELS[model], network=network, checkpoint_every=checkpoint_every, jitter=jitter)
 
     assert finished(troubled, seed) == plain
 

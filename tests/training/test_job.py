@@ -35,7 +35,7 @@ def test_a_server_that_is_also_a_worker_is_refused():
 def test_workers_that_are_not_in_the_cluster_are_refused():
     scenario = training()
     job = scenario.job.model_copy(update={"workers": ("worker-7",)})
-    with pytest.raises(ValueError, match="workers must name a node of the cluster .*, got 'worker-7'"):
+    with pytest.raises(ValueError, match=r"workers must name a node of the cluster .*, got 'worker-7'"):
         run(scenario.model_copy(update={"job": job}), 0)
 
 
