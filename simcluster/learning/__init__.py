@@ -3,6 +3,7 @@
 from simcluster.kernels import Call, Cost
 from simcluster.learning.data import Dataset, DatasetName, load
 from simcluster.learning.kmeans import KMeans, KMeansTraining
+from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
 from simcluster.learning.partition import Partition, partition
 from simcluster.learning.softmax_regression import SoftmaxRegression, SoftmaxTraining
 from simcluster.learning.training import Training
@@ -14,10 +15,13 @@ __all__ = [
     "DatasetName",
     "KMeans",
     "KMeansTraining",
+    "NeighbourShard",
+    "Neighbours",
     "Partition",
     "SoftmaxRegression",
     "SoftmaxTraining",
     "Training",
     "load",
+    "merge",
     "partition",
 ]
