@@ -1,0 +1,12 @@
+import os
+
+from hypothesis import settings
+
+# No deadline: the machine that runs the tests may be busy with something else.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
+
+# So that a process that a sweep spawns can import what a test hands it.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [os.path.dirname(os.path.abspath(__file__)), *filter(None, [os.environ.get("PYTHONPATH")])]
+)

@@ -1,0 +1,117 @@
+"""The house style that a machine can see."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LIBRARY = sorted([*ROOT.glob("simcluster/**/*.py"), *ROOT.glob("experiments/*.py")])
+SOURCES = sorted([*LIBRARY, *ROOT.glob("tests/**/*.py"), *ROOT.glob("kernels/*.p*"), ROOT / "setup.py"])
+PROSE = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+LINES = 400
+#: Files that may be longer, each with its reason.
+LONGER: dict[str, str] = {}
+#: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
+MAY_CALL = {"simcluster/engine/streams.py": {"Generator", "PCG64", "SeedSequence"}}
+
+
+def name(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def each(paths):
+    return pytest.mark.parametrize("path", [pytest.param(path, id=name(path)) for path in paths])
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def calls(tree):
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+@each(LIBRARY)
+def test_the_library_draws_from_streams_and_knows_no_clock_but_the_simulation(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = {module.partition(".")[0] for module, _ in imported(tree)}
+    drawn = {call.split(".")[-1] for call in calls(tree) if call.startswith(("np.random.", "numpy.random."))}
+
+    assert not modules & {"random", "time", "datetime", "secrets", "uuid"}
+    assert not any(module == "numpy.random" for module, _ in imported(tree))
+    assert drawn <= MAY_CALL.get(name(path), set())
+
+
+@each(LIBRARY)
+def test_nothing_depends_on_hashes_addresses_or_the_order_of_a_set(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    loops = (node.iter for node in ast.walk(tree) if isinstance(node, ast.For | ast.comprehension))
+    over_sets = [
+        ast.unparse(over)
+        for over in loops
+        if isinstance(over, ast.Set | ast.SetComp)
+        or (isinstance(over, ast.Call) and ast.unparse(over.func) in {"set", "frozenset"})
+    ]
+
+    assert not calls(tree) & {"hash", "id"}
+    assert not over_sets
+
+
+@each(LIBRARY)
+def test_only_learning_calls_the_numeric_kernels(path):
+    if name(path).startswith(("simcluster/kernels/", "simcluster/learning/")):
+        return
+    found = {
+        what
+        for module, what in imported(ast.parse(path.read_text(encoding="utf-8")))
+        if module.startswith("simcluster.kernels")
+    }
+
+    assert found <= {"Call", "Cost"}
+
+
+def test_compiled_sources_stand_in_kernels_only():
+    inside = {".git", ".venv", "build"}
+    found = [path for path in ROOT.rglob("*.pyx") if not inside & set(path.relative_to(ROOT).parts)]
+
+    assert {path.parent for path in found} == {ROOT / "kernels"}
+
+
+@each(sorted(ROOT.glob("kernels/*.pyx")))
+def test_every_c_function_of_a_kernel_that_computes_is_noexcept_nogil(path):
+    if path.stem == "events":
+        pytest.skip("the loop works on Python objects")
+    text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
+    signatures = re.findall(r"^cdef[^\n=(]*\([^)]*\)[^\n]*", text, re.MULTILINE)
+    computing = [line for line in signatures if not re.search(r"\b_?check\w*\(", line)]
+
+    assert [line for line in computing if not line.rstrip(" :").endswith("noexcept nogil")] == []
+
+
+@each(SOURCES)
+def test_a_file_keeps_to_its_budget_of_lines(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+
+    assert lines <= LINES or name(path) in LONGER
+
+
+def test_no_file_is_excused_that_need_not_be():
+    assert [file for file in LONGER if len((ROOT / file).read_text().splitlines()) <= LINES] == []
+
+
+@each(PROSE)
+def test_every_path_that_prose_names_exists(path):
+    text = path.read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    linked = [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose) if "://" not in target]
+    quoted = re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|pyx|md|toml|in|png|csv))`", prose)
+    made = {"out/"}
+
+    assert [named for named in [*linked, *quoted] if named not in made and not (ROOT / named).exists()] == []
