@@ -1,0 +1,22 @@
+"""Measurement: what the numbers of a sweep say, and how surely. It reads traces and tables and writes nothing back."""
+
+from simcluster.measurement.curves import first_time_at_most, on_grid
+from simcluster.measurement.statistics import (
+    Interval,
+    Verdict,
+    bootstrap_interval,
+    mean_interval,
+    paired_difference,
+    verdict,
+)
+
+__all__ = [
+    "Interval",
+    "Verdict",
+    "bootstrap_interval",
+    "first_time_at_most",
+    "mean_interval",
+    "on_grid",
+    "paired_difference",
+    "verdict",
+]

@@ -1,0 +1,105 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from simcluster.engine import stream
+from simcluster.measurement import bootstrap_interval, mean_interval, paired_difference, verdict
+
+samples = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
+
+
+@given(samples)
+def test_the_mean_interval_is_that_of_scipy(values):
+    found = mean_interval(values)
+    expected = stats.ttest_1samp(values, 0).confidence_interval() if np.ptp(values) else None
+
+    if expected is not None and np.std(values) > 1e-6:
+        assert found.low == pytest.approx(expected.low, rel=1e-6, abs=1e-6)
+        assert found.high == pytest.approx(expected.high, rel=1e-6, abs=1e-6)
+    assert found.low <= found.estimate <= found.high
+
+
+def test_the_mean_interval_covers_the_truth_as_often_as_it_says():
+    draws = stream(1, "coverage").normal(3.0, 2.0, size=(2000, 5))
+    covered = sum(3.0 in mean_interval(row) for row in draws) / len(draws)
+
+    assert covered == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_value_says_nothing_about_the_spread():
+    found = mean_interval([4.2])
+
+    assert (found.estimate, found.low, found.high) == (4.2, -math.inf, math.inf)
+
+
+@given(samples, st.floats(1, 100))
+def test_a_constant_difference_within_each_seed_is_certain_however_much_the_seeds_differ(a, by):
+    found = paired_difference(np.asarray(a) + by, a)
+
+    assert found.low == pytest.approx(by, abs=1e-6)
+    assert found.high == pytest.approx(by, abs=1e-6)
+
+
+def test_the_bootstrap_interval_of_a_median_is_repeatable_and_holds_it():
+    values = stream(2, "values").exponential(size=40)
+
+    found = bootstrap_interval(values)
+
+    assert found == bootstrap_interval(values)
+    assert found.low <= np.median(values) <= found.high
+
+
+def test_no_winner_is_called_when_the_difference_may_be_zero():
+    found = verdict({"a": [1.0, 2.0, 3.0], "b": [3.1, 2.1, 1.1]})
+
+    assert found.best == "a"
+    assert found.winner is None
+    assert 0 in found.difference
+
+
+def test_the_winner_is_best_in_the_direction_asked_for():
+    values = {"a": [1.0, 1.1, 1.2], "b": [5.0, 5.2, 5.1], "c": [9.0, 9.1, 9.2]}
+
+    assert verdict(values).winner == "a"
+    assert verdict(values).runner_up == "b"
+    assert verdict(values, lower_is_better=False).winner == "c"
+    assert verdict(values).difference.high < 0
+
+
+def test_a_winner_must_be_clear_of_every_rival_and_not_only_of_the_runner_up():
+    steady_runner_up = [1.2, 1.2, 1.2]
+    erratic_rival = [0.2, 5.0, 1.1]
+
+    assert verdict({"a": [1.0, 1.0, 1.0], "b": steady_runner_up}).winner == "a"
+    assert verdict({"a": [1.0, 1.0, 1.0], "b": steady_runner_up, "c": erratic_rival}).winner is None
+
+
+def test_one_seed_crowns_nobody():
+    assert verdict({"a": [1.0], "b": [100.0]}).winner is None
+
+
+@pytest.mark.parametrize(("strategies", "share"), [(2, 0.05), (3, 0.0)])
+def test_of_equal_strategies_a_winner_is_called_no_more_often_than_promised(strategies, share):
+    draws = stream(3, "equal").normal(size=(1000, strategies, 6))
+    called = sum(verdict(dict(enumerate(each))).winner is not None for each in draws)
+
+    assert called / len(draws) == pytest.approx(share, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("call", "rule"),
+    [
+        (lambda: mean_interval([]), "at least 1 number"),
+        (lambda: mean_interval([1.0, math.nan]), "must be finite"),
+        (lambda: mean_interval([1.0], level=1.0), r"level must be within \(0, 1\), got 1.0"),
+        (lambda: paired_difference([1.0], [1.0, 2.0]), "equal numbers of values, got 1 and 2"),
+        (lambda: verdict({"a": [1.0]}), "at least 2 strategies"),
+    ],
+)
+def test_misuse_is_told_with_its_rule(call, rule):
+    with pytest.raises(ValueError, match=rule):
+        call()
