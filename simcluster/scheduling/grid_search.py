@@ -1,0 +1,162 @@
+"""Cross-validated grid search of softmax regression, as a task graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from typing import Annotated, Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+from pydantic import Field
+
+from simcluster.engine import Positive, Spec, stream
+from simcluster.learning import Call, Cost, Dataset, DatasetName, load
+from simcluster.learning.cross_validation import (
+    Examples,
+    accuracy,
+    accuracy_cost,
+    split,
+    stratified_folds,
+    train,
+    training_cost,
+)
+from simcluster.scheduling.graph import Output, Task, add_task
+
+NUMBER_BYTES = 8
+
+
+class Combination(NamedTuple):
+    """One point of the grid: how softmax regression is trained."""
+
+    learning_rate: float
+    l2: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search gave: the best combination, and the accuracy of each on each fold.
+
+    ``accuracies`` holds one row per combination, in the order of the grid; ``best`` has the highest mean, of several
+    the first.
+    """
+
+    best: Combination
+    accuracies: Mapping[Combination, tuple[float, ...]]
+
+    @property
+    def mean_accuracies(self) -> dict[Combination, float]:
+        """The mean over the folds, by combination."""
+        return {combination: float(np.mean(each)) for combination, each in self.accuracies.items()}
+
+
+Rates = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Penalties = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+
+
+class GridSearch(Spec):
+    """Every combination of learning rate, l2 penalty and number of steps, each validated on ``folds`` folds.
+
+    The tasks: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's training
+    rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
+    combination's folds; "select" picks the best. A task's priority is its declared flops, so that the
+    longest goes first (the LPT rule: Graham 1969).
+    """
+
+    dataset: DatasetName = "breast_cancer"
+    folds: Annotated[int, Field(ge=2)] = 5
+    learning_rates: Rates = (0.03, 0.3)
+    l2s: Penalties = (0.0, 0.01)
+    steps: Steps = (10, 30, 90)
+
+    @property
+    def combinations(self) -> tuple[Combination, ...]:
+        """The points of the grid, the last parameter turning fastest."""
+        return tuple(Combination(*point) for point in product(self.learning_rates, self.l2s, self.steps))
+
+    def graph(self, seed: int) -> nx.DiGraph[Any]:
+        """The task graph; ``seed`` decides which rows lie in which fold."""
+        dataset = load(self.dataset)
+        folds = stratified_folds(dataset.labels, self.folds, stream(seed, "scheduling", "folds"))
+        graph: nx.DiGraph[Any] = nx.DiGraph()
+        for fold, held_back in enumerate(folds):
+            _add(graph, f"fold-{fold}", partial(_split, dataset, held_back), split(dataset, held_back).cost)
+        for index, combination in enumerate(self.combinations):
+            for fold, held_back in enumerate(folds):
+                _add_fold(graph, dataset, index, combination, fold, len(held_back))
+            takes = tuple((f"evaluate-{index}-{fold}", "accuracy", NUMBER_BYTES) for fold in range(self.folds))
+            _add(graph, f"mean-{index}", _collect, _cost_of_mean(self.folds), takes)
+        count = len(self.combinations)
+        takes = tuple((f"mean-{index}", "accuracies", NUMBER_BYTES * self.folds) for index in range(count))
+        _add(graph, "select", _select, _cost_of_mean(count * self.folds), takes)
+        return graph
+
+    def outcome(self, outputs: Mapping[str, Output]) -> Searched:
+        """What the search found, from the output of its last task."""
+        selected = outputs["select"]
+        accuracies = dict(zip(self.combinations, selected["accuracies"], strict=True))
+        return Searched(self.combinations[selected["best"]], accuracies)
+
+
+def _add(
+    graph: nx.DiGraph[Any], name: str, run: Any, cost: Cost, takes: tuple[tuple[str, str, float], ...] = ()
+) -> None:
+    add_task(graph, name, Task(run, cost, priority=cost.flops), takes)
+
+
+def _add_fold(
+    graph: nx.DiGraph[Any], dataset: Dataset, index: int, combination: Combination, fold: int, held_back: int
+) -> None:
+    """Training and evaluation of one combination on one fold, of which ``held_back`` rows validate."""
+    rows, columns, classes = len(dataset.labels) - held_back, dataset.features.shape[1] + 1, dataset.classes
+    row_bytes = NUMBER_BYTES * (columns + 1)
+    trained, weights_bytes = f"train-{index}-{fold}", NUMBER_BYTES * columns * classes
+    _add(
+        graph,
+        trained,
+        partial(_train, classes, combination),
+        training_cost(rows, columns, classes, combination.steps),
+        ((f"fold-{fold}", "training", row_bytes * rows),),
+    )
+    _add(
+        graph,
+        f"evaluate-{index}-{fold}",
+        _evaluate,
+        accuracy_cost(held_back, columns, classes),
+        ((trained, "weights", weights_bytes), (f"fold-{fold}", "validation", row_bytes * held_back)),
+    )
+
+
+def _split(dataset: Dataset, held_back: Any) -> Call[Output]:
+    call = split(dataset, held_back)
+    return Call(lambda: dict(zip(("training", "validation"), call(), strict=True)), call.cost)
+
+
+def _train(classes: int, combination: Combination, examples: tuple[Any, Any]) -> Call[Output]:
+    call = train(Examples(*examples), classes, *combination)
+    return Call(lambda: {"weights": call()}, call.cost)
+
+
+def _evaluate(weights: Any, examples: tuple[Any, Any]) -> Call[Output]:
+    call = accuracy(weights, Examples(*examples))
+    return Call(lambda: {"accuracy": call()}, call.cost)
+
+
+def _collect(*accuracies: float) -> Call[Output]:
+    return Call(lambda: {"accuracies": accuracies}, _cost_of_mean(len(accuracies)))
+
+
+def _select(*accuracies: tuple[float, ...]) -> Call[Output]:
+    def compute() -> Output:
+        means = [np.mean(each) for each in accuracies]
+        return {"best": int(np.argmax(means)), "accuracies": accuracies}
+
+    return Call(compute, _cost_of_mean(sum(map(len, accuracies))))
+
+
+def _cost_of_mean(numbers: int) -> Cost:
+    return Cost(flops=numbers, bytes=NUMBER_BYTES * numbers)

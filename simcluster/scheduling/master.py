@@ -1,0 +1,199 @@
+"""The master of a task graph: decides which task runs where, and gets lost work done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+from simpy.events import Event
+
+from simcluster.cluster import Node
+from simcluster.scheduling.graph import Output, Task
+from simcluster.scheduling.policies import NodeView, Policy, ReadyTask
+from simcluster.scheduling.worker import ORDER_BYTES, fetch
+
+if TYPE_CHECKING:
+    from simcluster.scheduling.job import TaskGraphJob
+
+
+def schedule(
+    node: Node,
+    *,
+    job: TaskGraphJob,
+    graph: nx.DiGraph[Any],
+    make_policy: Callable[[], Policy],
+    finish: Callable[[dict[str, Output]], None],
+) -> Generator[Event, Any, None]:
+    """The master's program; ``finish`` is called with the outputs of the tasks that have no successor.
+
+    Orders and reports may be lost: every ``retry_s`` an order without a report is repeated, which also starts it
+    again on a worker that has restarted meanwhile. A worker that is silent for ``patience`` of these times is
+    suspected: what it ran or kept is done again elsewhere, until it gives a sign of life. A master that restarts begins
+    anew, and learns from the workers' reports what is done already.
+    """
+    master = _Master(node, job, graph, make_policy())
+    tick = node.timer(job.retry_s)
+    while True:
+        wanted = master.wanted()
+        if not wanted:
+            outputs = yield from master.collect()
+            if outputs is not None:
+                finish(outputs)
+                return
+            continue
+        master.dispatch(wanted)
+        report = node.receive("status")
+        happened = yield report | tick
+        if report in happened:
+            master.hear(happened[report].source, *happened[report].body)
+        if tick in happened:
+            master.check()
+            tick = node.timer(job.retry_s)
+
+
+class _Master:
+    """What the master knows: who keeps which output, which task is placed where, and who is suspected."""
+
+    def __init__(self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], policy: Policy) -> None:
+        self._node = node
+        self._job = job
+        self._graph = graph
+        self._policy = policy
+        now_s = node.env.now
+        self._backwards = list(nx.topological_sort(graph))[::-1]
+        self._holders: dict[str, str] = {}
+        self._placed: dict[str, str] = {}
+        self._placed_s: dict[str, float] = {}
+        self._ready: dict[str, None] = {}
+        self._dispatched: set[str] = set()
+        self._suspected: dict[str, bool] = dict.fromkeys(job.workers, False)
+        self._heard_s = dict.fromkeys(job.workers, now_s)
+        self._idle_since_s = dict.fromkeys(job.workers, now_s)
+        self._record = node.cluster.trace.recorder("task_dispatch", "task", "node")
+        self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
+
+    # What it decides
+
+    def wanted(self) -> dict[str, None]:
+        """The tasks that must still be done: the last ones, and what they take, as far as nobody keeps it."""
+        found: dict[str, None] = {}
+        for task in self._backwards:
+            if task in self._holders:
+                continue
+            after = self._graph.adj[task]
+            if not after or any(later in found and later not in self._placed for later in after):
+                found[task] = None
+        return found
+
+    def dispatch(self, wanted: Mapping[str, None]) -> None:
+        """Place those of the ``wanted`` tasks that are ready on nodes, until the policy waits."""
+        ready = {task: None for task in self._graph if task in wanted and self._can_start(task)}
+        self._ready = {task: None for task in [*self._ready, *ready] if task in ready}
+        while self._ready:
+            choice = self._policy([self._task_view(task) for task in self._ready], self._node_views())
+            if choice is None:
+                return
+            task, worker = choice
+            if worker not in self._placed.values():
+                self._heard_s[worker] = self._node.env.now
+            del self._ready[task]
+            self._placed[task], self._placed_s[task] = worker, self._node.env.now
+            self._dispatched.add(task)
+            self._record(task, worker)
+            self._order(worker, [task])
+
+    def collect(self) -> Generator[Event, Any, dict[str, Output] | None]:
+        """The outputs of the last tasks, or ``None`` when one has been lost meanwhile."""
+        outputs: dict[str, Output] = {}
+        for task in self._graph:
+            if self._graph.adj[task]:
+                continue
+            holder = self._holders[task]
+            held, output = yield from fetch(self._node, self._job, holder, task, "")
+            if not held:
+                self._forget(task, holder)
+                return None
+            outputs[task] = output
+        return outputs
+
+    # What it learns
+
+    def hear(self, worker: str, task: str, state: str, lost: tuple[str, str] | None) -> None:
+        """Take a worker's report. It may come late or twice, or speak of an order from before a restart."""
+        self._heard_s[worker] = self._node.env.now
+        if self._suspected[worker]:
+            self._suspect(worker, False)
+        if state == "done" and task in self._dispatched:
+            self._holders.setdefault(task, worker)
+        if state in ("done", "waiting") and self._placed.get(task) == worker:
+            self._release(task)
+        if lost is not None:
+            self._forget(*lost)
+
+    def check(self) -> None:
+        """Repeat the orders that have had no report for a while, and suspect the workers that are silent."""
+        now_s, silence_s = self._node.env.now, self._job.patience * self._job.retry_s
+        for worker in self._job.workers:
+            if self._suspected[worker]:
+                self._node.send(worker, "ping", size_bytes=ORDER_BYTES)
+            elif worker in self._placed.values() and now_s - self._heard_s[worker] > silence_s:
+                self._suspect(worker, True)
+            elif now_s - self._heard_s[worker] >= self._job.retry_s / 2:
+                overdue_s = now_s - self._job.retry_s / 2
+                self._order(worker, [task for task in self._on(worker) if self._placed_s[task] <= overdue_s])
+
+    def _suspect(self, worker: str, suspected: bool) -> None:
+        self._suspected[worker] = suspected
+        self._record_suspect(worker, suspected)
+        if suspected:
+            for task in self._on(worker):
+                self._release(task)
+            self._holders = {task: holder for task, holder in self._holders.items() if holder != worker}
+
+    def _forget(self, task: str, holder: str) -> None:
+        if self._holders.get(task) == holder:
+            del self._holders[task]
+
+    def _release(self, task: str) -> None:
+        del self._placed_s[task]
+        self._idle_since_s[self._placed.pop(task)] = self._node.env.now
+
+    # What it says and sees
+
+    def _order(self, worker: str, tasks: list[str]) -> None:
+        if tasks:
+            orders = [
+                (task, tuple(self._holders.get(before, "") for before in self._graph.pred[task])) for task in tasks
+            ]
+            self._node.send(worker, "run", orders, size_bytes=ORDER_BYTES * len(orders))
+
+    def _on(self, worker: str) -> list[str]:
+        return [task for task, where in self._placed.items() if where == worker]
+
+    def _can_start(self, task: str) -> bool:
+        return task not in self._placed and all(before in self._holders for before in self._graph.pred[task])
+
+    def _task_view(self, name: str) -> ReadyTask:
+        task: Task = self._graph.nodes[name]["task"]
+        return ReadyTask(name, task.cost, task.priority)
+
+    def _node_views(self) -> list[NodeView]:
+        views = []
+        for name in self._job.workers:
+            if self._suspected[name]:
+                continue
+            spec = self._node.cluster[name].spec
+            placed = [self._graph.nodes[task]["task"].cost for task in self._on(name)]
+            views.append(
+                NodeView(
+                    name=name,
+                    cores=spec.cores,
+                    idle=max(0, spec.cores - len(placed)),
+                    idle_since_s=self._idle_since_s[name],
+                    backlog_s=sum(spec.seconds(cost) for cost in placed) / (spec.cores * spec.speed),
+                    flops_per_s=spec.flops_per_s * spec.speed,
+                    memory_bytes_per_s=spec.memory_bytes_per_s * spec.speed,
+                )
+            )
+        return views

@@ -1,0 +1,98 @@
+"""Each policy chooses the task and the node that its rule names, and breaks ties by order."""
+
+import networkx as nx
+import pytest
+
+from simcluster.learning import Call, Cost
+from simcluster.scheduling import NodeView, ReadyTask, Task, add_task
+from simcluster.scheduling.policies import dependency, fifo, planned, priority, utilisation
+
+
+def task(name, flops=1e6, urgency=0.0):
+    return ReadyTask(name, Cost(flops, 0), urgency)
+
+
+def node(name, **fields):
+    idle = {"cores": 1, "idle": 1, "idle_since_s": 0.0, "backlog_s": 0.0, "memory_bytes_per_s": 1e10}
+    return NodeView(**{"name": name, "flops_per_s": 1e9, **idle, **fields})
+
+
+def test_fifo_joins_the_longest_waits_of_both_sides():
+    nodes = [node("a", idle_since_s=2.0), node("b", idle_since_s=1.0), node("c", idle=0)]
+
+    assert fifo([task("first"), task("second")], nodes) == ("first", "b")
+
+
+def test_utilisation_takes_the_node_with_the_least_to_do_even_if_it_is_busy():
+    nodes = [node("a", idle=0, backlog_s=3.0), node("b", idle=0, backlog_s=2.0), node("c", idle=0, backlog_s=2.0)]
+
+    assert utilisation([task("first"), task("second")], nodes) == ("first", "b")
+
+
+def test_priority_gives_the_most_urgent_task_the_fastest_idle_node():
+    ready = [task("long wait"), task("urgent", urgency=2.0), task("as urgent", urgency=2.0)]
+    nodes = [node("slow"), node("fast", flops_per_s=4e9), node("fastest", flops_per_s=9e9, idle=0)]
+
+    assert priority(ready, nodes) == ("urgent", "fast")
+
+
+def test_a_task_bound_by_memory_goes_to_the_node_with_the_faster_memory():
+    ready = [ReadyTask("copy", Cost(flops=1, bytes=1e9), 0.0)]
+    nodes = [node("much arithmetic", flops_per_s=9e9), node("much memory", memory_bytes_per_s=1e11)]
+
+    assert priority(ready, nodes) == ("copy", "much memory")
+
+
+@pytest.mark.parametrize("policy", [fifo, priority])
+def test_late_binding_waits_for_an_idle_core(policy):
+    assert policy([task("first")], [node("a", idle=0)]) is None
+
+
+@pytest.mark.parametrize("policy", [fifo, utilisation, priority, dependency(nx.DiGraph(), 0.0, 1e9)])
+def test_without_tasks_or_without_nodes_every_policy_waits(policy):
+    assert policy([], [node("a")]) is None
+    assert policy([task("first")], []) is None
+
+
+def fork():
+    """One task, then a long and two short ones that take its output."""
+    graph = nx.DiGraph()
+    for name, flops, takes in [("root", 1e6, ()), ("long", 9e6, ("root",)), ("short", 1e6, ("root",))]:
+        add_task(graph, name, Task(lambda: None, Cost(flops, 0)), tuple((before, "", 8) for before in takes))
+    return graph
+
+
+def test_dependency_follows_the_plan_task_by_task():
+    graph, nodes = fork(), [node("slow"), node("fast", flops_per_s=3e9)]
+    plan = planned(graph, nodes, 0.0, 1e9)
+    policy = dependency(graph, 0.0, 1e9)
+
+    chosen = [policy([task("root")], nodes)]
+    assert policy([], nodes) is None
+    chosen += [policy([task("short"), task("long")], nodes), policy([task("short")], nodes)]
+
+    assert chosen == [(name, slot.processor[0]) for name, slot in plan.items()]
+    assert chosen == [("root", "fast"), ("long", "fast"), ("short", "slow")]
+
+
+def test_dependency_plans_anew_for_the_nodes_that_are_left():
+    graph, nodes = fork(), [node("slow"), node("fast", flops_per_s=3e9)]
+    policy = dependency(graph, 0.0, 1e9)
+    assert policy([task("root")], nodes) == ("root", "fast")
+
+    # "fast" has crashed, and the output of the first task with it.
+    assert policy([task("root")], nodes[:1]) == ("root", "slow")
+    assert policy([task("long"), task("short")], nodes[:1]) == ("long", "slow")
+
+
+def test_a_graph_takes_no_name_twice_and_no_predecessor_that_it_does_not_have():
+    graph = fork()
+    done = Task(lambda: Call(dict, Cost(0, 0)), Cost(0, 0))
+
+    with pytest.raises(ValueError, match="name must be new to its graph, got 'root'"):
+        add_task(graph, "root", done)
+    with pytest.raises(ValueError, match="predecessor must be added before 'x', got 'y'"):
+        add_task(graph, "x", done, (("y", "", 8),))
+    with pytest.raises(ValueError, match="size_bytes must be at least 0, got -8 from 'root' to 'x'"):
+        add_task(graph, "x", done, (("root", "", -8),))
+    assert set(graph) == {"root", "long", "short"}
