@@ -1,0 +1,133 @@
+"""Which replica should answer?
+
+Eight replicas hold the digits; a front end sends each nearest-neighbour query, as it arrives by a Poisson process, to
+one of them. The time of a search varies from one to the next like an exponential variable. The balancers know
+nothing (random), their own last choice (round robin), the queues of two replicas (power of two choices) or all queues
+(least loaded).
+
+Expected: at a low load nothing matters. At a high load random choice makes each replica an M/M/1 queue, whose 99th
+percentile is ln(100)/(μ − λ), without bound as λ nears μ (Kleinrock, Queueing Systems I, 1975, section 3.2); round
+robin smooths the arrivals and gains a little; a look at two queues instead of none gains exponentially much, and a
+look at all of them only a little more (Mitzenmacher, "The power of two choices in randomized load balancing", 2001).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simcluster import Scenario
+from simcluster.cluster import ClusterSpec, NodeSpec, nodes
+from simcluster.engine import Exponential
+from simcluster.experiment import Experiment
+from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
+from simcluster.scenario import Result
+from simcluster.serving import BalancerName, NearestNeighbourService
+from simcluster.sweep import Label, Seeded
+
+BALANCERS: dict[str, BalancerName] = {
+    "random": "random",
+    "round robin": "round_robin",
+    "power of two choices": "power_of_two_choices",
+    "least loaded": "least_loaded",
+}
+SERVERS = tuple(f"replica-{place}" for place in range(8))
+FLOPS_PER_S = 2.75e7
+LOADS = (0.3, 0.5, 0.7, 0.8, 0.9)
+DECIDING_LOAD = 0.9
+QUERIES = 4000
+WARM_UP = 0.2  # of the queries, while queues still grow from empty
+PERCENTILES = (50, 99)
+
+
+def scenario(balancer: BalancerName, load: float, queries: int) -> Scenario:
+    """One balancer under one offered load: arrivals as a part of what the replicas can serve together."""
+    job = NearestNeighbourService(
+        front_end="front-end", servers=SERVERS, balancer=balancer, arrivals_per_s=1.0, queries=queries
+    )
+    rate_per_s = load * len(SERVERS) / search_s(job)
+    return Scenario(
+        cluster=ClusterSpec(
+            nodes=(
+                NodeSpec(name="front-end"),
+                *nodes("replica", len(SERVERS), flops_per_s=FLOPS_PER_S, jitter=Exponential(mean=1.0)),
+            )
+        ),
+        job=job.model_copy(update={"arrivals_per_s": rate_per_s}),
+        horizon_s=100.0 * queries / rate_per_s,
+        trace_kinds=("query",),
+    )
+
+
+def search_s(job: NearestNeighbourService) -> float:
+    """The mean time of one search on one replica, in simulated seconds."""
+    shards, asked = job.prepare(seed=0)
+    return shards[0].search(asked[0], job.neighbours).cost.flops / FLOPS_PER_S
+
+
+def scenarios(small: bool = False) -> dict[Label, Seeded]:
+    """One scenario for each balancer and load; the small version has fewer loads and queries."""
+    loads, queries = ((0.5, 0.7, 0.9), QUERIES // 2) if small else (LOADS, QUERIES)
+    return {
+        (label, load): scenario(balancer, load, queries)
+        for label, balancer in BALANCERS.items()
+        for load in loads
+    }
+
+
+def measure(result: Result) -> dict[str, Any]:
+    """Percentiles of the sojourn time in milliseconds, after the warm-up."""
+    sojourns_s = [row["sojourn_s"] for row in sorted(result.trace.rows("query"), key=lambda row: row["query"])]
+    kept_s = sojourns_s[round(WARM_UP * len(sojourns_s)) :]
+    return {f"sojourn_ms_p{q}": 1000 * float(np.percentile(kept_s, q)) for q in PERCENTILES}
+
+
+def score(table: pd.DataFrame) -> pd.DataFrame:
+    """The 99th percentile of the sojourn time under the deciding load."""
+    return wide(table[table["load"] == DECIDING_LOAD], "balancer", "sojourn_ms_p99")
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Median and 99th percentile against the offered load, with theory beside random choice."""
+    drawn, panels = figure(
+        "Which replica should answer?",
+        "offered load (share of all replicas’ capacity)",
+        "sojourn time of a query (ms)",
+        subtitle=f"Exact nearest neighbours in digits on {len(SERVERS)} replicas, Poisson arrivals, exponential "
+        f"service; 95 % intervals, {seeds_in_words(table['seed'])}",
+        panels=("median", "99th percentile"),
+    )
+    loads = np.linspace(table["load"].min(), table["load"].max(), 200)
+    mean_ms = 1000 * search_s(NearestNeighbourService(front_end="f", servers=SERVERS, arrivals_per_s=1, queries=1))
+    network_ms = 1.0  # there and back
+    for axes, q in zip(panels, PERCENTILES, strict=True):
+        for place, label in enumerate(BALANCERS):
+            samples = wide(table[table["balancer"] == label], "load", f"sojourn_ms_p{q}")
+            band(axes, samples.columns, samples, label, place, markers=True)
+        theory_ms = network_ms - math.log(1 - q / 100) * mean_ms / (1 - loads)
+        axes.plot(loads, theory_ms, color="0.3", linestyle=":", linewidth=1.5, label="M/M/1, for random")
+        plain_log(axes.yaxis, (5, 10, 20, 50, 100, 200, 500))
+        axes.set_ylim(5, 700)
+    legend(panels[0])
+    return drawn
+
+
+experiment = Experiment(
+    name="load_balancing",
+    question="Which replica should answer?",
+    labels=("balancer", "load"),
+    scenarios=scenarios,
+    measure=measure,
+    figure=draw,
+    score=score,
+    quantity=f"99th percentile at load {DECIDING_LOAD}",
+    unit="ms",
+)
+compare = experiment.compare
+
+if __name__ == "__main__":
+    experiment.main()

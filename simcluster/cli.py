@@ -1,0 +1,102 @@
+"""The command ``simcluster``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import simcluster
+from simcluster.experiment import Answer, Experiment, OutFolder, Processes, answers, at_least, call, one_bar
+from simcluster.report import check_folder
+
+EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing")
+DEMO_SEEDS = 5
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Which strategy is better on this cluster, under these faults? Real results, simulated seconds.",
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    call(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"simcluster {simcluster.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """The options of the command itself."""
+
+
+@app.command()
+def demo(
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The first of the seeds that are run.")
+    ] = 0,
+    out: OutFolder = Path("out"),
+    processes: Processes = None,
+) -> None:
+    """Run small versions of the four experiments: a picture and its table each, and who won."""
+    at_least("seed", 0, seed)
+    check_folder(out)
+    seeds = range(seed, seed + DEMO_SEEDS)
+    found: list[Answer] = []
+    try:
+        for name in EXPERIMENTS:
+            with one_bar(f"{name:<16}") as report:
+                found.append(
+                    experiment(name).compare(
+                        seeds, small=True, out=out, processes=processes, progress=report
+                    )
+                )
+    finally:
+        if found:
+            Console().print(answers(found))
+    Console().print(
+        f"{DEMO_SEEDS} seeds from {seed}; a winner is named only when its 95 % intervals of paired differences "
+        f"exclude 0.\nThe pictures, each with its numbers beside it as CSV, are in {out}/."
+    )
+
+
+@app.command()
+def info() -> None:
+    """Show the versions that a result depends on."""
+    table = Table(show_header=False)
+    table.add_row("simcluster", simcluster.__version__)
+    table.add_row("Python", f"{platform.python_implementation()} {platform.python_version()}")
+    table.add_row("system", platform.platform())
+    table.add_row("engine", f"SimPy {importlib.metadata.version('simpy')}")
+    for package in ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib"):
+        table.add_row(package, importlib.metadata.version(package))
+    Console().print(table)
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment that stands in ``experiments/name.py``."""
+    found = importlib.import_module(f"simcluster.experiments.{name}").experiment
+    if not isinstance(found, Experiment):
+        raise TypeError(f"experiments/{name}.py must define an Experiment, got {found!r}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

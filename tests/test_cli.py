@@ -1,0 +1,121 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import simcluster
+from simcluster import cli
+from simcluster.cli import EXPERIMENTS
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["simcluster", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr()
+    return end.value.code, said.out, said.err
+
+
+def test_the_version_is_told(monkeypatch, capsys):
+    assert run(monkeypatch, capsys, "--version") == (0, f"simcluster {simcluster.__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["info", "--help"]])
+def test_everything_has_help(arguments, monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, *arguments)
+
+    assert code == 0
+    assert "Usage:" in out
+
+
+def test_info_names_what_a_result_depends_on(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "info")
+
+    assert code == 0
+    assert all(word in out for word in (simcluster.__version__, "SimPy", "numpy", "Python"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["demo", "--out", "FILE/below"], "error: out: must be a folder that can be written, got 'FILE/below'"),
+        (["demo", "--seed", "-1"], "error: seed: must be at least 0, got -1"),
+        (["demo", "--sede", "1"], "error: No such option: --sede"),
+        (["dmeo"], "error: No such command 'dmeo'."),
+    ],
+)
+def test_what_a_user_gets_wrong_is_told_in_one_line_with_code_2(
+    arguments, said, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").write_text("")
+
+    code, _, err = run(monkeypatch, capsys, *arguments)
+
+    assert code == 2
+    assert err.startswith(said)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_refuses_a_folder_that_cannot_be_written(name, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    done = subprocess.run(
+        [sys.executable, ROOT / "experiments" / f"{name}.py", "--out", tmp_path / "file"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: out: must be a folder that can be written")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_gives_four_answers_with_their_pictures_and_tables(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "simcluster.cli", "demo", "--out", tmp_path],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    for name in EXPERIMENTS:
+        assert cli.experiment(name).question.split()[0] in done.stdout
+        assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+        assert len(pd.read_csv(tmp_path / f"{name}.csv")) > 10
+
+
+STOPPED_BY_CTRL_C = """
+import dataclasses, os, signal
+from simcluster.experiments.consistency import experiment
+
+calls = []
+
+def measure(result):
+    calls.append(result)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+    return experiment.measure(result)
+
+dataclasses.replace(experiment, measure=measure).main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+def test_ctrl_c_ends_with_one_line_and_what_was_done_is_kept(tmp_path):
+    command = [sys.executable, "-c", STOPPED_BY_CTRL_C, "--seeds", "5", "--processes", "1", "--out", tmp_path]
+
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "interrupted; the runs that were done are kept"
+    assert "Traceback" not in done.stderr
+    assert pd.read_csv(tmp_path / "consistency.csv")["seed"].unique().tolist() == [0, 1]

@@ -1,0 +1,90 @@
+import itertools
+
+import pandas as pd
+import pytest
+from sweeping import duration, halves, refuse, slowed, waiting
+
+from simcluster.sweep import Interrupted, sweep
+
+SCENARIOS = {("short", 1): waiting(1.0), ("long", 2): waiting(10.0)}
+LABELS = ("kind", "size")
+
+
+def test_there_is_one_row_for_each_scenario_and_seed_in_the_order_given():
+    table = sweep(SCENARIOS, [3, 1, 2], duration, labels=LABELS)
+
+    assert list(table.columns) == ["kind", "size", "seed", "ended", "digest", "duration_s"]
+    assert list(zip(table["kind"], table["size"], table["seed"], strict=True)) == [
+        ("short", 1, 3), ("short", 1, 1), ("short", 1, 2), ("long", 2, 3), ("long", 2, 1), ("long", 2, 2),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_table_does_not_depend_on_the_number_of_processes():
+    alone = sweep(SCENARIOS, range(4), duration, labels=LABELS)
+    together = sweep(SCENARIOS, range(4), duration, labels=LABELS, processes=2)
+
+    pd.testing.assert_frame_equal(alone, together)
+
+
+def test_scenarios_under_one_seed_meet_the_same_draws():
+    table = sweep(SCENARIOS, range(3), duration, labels=LABELS).pivot(
+        index="seed", columns="kind", values="duration_s"
+    )
+
+    assert table["long"].to_list() == pytest.approx((10 * table["short"]).to_list())
+
+
+def test_a_measure_may_give_several_rows():
+    table = sweep({"a": waiting(1.0)}, [7], halves)
+
+    assert table["half"].to_list() == [0, 1]
+    assert table["seed"].to_list() == [7, 7]
+
+
+def test_a_scenario_may_depend_on_the_seed():
+    table = sweep({"a": slowed}, [1, 2], lambda result: {"begin_s": result.scenario.faults[0].begin_s})
+
+    assert table["begin_s"].to_list() == [1e-6, 2e-6]
+
+
+def test_progress_counts_every_run():
+    seen = []
+    sweep(SCENARIOS, range(2), duration, labels=LABELS, progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_an_interrupt_keeps_the_runs_that_were_done(processes):
+    count = itertools.count(1)
+
+    def stop(done, total):
+        if next(count) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="after 3 of 8 runs") as interrupt:
+        sweep(SCENARIOS, range(4), duration, labels=LABELS, processes=processes, progress=stop)
+
+    assert len(interrupt.value.table) == 3
+
+
+def test_a_table_without_rows_still_has_its_columns():
+    assert list(sweep(SCENARIOS, [], duration, labels=LABELS).columns) == [*LABELS, "seed", "ended", "digest"]
+
+
+def test_what_a_run_refuses_is_told_with_its_seed():
+    with pytest.raises(ValueError, match="measure must like") as error:
+        sweep({"a": waiting(1.0)}, [5], refuse)
+
+    assert error.value.__notes__ == ["under seed 5"]
+
+
+def test_a_label_must_fill_its_columns():
+    with pytest.raises(ValueError, match=r"one value for each of \('scenario',\), got \('short', 1\)"):
+        sweep(SCENARIOS, [1], duration)
+
+
+def test_no_process_at_all_is_refused():
+    with pytest.raises(ValueError, match="processes: must be at least 1, got 0"):
+        sweep(SCENARIOS, [1], duration, labels=LABELS, processes=0)
