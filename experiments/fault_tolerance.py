@@ -41,7 +41,7 @@ WORKERS = tuple(f"worker-{place}" for place in range(10))
 MTTFS_S = (100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0)
 DECIDING_MTTF_S = 100.0
 MTTR_S = 20.0
-HORIZON_S = 3000.0
+HORIZON_S = 2000.0
 TARGET_LOSS = 0.25
 
 
@@ -61,6 +61,7 @@ def scenario(checkpoint_every: int | None, backup_workers: int, mttf_s: float, s
             checkpoint_every=checkpoint_every,
             backup_workers=backup_workers,
             steps=100_000,
+            evaluate_every=2,
             target_loss=TARGET_LOSS,
             retry_s=2.0,
         ),

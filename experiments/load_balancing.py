@@ -39,7 +39,7 @@ SERVERS = tuple(f"replica-{place}" for place in range(8))
 FLOPS_PER_S = 2.75e7
 LOADS = (0.3, 0.5, 0.7, 0.8, 0.9)
 DECIDING_LOAD = 0.9
-QUERIES = 4000
+QUERIES = 3000
 WARM_UP = 0.2  # of the queries, while queues still grow from empty
 PERCENTILES = (50, 99)
 
@@ -109,7 +109,7 @@ def draw(table: pd.DataFrame) -> Figure:
             samples = wide(table[table["balancer"] == label], "load", f"sojourn_ms_p{q}")
             band(axes, samples.columns, samples, label, place, markers=True)
         theory_ms = network_ms - math.log(1 - q / 100) * mean_ms / (1 - loads)
-        axes.plot(loads, theory_ms, color="0.3", linestyle=":", linewidth=1.5, label="M/M/1, for random")
+        axes.plot(loads, theory_ms, color="0.3", linestyle=":", linewidth=1.5, label="random, in the long run (M/M/1)")
         plain_log(axes.yaxis, (5, 10, 20, 50, 100, 200, 500))
         axes.set_ylim(5, 700)
     legend(panels[0])

@@ -15,6 +15,7 @@ from rich.table import Table
 import simcluster
 from simcluster.experiment import Answer, Experiment, OutFolder, Processes, answers, at_least, call, one_bar
 from simcluster.report import check_folder
+from simcluster.sweep import workers
 
 EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing")
 DEMO_SEEDS = 5
@@ -61,13 +62,11 @@ def demo(
     seeds = range(seed, seed + DEMO_SEEDS)
     found: list[Answer] = []
     try:
-        for name in EXPERIMENTS:
-            with one_bar(f"{name:<16}") as report:
-                found.append(
-                    experiment(name).compare(
-                        seeds, small=True, out=out, processes=processes, progress=report
-                    )
-                )
+        with workers(processes) as within:
+            for name in EXPERIMENTS:
+                with one_bar(f"{name:<16}") as report:
+                    answer = experiment(name).compare(seeds, small=True, out=out, within=within, progress=report)
+                found.append(answer)
     finally:
         if found:
             Console().print(answers(found))

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from simcluster.measurement import Interval, Verdict, verdict
 from simcluster.report import check_folder, save
-from simcluster.sweep import Interrupted, Label, Measure, Seeded, sweep
+from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, workers
 from simcluster.sweep import Progress as Report
 
 OutFolder = Annotated[
@@ -67,10 +67,12 @@ class Experiment:
         *,
         small: bool = False,
         out: Path | str | None = None,
-        processes: int | None = 1,
+        within: Workers = None,
         progress: Report | None = None,
     ) -> Answer:
         """Run the experiment over ``seeds``; ``small`` is the version of the demo, ``out`` a folder to write to.
+
+        It runs in this process, or ``within`` what ``sweep.workers`` gives.
 
         Raises ``ValueError`` before anything runs when ``out`` cannot be written. Ctrl-C raises ``Interrupted``;
         the runs that were done are then in ``out`` as the table ``name``.csv.
@@ -85,7 +87,7 @@ class Experiment:
                 seeds,
                 self.measure,
                 labels=self.labels,
-                processes=processes,
+                within=within,
                 progress=progress,
             )
         except Interrupted as interrupt:
@@ -109,10 +111,8 @@ class Experiment:
             processes: Processes = None,
         ) -> None:
             at_least("seeds", 1, seeds)
-            with one_bar(self.name) as report:
-                answer = self.compare(
-                    range(seeds), out=out, processes=processes, progress=report
-                )
+            with workers(processes) as within, one_bar(self.name) as report:
+                answer = self.compare(range(seeds), out=out, within=within, progress=report)
             Console().print(answers([answer]))
 
         call(app)

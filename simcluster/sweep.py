@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import TypeVar
 
 import pandas as pd
@@ -18,6 +19,7 @@ Row = Mapping[str, object]
 Measure = Callable[[Result], Row | Sequence[Row]]
 Seeded = Scenario | Callable[[int], Scenario]
 Progress = Callable[[int, int], None]
+Workers = Executor | None
 L = TypeVar("L", bound=Label)
 
 
@@ -29,24 +31,49 @@ class Interrupted(KeyboardInterrupt):
         self.table = table
 
 
+@contextmanager
+def workers(processes: int | None = None) -> Iterator[Workers]:
+    """Processes that one sweep after another can run in; every core when ``processes`` is ``None``.
+
+    With 1 there is none, and sweeps run in this process.
+    """
+    count = _cores() if processes is None else processes
+    if count < 1:
+        raise ValueError(f"processes: must be at least 1, got {processes}")
+    if count == 1:
+        yield None
+        return
+    # Spawned, not forked: the same on every system, and no thread's lock is copied while it is held.
+    pool = ProcessPoolExecutor(
+        count,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def sweep(
     scenarios: Mapping[L, Seeded],
     seeds: Iterable[int],
     measure: Measure,
     *,
     labels: Sequence[str] = ("scenario",),
-    processes: int | None = 1,
+    within: Workers = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """Run every scenario under every seed and tabulate what ``measure`` says of each result.
 
     A scenario's label is a value, or a tuple of them, which fills the columns named by ``labels``. Then come
     ``seed``, ``ended`` (finished, horizon or deadlock), ``digest`` and what was measured: one row for each run,
-    or several where ``measure`` returns several. The table does not depend on ``processes``; ``None`` uses every
-    core, and with more than 1 ``measure`` must be a function of a module. ``progress(done, total)`` is called
-    after each run.
+    or several where ``measure`` returns several. A scenario that depends on the seed, because its faults are drawn
+    from it, is given as a function of the seed. ``progress(done, total)`` is called after each run.
 
-    A scenario that depends on the seed, because its faults are drawn from it, is given as a function of the seed.
+    It runs in this process, or ``within`` what ``workers`` gives, and then ``measure`` must be a function of a
+    module; the table is the same.
 
     Raises ``ValueError`` for labels that do not fit their columns, and for what a run itself raises. Ctrl-C
     raises ``Interrupted``, which holds the rows of the runs that were done.
@@ -58,12 +85,9 @@ def sweep(
         for made in scenarios.values()
         for seed in each
     ]
-    cores = os.cpu_count() or 1 if processes is None else processes
-    if cores < 1:
-        raise ValueError(f"processes: must be at least 1, got {processes}")
     done: dict[int, list[Row]] = {}
     try:
-        for index, rows in _runs(tasks, measure, min(cores, len(tasks))):
+        for index, rows in _runs(tasks, measure, within):
             done[index] = rows
             if progress is not None:
                 progress(len(done), len(tasks))
@@ -85,28 +109,26 @@ def measured(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
 
 
 def _runs(
-    tasks: Sequence[tuple[Scenario, int]], measure: Measure, processes: int
+    tasks: Sequence[tuple[Scenario, int]], measure: Measure, within: Workers
 ) -> Iterator[tuple[int, list[Row]]]:
-    if processes <= 1:
+    if within is None:
         for index, (scenario, seed) in enumerate(tasks):
             yield index, measured(scenario, seed, measure)
         return
-    # Spawned, not forked: the same on every system, and no thread's lock is copied while it is held.
-    pool = ProcessPoolExecutor(
-        processes,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    places = {
+        within.submit(measured, scenario, seed, measure): index for index, (scenario, seed) in enumerate(tasks)
+    }
     try:
-        places = {
-            pool.submit(measured, scenario, seed, measure): index
-            for index, (scenario, seed) in enumerate(tasks)
-        }
         for future in as_completed(places):
             yield places[future], future.result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in places:
+            future.cancel()
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _head(names: Sequence[str], label: Label, seed: int) -> dict[str, object]:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from sweeping import duration, halves, refuse, slowed, waiting
 
-from simcluster.sweep import Interrupted, sweep
+from simcluster.sweep import Interrupted, sweep, workers
 
 SCENARIOS = {("short", 1): waiting(1.0), ("long", 2): waiting(10.0)}
 LABELS = ("kind", "size")
@@ -22,7 +22,8 @@ def test_there_is_one_row_for_each_scenario_and_seed_in_the_order_given():
 @pytest.mark.slow
 def test_the_table_does_not_depend_on_the_number_of_processes():
     alone = sweep(SCENARIOS, range(4), duration, labels=LABELS)
-    together = sweep(SCENARIOS, range(4), duration, labels=LABELS, processes=2)
+    with workers(2) as within:
+        together = sweep(SCENARIOS, range(4), duration, labels=LABELS, within=within)
 
     pd.testing.assert_frame_equal(alone, together)
 
@@ -63,8 +64,8 @@ def test_an_interrupt_keeps_the_runs_that_were_done(processes):
         if next(count) == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="after 3 of 8 runs") as interrupt:
-        sweep(SCENARIOS, range(4), duration, labels=LABELS, processes=processes, progress=stop)
+    with workers(processes) as within, pytest.raises(Interrupted, match="after 3 of 8 runs") as interrupt:
+        sweep(SCENARIOS, range(4), duration, labels=LABELS, within=within, progress=stop)
 
     assert len(interrupt.value.table) == 3
 
@@ -86,5 +87,5 @@ def test_a_label_must_fill_its_columns():
 
 
 def test_no_process_at_all_is_refused():
-    with pytest.raises(ValueError, match="processes: must be at least 1, got 0"):
-        sweep(SCENARIOS, [1], duration, labels=LABELS, processes=0)
+    with pytest.raises(ValueError, match="processes: must be at least 1, got 0"), workers(0):
+        pass
