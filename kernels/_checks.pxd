@@ -1,5 +1,8 @@
 """What every kernel asks of its arguments: dtype, number of axes, C order, lengths."""
 
+from libc.math cimport INFINITY, isfinite
+from libc.stdint cimport int64_t, uint64_t
+
 cimport numpy as cnp
 
 
@@ -47,8 +50,43 @@ cdef inline int check_some(str name, str axis, Py_ssize_t got) except -1:
     return 0
 
 
-cdef inline int check_l2(double l2) except -1:
-    """Raise unless the penalty is a finite number that is not negative."""
-    if not (0.0 <= l2 < 1e308):
-        raise ValueError(f"l2 must be finite and at least 0, got {l2}")
+cdef inline int check_finite_at_least(str name, double value, double least) except -1:
+    """Raise unless *value* is a finite number that is not below *least*."""
+    if not (least <= value < INFINITY):
+        raise ValueError(f"{name} must be finite and at least {least:g}, got {value}")
     return 0
+
+
+cdef inline int check_index_range(str name, const int64_t[::1] index, Py_ssize_t stop) except -1:
+    """Raise unless every element is one of 0..stop-1."""
+    cdef Py_ssize_t i
+    cdef uint64_t most = 0
+    for i in range(index.shape[0]):
+        # A negative one is a huge one when its sign is a digit.
+        most = max(most, <uint64_t> index[i])
+    if index.shape[0] and most >= <uint64_t> stop:
+        for i in range(index.shape[0]):
+            if not 0 <= index[i] < stop:
+                raise ValueError(
+                    f"{name} must be within [0, {stop - 1}], got {index[i]} at index {i}"
+                )
+    return 0
+
+
+cdef inline int check_finite(str name, const double[:, ::1] A) except -1:
+    """Raise unless every element is finite."""
+    cdef Py_ssize_t i, j
+    for i in range(A.shape[0]):
+        for j in range(A.shape[1]):
+            if not isfinite(A[i, j]):
+                raise ValueError(f"{name} must be finite, got {A[i, j]} at row {i}, column {j}")
+    return 0
+
+
+cdef inline cnp.ndarray checked_result(str name, object value, Py_ssize_t length, str other):
+    """Return the vector that is updated in place: writable, and as long as the *other*."""
+    cdef cnp.ndarray array = checked_vector(name, value)
+    if not cnp.PyArray_ISWRITEABLE(array):
+        raise ValueError(f"{name} must be writable, as it is updated in place, got a read-only array")
+    check_length(name, "elements", cnp.PyArray_DIM(array, 0), other, length)
+    return array

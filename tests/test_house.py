@@ -13,7 +13,28 @@ PROSE = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 LINES = 400
 #: Files that may be longer, each with its reason.
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {
+    "kernels/events.pyx": "the heart: SimPy's whole event loop, whose classes are one C structure",
+    "kernels/_distance.pyx": "five families of distances that share their tiles and their error bound",
+    "kernels/_reduction.pyx": "many small kernels side by side, none of which uses another",
+    "tests/engine/test_events.py": "SimPy's semantics, one fact each",
+    "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",
+}
+#: Beside the faces of kernels and learning: the calculus of flows, and the loop that is chosen.
+MAY_COMPUTE = {
+    "simcluster/cli.py": {"instruction_set"},
+    "simcluster/cluster/flows.py": {"flows"},
+    "simcluster/engine/environment.py": {
+        "Environment",
+        "Event",
+        "Process",
+        "ScheduledCall",
+        "awaited",
+        "fail_now",
+        "fire",
+        "kill",
+    },
+}
 #: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
 MAY_CALL = {"simcluster/engine/streams.py": {"Generator", "PCG64", "SeedSequence"}}
 
@@ -74,7 +95,7 @@ def test_only_learning_calls_the_numeric_kernels(path):
         if module.startswith("simcluster.kernels")
     }
 
-    assert found <= {"Call", "Cost"}
+    assert found <= {"Call", "Cost"} | MAY_COMPUTE.get(name(path), set())
 
 
 def test_compiled_sources_stand_in_kernels_only():
@@ -90,7 +111,9 @@ def test_every_c_function_of_a_kernel_that_computes_is_noexcept_nogil(path):
         pytest.skip("the loop works on Python objects")
     text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
     signatures = re.findall(r"^cdef[^\n=(]*\([^)]*\)[^\n]*", text, re.MULTILINE)
-    computing = [line for line in signatures if not re.search(r"\b_?check\w*\(", line)]
+    # What gives or takes Python objects checks arguments and makes results; it does not compute.
+    objects = re.compile(r"\b_?check\w*\(|^cdef object |except \*")
+    computing = [line for line in signatures if not objects.search(line)]
 
     assert [line for line in computing if not line.rstrip(" :").endswith("noexcept nogil")] == []
 

@@ -5,17 +5,74 @@ what a node computes: ``result = yield node.compute(softmax.call(weights, featur
 """
 
 from simcluster.kernels.call import KERNELS, Call, Cost, Kernel
-from simcluster.kernels.distance import nearest_centre, squared_distances
-from simcluster.kernels.gradient import least_squares, logistic, softmax
+from simcluster.kernels.distance import (
+    cosine_distances,
+    manhattan_distances,
+    merge_top_k,
+    nearest_centre,
+    pairwise_squared_distances,
+    rbf_kernel,
+    squared_distances,
+    top_k_neighbours,
+)
+from simcluster.kernels.gradient import (
+    hinge,
+    huber,
+    least_squares,
+    logistic,
+    softmax,
+    squared_hinge,
+)
+from simcluster.kernels.histogram import best_split, histograms, subtract_histograms
+from simcluster.kernels.instructions import instruction_set
+from simcluster.kernels.network import dense_backward, dense_forward, softmax_cross_entropy
+from simcluster.kernels.reduction import (
+    adam_step,
+    axpy,
+    coordinate_median,
+    dequantise,
+    mean_vector,
+    momentum_step,
+    quantise,
+    top_k_sparse,
+    trimmed_mean,
+    weighted_sum,
+)
 
 __all__ = [
     "KERNELS",
     "Call",
     "Cost",
     "Kernel",
+    "adam_step",
+    "axpy",
+    "best_split",
+    "coordinate_median",
+    "cosine_distances",
+    "dense_backward",
+    "dense_forward",
+    "dequantise",
+    "hinge",
+    "histograms",
+    "huber",
+    "instruction_set",
     "least_squares",
     "logistic",
+    "manhattan_distances",
+    "mean_vector",
+    "merge_top_k",
+    "momentum_step",
     "nearest_centre",
+    "pairwise_squared_distances",
+    "quantise",
+    "rbf_kernel",
     "softmax",
+    "softmax_cross_entropy",
     "squared_distances",
+    "squared_hinge",
+    "subtract_histograms",
+    "top_k_neighbours",
+    "top_k_sparse",
+    "trimmed_mean",
+    "weighted_sum",
 ]

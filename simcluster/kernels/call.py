@@ -55,9 +55,7 @@ class Call(Generic[R]):
 class Kernel(Generic[P, R]):
     """A compiled function beside its cost and its NumPy reference; it is called like the function."""
 
-    def __init__(
-        self, function: Callable[P, R], cost: Callable[P, Cost], reference: Callable[P, R]
-    ) -> None:
+    def __init__(self, function: Callable[P, R], cost: Callable[P, Cost], reference: Callable[P, R]) -> None:
         """Join *function*, its *cost* and its *reference*; all three take the same arguments."""
         self.__wrapped__ = function
         self.__name__: str = function.__name__
@@ -82,9 +80,7 @@ KERNELS: dict[str, Kernel[Any, Any]] = {}
 """Every kernel by name, in order of definition: what the one test that runs them all runs."""
 
 
-def kernel(
-    cost: Callable[P, Cost], reference: Callable[P, R]
-) -> Callable[[Callable[P, R]], Kernel[P, R]]:
+def kernel(cost: Callable[P, Cost], reference: Callable[P, R]) -> Callable[[Callable[P, R]], Kernel[P, R]]:
     """Make the decorated function a Kernel and enter it in KERNELS."""
 
     def enter(function: Callable[P, R]) -> Kernel[P, R]:

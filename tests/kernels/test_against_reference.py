@@ -1,72 +1,60 @@
 """Every kernel computes what its NumPy reference computes, and refuses what it cannot read."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcluster.kernels import KERNELS, Cost
+from tests.kernels.kernel_arguments import ARGUMENTS, IN_PLACE
 
-SMALL = st.integers(1, 20)
-
-
-def _linear(draw, generator, labels):
-    n, d = draw(SMALL), draw(st.integers(0, 20))
-    targets = generator.integers(0, 2, n) if labels else generator.normal(size=n)
-    return generator.normal(size=d), generator.normal(size=(n, d)), targets, draw(st.floats(0, 2))
+SCALED = {"squared_distances", "nearest_centre", "top_k_neighbours", "least_squares", "trimmed_mean", "weighted_sum"}
 
 
-def _softmax(draw, generator):
-    n, d, k = draw(SMALL), draw(st.integers(0, 20)), draw(SMALL)
-    features, labels = generator.normal(size=(n, d)), generator.integers(0, k, n)
-    return generator.normal(size=(d, k)), features, labels, draw(st.floats(0, 2))
+def _run(kernel, arguments):
+    """The results of a run and the arguments that it updated, as arrays."""
+    arguments = copy.deepcopy(arguments)
+    for place, argument in enumerate(arguments):
+        if isinstance(argument, np.ndarray) and place not in IN_PLACE.get(kernel.__name__, ()):
+            argument.flags.writeable = False
+    result = kernel(*arguments)
+    updated = [arguments[place] for place in IN_PLACE.get(kernel.__name__, ())]
+    return [
+        np.asarray(part) for part in (result if isinstance(result, tuple) else (result,)) if part is not None
+    ] + updated
 
 
-def _two_sets(draw, generator, least):
-    n, m, d = draw(st.integers(0, 20)), draw(st.integers(least, 20)), draw(st.integers(0, 20))
-    # Rounded: equal distances are common, and exact.
-    return tuple(
-        generator.normal(size=(rows, d)).round(draw(st.sampled_from([0, 9]))) for rows in (n, m)
-    )
+def _arguments(name, data, seed=0, scale=1.0):
+    arguments = ARGUMENTS[name](data.draw, np.random.default_rng(seed))
+    return tuple(a * scale if getattr(a, "ndim", 0) == 2 and name in SCALED else a for a in arguments)
 
 
-ARGUMENTS = {
-    "least_squares": lambda draw, generator: _linear(draw, generator, labels=False),
-    "logistic": lambda draw, generator: _linear(draw, generator, labels=True),
-    "softmax": _softmax,
-    "squared_distances": lambda draw, generator: _two_sets(draw, generator, least=0),
-    "nearest_centre": lambda draw, generator: _two_sets(draw, generator, least=1),
-}
-
-
-def _outputs(result):
-    return [np.asarray(part) for part in (result if isinstance(result, tuple) else (result,))]
+def test_every_kernel_has_arguments():
+    assert sorted(ARGUMENTS) == sorted(KERNELS)
 
 
 @pytest.mark.parametrize("name", KERNELS)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_kernel_equals_its_reference_and_repeats_bit_for_bit(name, data):
-    # Scales are powers of two, so that ties stay ties.
     kernel = KERNELS[name]
-    seed, scale = (
-        data.draw(st.integers(0, 2**32 - 1)),
-        data.draw(st.sampled_from([1.0, 2.0**-27, 1024.0])),
-    )
-    arguments = ARGUMENTS[name](data.draw, np.random.default_rng(seed))
-    arguments = tuple(a * scale if getattr(a, "ndim", 0) == 2 else a for a in arguments)
-    for argument in arguments:
-        if isinstance(argument, np.ndarray):
-            argument.flags.writeable = False
-    ours, theirs = _outputs(kernel(*arguments)), _outputs(kernel.reference(*arguments))
+    # Powers of two, so that ties stay ties.
+    scale = data.draw(st.sampled_from([1.0, 2.0**-27, 1024.0]))
+    arguments = _arguments(name, data, data.draw(st.integers(0, 2**32 - 1)), scale)
+    ours, again = _run(kernel, arguments), _run(kernel, arguments)
+    reference = copy.copy(kernel)
+    reference.__wrapped__ = kernel.reference
+    theirs = _run(reference, arguments)
     assert len(ours) == len(theirs)
-    for mine, other in zip(ours, theirs, strict=True):
+    for mine, other, repeated in zip(ours, theirs, again, strict=True):
         assert mine.shape == other.shape
         assert mine.dtype == other.dtype
-        size = np.abs(other).max(initial=0.0)
-        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11 * float(size))
-    for mine, again in zip(ours, _outputs(kernel.call(*arguments)()), strict=True):
-        assert mine.tobytes() == again.tobytes()
+        # A cosine distance is the difference of two numbers near 1.
+        size = float(np.abs(other).max(initial=1.0 if name == "cosine_distances" else 0.0))
+        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11 * size)
+        assert mine.tobytes() == repeated.tobytes()
     assert kernel.call(*arguments).cost == kernel.cost(*arguments)
 
 
@@ -75,26 +63,33 @@ def test_kernel_equals_its_reference_and_repeats_bit_for_bit(name, data):
 @settings(max_examples=10, deadline=None)
 def test_wrong_arrays_are_refused_not_converted(name, data):
     kernel = KERNELS[name]
-    arguments = ARGUMENTS[name](data.draw, np.random.default_rng(0))
+    arguments = _arguments(name, data)
     for place, argument in enumerate(arguments):
         if not isinstance(argument, np.ndarray):
             continue
-        for error, wrong in [
-            (TypeError, argument.astype(np.float32)),
-            (TypeError, argument.tolist()),
-            (TypeError, argument.astype(argument.dtype.newbyteorder())),
-            (ValueError, argument[None]),
-        ]:
+        other = np.float32 if argument.dtype == np.float64 else np.int32
+        wrongs = [(TypeError, argument.astype(other)), (TypeError, argument.tolist()), (ValueError, argument[None])]
+        if argument.itemsize > 1:
+            wrongs.append((TypeError, argument.astype(argument.dtype.newbyteorder())))
+        for error, wrong in wrongs:
             with pytest.raises(error, match=r"must .*got"):
                 kernel(*arguments[:place], wrong, *arguments[place + 1 :])
         if argument.size > 1:
             strided = np.repeat(argument, 2, axis=-1)[..., ::2]
             with pytest.raises(ValueError, match=r"must be C-contiguous, got strides"):
                 kernel(*arguments[:place], strided, *arguments[place + 1 :])
-        longer = np.concatenate([argument, argument, argument[:1]])
-        if name not in ("squared_distances", "nearest_centre") and len(longer) != len(argument):
-            with pytest.raises(ValueError, match=r"must have .*got"):
-                kernel(*arguments[:place], longer, *arguments[place + 1 :])
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_what_is_updated_in_place_must_be_writable(name, data):
+    arguments = _arguments(name, data)
+    for place in IN_PLACE[name]:
+        arguments[place].flags.writeable = False
+        with pytest.raises(ValueError, match=r"must be writable, as it is updated in place"):
+            KERNELS[name](*arguments)
+        arguments[place].flags.writeable = True
 
 
 def test_a_cost_is_a_count():
