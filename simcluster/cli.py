@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 import simcluster
+from simcluster.engine import ENGINE
 from simcluster.experiment import Answer, Experiment, OutFolder, Processes, answers, at_least, call, one_bar
+from simcluster.kernels import instruction_set
 from simcluster.report import check_folder
 from simcluster.sweep import workers
 
@@ -83,7 +85,9 @@ def info() -> None:
     table.add_row("simcluster", simcluster.__version__)
     table.add_row("Python", f"{platform.python_implementation()} {platform.python_version()}")
     table.add_row("system", platform.platform())
-    table.add_row("engine", f"SimPy {importlib.metadata.version('simpy')}")
+    loop = "compiled loop under SimPy's API" if ENGINE == "compiled" else "SimPy's own loop"
+    table.add_row("engine", f"{loop}, SimPy {importlib.metadata.version('simpy')}")
+    table.add_row("kernels", f"{instruction_set()} instructions")
     for package in ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib"):
         table.add_row(package, importlib.metadata.version(package))
     Console().print(table)

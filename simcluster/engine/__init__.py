@@ -10,22 +10,38 @@ from simcluster.engine.distributions import (
     Uniform,
     Weibull,
 )
-from simcluster.engine.environment import Environment, Program, ScheduledCall, awaited, fail, fire, kill
+from simcluster.engine.environment import (
+    ENGINE,
+    Environment,
+    Event,
+    Process,
+    Program,
+    ScheduledCall,
+    awaited,
+    fail,
+    fire,
+    idle,
+    kill,
+    pending_calls,
+)
 from simcluster.engine.spec import Name, Positive, Probability, Seconds, Spec
 from simcluster.engine.streams import stream
 from simcluster.engine.trace import Record, Trace
 
 __all__ = [
+    "ENGINE",
     "Constant",
     "Distribution",
     "Empirical",
     "Environment",
+    "Event",
     "Exponential",
     "Lognormal",
     "Name",
     "Pareto",
     "Positive",
     "Probability",
+    "Process",
     "Program",
     "Record",
     "ScheduledCall",
@@ -37,6 +53,8 @@ __all__ = [
     "awaited",
     "fail",
     "fire",
+    "idle",
     "kill",
+    "pending_calls",
     "stream",
 ]

@@ -1,56 +1,62 @@
-"""SimPy's environment, and the few things that a cluster asks of an event loop beyond SimPy's own API."""
+"""The environment that simulations run in: the compiled loop, or plain SimPy if ``SIMCLUSTER_ENGINE=simpy``."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
-from simpy.events import PENDING, Condition, Event, Process
 
-Program = Generator[Event, Any, Any]
+ENGINES = ("compiled", "simpy")
 
+ENGINE = os.environ.get("SIMCLUSTER_ENGINE", "compiled")
+"""Which of them this process uses."""
 
-class ScheduledCall(simpy.Timeout):
-    """One call that the loop will make; it can be cancelled until then."""
+if ENGINE not in ENGINES:
+    raise ValueError(f"SIMCLUSTER_ENGINE must be one of {', '.join(ENGINES)}, got {ENGINE!r}")
 
-    def __init__(
-        self, env: simpy.Environment, delay_s: float, function: Callable[[Any], object], argument: object
-    ) -> None:
-        super().__init__(env, delay_s)
-        self._function = function
-        self._argument = argument
-        self.callbacks.append(self._call)
+if TYPE_CHECKING or ENGINE == "simpy":
+    from simcluster.engine.plain import (
+        Environment,
+        Event,
+        Process,
+        ScheduledCall,
+        awaited,
+        fail_now,
+        fire,
+        kill,
+    )
+else:
+    from simcluster.kernels.events import (
+        Environment,
+        Event,
+        Process,
+        ScheduledCall,
+        awaited,
+        fail_now,
+        fire,
+        kill,
+    )
 
-    def _call(self, _: Event) -> None:
-        self._function(self._argument)
+Program = Generator[simpy.Event, Any, Any]
+"""What a process runs: a generator that yields the events it waits for."""
 
-    def cancel(self) -> None:
-        """Make the call not happen; after it happened this does nothing."""
-        if self.callbacks is not None:
-            self.callbacks.clear()
-
-
-class Environment(simpy.Environment):
-    """SimPy's environment, which can also make plain calls later."""
-
-    def call_later(self, delay_s: float, function: Callable[[Any], object], argument: object = None) -> ScheduledCall:
-        """Call ``function(argument)`` after ``delay_s`` seconds, in the place a timeout made now would have."""
-        return ScheduledCall(self, delay_s, function, argument)
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is left that anybody would notice."""
-        return not any(event.callbacks for _, _, _, event in self._queue)
-
-
-def fire(event: Event, value: object = None) -> None:
-    """Let ``event`` happen now, within the event that is being processed, with ``value``."""
-    event._ok = True
-    event._value = value
-    callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
-    for callback in callbacks:
-        callback(event)
+__all__ = [
+    "ENGINE",
+    "ENGINES",
+    "Environment",
+    "Event",
+    "Process",
+    "Program",
+    "ScheduledCall",
+    "awaited",
+    "fail",
+    "fire",
+    "idle",
+    "kill",
+    "pending_calls",
+]
 
 
 def fail(event: Event, exception: Exception) -> None:
@@ -59,51 +65,17 @@ def fail(event: Event, exception: Exception) -> None:
     Unlike SimPy's ``event.fail`` it is no error when nobody does: a request whose program has turned to
     something else may still time out.
     """
-    event._ok = False
-    event._value = exception
     event._defused = True
-    callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
-    for callback in callbacks:
-        callback(event)
+    fail_now(event, exception)
 
 
-def awaited(event: Event) -> bool:
-    """Whether somebody would notice ``event``: a process, a callback, or an undecided condition that is awaited."""
-    for callback in event.callbacks or ():
-        owner = getattr(callback, "__self__", None)
-        if not isinstance(owner, Condition):
-            return True
-        if owner is not event and owner._value is PENDING and awaited(owner):
-            return True
-    return False
+def pending_calls(env: Environment) -> list[tuple[Callable[[Any], object], Any]]:
+    """The calls that ``env`` is still to make, as (function, argument), in their order."""
+    calls = [entry[3] for entry in sorted(env._queue, key=lambda entry: entry[:3])]
+    return [(call.function, call.argument) for call in calls if isinstance(call, ScheduledCall) and call.pending]
 
 
-def kill(process: Process) -> Program:
-    """Stop ``process`` for ever, without a word to it: no exception, no ``finally``, as when the power fails.
-
-    The process never happens as an event and can no longer be interrupted. Its suspended generator is returned;
-    whoever holds on to it decides when Python may clean it up.
-    """
-    generator = process._generator
-    process._generator = _Killed(process.env)  # type: ignore[assignment]
-    process._ok, process._value = True, None
-    process._defused = True
-    target = process._target
-    if target is not None and target.callbacks is not None and process._resume in target.callbacks:
-        target.callbacks.remove(process._resume)
-    return generator
-
-
-class _Killed:
-    """What stands for a killed process's generator if an event that is just being processed still resumes it."""
-
-    __name__ = "killed"
-
-    def __init__(self, env: simpy.Environment) -> None:
-        self._env = env
-
-    def send(self, value: object) -> Event:
-        return Event(self._env)
-
-    def throw(self, exception: BaseException) -> Event:
-        return Event(self._env)
+def idle(env: Environment) -> bool:
+    """Whether nothing is left that anybody would notice."""
+    left = [entry[3] for entry in env._queue]
+    return not any(event.pending if isinstance(event, ScheduledCall) else event.callbacks for event in left)

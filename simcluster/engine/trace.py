@@ -35,6 +35,7 @@ class Trace:
         self._env = env
         self._kinds = kinds
         self._fields: dict[str, tuple[str, ...]] = {}
+        self._recorders: dict[str, Record] = {}
         self._rows: list[tuple[Any, ...]] = []
 
     def __len__(self) -> int:
@@ -52,8 +53,11 @@ class Trace:
         known = self._fields.setdefault(kind, fields)
         if known != fields:
             raise ValueError(f"records of kind {kind!r} have the fields {known}, got {fields}")
-        if not self.keeps(kind):
-            return _skip
+        if kind not in self._recorders:
+            self._recorders[kind] = self._make(kind, fields) if self.keeps(kind) else _skip
+        return self._recorders[kind]
+
+    def _make(self, kind: str, fields: tuple[str, ...]) -> Record:
         append, env, size = self._rows.append, self._env, len(fields)
 
         def record(*values: object) -> None:
@@ -63,9 +67,9 @@ class Trace:
 
         return record
 
-    def rows(self, *kinds: str) -> Iterator[dict[str, Any]]:
-        """The records of these kinds (of all when none is named) as dictionaries, in order."""
-        for time_s, kind, *values in self._rows:
+    def rows(self, *kinds: str, start: int = 0) -> Iterator[dict[str, Any]]:
+        """The records of these kinds (of all when none is named) as dictionaries, in order, from record ``start``."""
+        for time_s, kind, *values in self._rows[start:] if start else self._rows:
             if not kinds or kind in kinds:
                 yield {"time_s": time_s, "kind": kind, **dict(zip(self._fields[kind], values, strict=True))}
 
