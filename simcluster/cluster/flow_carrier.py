@@ -1,0 +1,116 @@
+"""The carrier at flow fidelity: every transfer is a fluid flow, and links are shared max-min fairly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import count
+
+from simcluster.cluster.carrier import Arrive
+from simcluster.cluster.flows import FlowNetwork
+from simcluster.cluster.message import Message
+from simcluster.engine import Environment, ScheduledCall, pending_calls
+
+Route = Callable[[str, str], tuple[int, ...]]
+
+
+class FlowCarrier:
+    """Transfers that share the links of their routes: each node's interface in either direction, and the fabric's.
+
+    A message's flow begins when it is sent and its last bit arrives its latency after the flow's end. All changes
+    of one moment cost one computation of the rates (Bertsekas & Gallager, Data Networks, 6.5.2).
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        arrive: Arrive,
+        capacities_bytes_per_s: tuple[float, ...] = (),
+        route: Route = lambda source, target: (),
+    ) -> None:
+        self._env = env
+        self._arrive = arrive
+        self._route = route
+        self._capacities = list(capacities_bytes_per_s)
+        self._nominal: dict[str, float] = {}
+        self._send_link: dict[str, int] = {}  # the link into the network; the one out of it is the next
+        self._flows: FlowNetwork | None = None
+        self._under_way: dict[int, tuple[Message, float, tuple[int, ...]]] = {}
+        self._ids = count()
+        self._wake: ScheduledCall | None = None
+        self._replan_due = False
+
+    def attach(self, name: str, bytes_per_s: float | None) -> None:
+        """Give a node its interface: one link in each direction."""
+        self._nominal[name] = math.inf if bytes_per_s is None else bytes_per_s
+        self._send_link[name] = len(self._capacities)
+        self._capacities += [self._nominal[name]] * 2
+        if self._flows is not None:
+            self._grow()
+
+    def carry(self, message: Message, latency_s: float) -> None:
+        """Bring a message to its target."""
+        sending, receiving = self._send_link[message.source], self._send_link[message.target] + 1
+        links = (sending, *self._route(message.source, message.target), receiving)
+        flow = next(self._ids)
+        self._under_way[flow] = (message, latency_s, links)
+        self._network().start(flow, links, message.size_bytes)
+
+    def throttle(self, name: str, factor: float) -> None:
+        """Let an interface work at its bandwidth divided by ``factor``; what is under way slows down with it."""
+        for link in (self._send_link[name], self._send_link[name] + 1):
+            self.set_capacity(link, self._nominal[name] / factor)
+
+    def set_capacity(self, link: int, bytes_per_s: float) -> None:
+        """Change the capacity of one link from now on."""
+        self._capacities[link] = bytes_per_s
+        if self._flows is not None:
+            self._network().set_capacity(link, bytes_per_s)
+
+    def recall_unsent(self, source: str) -> list[Message]:
+        """A flow is on the wire from its beginning, so there is nothing to take back."""
+        return []
+
+    def under_way(self) -> list[Message]:
+        """The messages that have not arrived."""
+        arriving = [argument for function, argument in pending_calls(self._env) if function == self._arrive]
+        return arriving + [message for message, _, _ in self._under_way.values()]
+
+    def _network(self) -> FlowNetwork:
+        """The flows at this moment, about to change."""
+        if self._flows is None:
+            self._flows = FlowNetwork(self._capacities, self._env.now)
+        self._complete()
+        if not self._replan_due:
+            self._replan_due = True
+            self._env.call_later(0.0, self._replan)
+        return self._flows
+
+    def _complete(self, _: object = None) -> None:
+        """Let the flows that have ended by now arrive."""
+        assert self._flows is not None
+        for end_s, flow in self._flows.advance(self._env.now):
+            message, latency_s, _links = self._under_way.pop(flow)
+            self._env.call_later(max(0.0, end_s + latency_s - self._env.now), self._arrive, message)
+
+    def _replan(self, _: object = None) -> None:
+        """Wake up when the next flow ends."""
+        self._replan_due = False
+        self._complete()
+        assert self._flows is not None
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        following = self._flows.next_completion()
+        if following is not None:
+            self._wake = self._env.call_later(max(0.0, following[0] - self._env.now), self._replan)
+
+    def _grow(self) -> None:
+        """Start anew with one more node's links, every flow with the bytes that it still has to send."""
+        self._complete()
+        assert self._flows is not None
+        grown = FlowNetwork(self._capacities, self._env.now)
+        for flow, (_, _, links) in self._under_way.items():
+            grown.start(flow, links, self._flows.finish(flow))
+        self._flows = grown
+        self._network()

@@ -1,0 +1,269 @@
+"""Topologies: what joins the nodes of a cluster, by name, as frozen data that builds a Fabric for given nodes.
+
+Every cable is full-duplex, two links of ``bandwidth_bytes_per_s`` and ``latency_s`` each, unless it says otherwise.
+Links from a node to itself do not exist: what a node sends to itself passes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import networkx as nx
+from pydantic import Field
+
+from simcluster.cluster.fabric import Fabric, Link, both_ways
+from simcluster.cluster.groups import Members, check_groups, check_nodes, circle, runs
+from simcluster.engine import Positive, Seconds, Spec
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Cables(Spec):
+    bandwidth_bytes_per_s: Positive = 1.25e8
+    latency_s: Seconds = 0.0
+
+    def _cable(self, one: str, other: str, times: float = 1.0) -> tuple[Link, Link]:
+        return both_ways(one, other, self.bandwidth_bytes_per_s * times, self.latency_s)
+
+
+class _Placed(_Cables):
+    """A topology without racks and zones of its own: both may be given, as names of groups of nodes."""
+
+    racks: Members = Field(default_factory=dict)
+    zones: Members = Field(default_factory=dict)
+
+    def _fabric(self, nodes: Sequence[str], links: Sequence[Link]) -> Fabric:
+        for kind, groups in (("racks", self.racks), ("zones", self.zones)):
+            check_groups(kind, groups, nodes)
+        return Fabric(nodes, links, self.racks, self.zones)
+
+
+class OneSwitch(_Placed):
+    """One switch that all nodes are joined to, and that never limits them."""
+
+    topology: Literal["one_switch"] = "one_switch"
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes."""
+        check_nodes(nodes, "switch")
+        return self._fabric(nodes, [link for node in nodes for link in self._cable(node, "switch")])
+
+
+class Star(_Placed):
+    """One node, the hub, that all others are joined to and that forwards between them."""
+
+    topology: Literal["star"] = "star"
+    hub: str
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes. Raises ``ValueError`` when the hub is none of them."""
+        check_nodes(nodes)
+        if self.hub not in nodes:
+            raise ValueError(f"hub must be a node of the cluster, got {self.hub!r}")
+        return self._fabric(nodes, [link for node in nodes if node != self.hub for link in self._cable(node, self.hub)])
+
+
+class Ring(_Placed):
+    """Every node joined to the next, and the last to the first; they forward the shorter way round."""
+
+    topology: Literal["ring"] = "ring"
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes."""
+        check_nodes(nodes)
+        cables = circle(list(nodes))
+        return self._fabric(nodes, [link for pair in cables for link in self._cable(*pair)])
+
+
+class Torus(_Placed):
+    """Nodes in a grid, row by row, that wraps around: each forwards to its four neighbours."""
+
+    topology: Literal["torus"] = "torus"
+    rows: Count
+    columns: Count
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes. Raises ``ValueError`` when the grid does not hold them exactly."""
+        check_nodes(nodes)
+        if len(nodes) != self.rows * self.columns:
+            raise ValueError(
+                f"rows * columns must be the number of nodes, {len(nodes)}, got {self.rows} * {self.columns}"
+            )
+        grid = [list(nodes[row * self.columns : (row + 1) * self.columns]) for row in range(self.rows)]
+        lines = [*grid, *([line[column] for line in grid] for column in range(self.columns))]
+        return self._fabric(nodes, [link for line in lines for pair in circle(line) for link in self._cable(*pair)])
+
+
+class Racks(_Cables):
+    """Racks of nodes, each with a switch, under one core switch that they reach over one uplink each.
+
+    ``racks`` names them with their nodes, or says how many there are: then rack-0, rack-1, ... take equal runs of the
+    nodes in order. An uplink carries the sum of its rack's bandwidths divided by ``oversubscription``. ``zones``
+    may name groups of racks.
+    """
+
+    topology: Literal["racks"] = "racks"
+    racks: Members | Count
+    oversubscription: Positive = 1.0
+    zones: Members = Field(default_factory=dict)
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes. Raises ``ValueError`` unless each is in one rack."""
+        racks = self.racks if isinstance(self.racks, dict) else runs(nodes, self.racks)
+        check_groups("racks", racks, nodes, all_of_them=True)
+        check_groups("zones", self.zones, list(racks), "rack")
+        check_nodes(nodes, "core", *(f"{rack}.switch" for rack in racks))
+        links: list[Link] = []
+        for rack, members in racks.items():
+            for node in members:
+                links += self._cable(node, f"{rack}.switch")
+            links += self._cable(f"{rack}.switch", "core", len(members) / self.oversubscription)
+        zones = {zone: tuple(n for rack in members for n in racks[rack]) for zone, members in self.zones.items()}
+        return Fabric(nodes, links, racks, zones)
+
+
+class FatTree(_Cables):
+    """A k-ary fat tree: k pods of k/2 edge and k/2 aggregation switches under (k/2)² cores, all cables alike.
+
+    It holds up to k³/4 nodes, in order; those of an edge switch are a rack (rack-0, ...), those of a pod a zone
+    (pod-0, ...). Routes spread over the cores by target. Source: Al-Fares et al., A scalable, commodity data
+    center network architecture, SIGCOMM 2008.
+    """
+
+    topology: Literal["fat_tree"] = "fat_tree"
+    k: Annotated[int, Field(ge=2, multiple_of=2)]
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes. Raises ``ValueError`` for more nodes than the tree holds."""
+        half, pods = self.k // 2, range(self.k)
+        most = self.k * half * half
+        if len(nodes) > most:
+            raise ValueError(f"k must allow for {len(nodes)} nodes, got {self.k}, which allows for {most}")
+        racks = {f"rack-{r}": tuple(nodes[r * half : (r + 1) * half]) for r in range(self.k * half)}
+        upper = [[f"pod-{pod}.switch-{a}" for a in range(half)] for pod in pods]
+        cores = [f"core-{core}" for core in range(half * half)]
+        check_nodes(nodes, *(f"{rack}.switch" for rack in racks), *(name for pod in upper for name in pod), *cores)
+        links: list[Link] = []
+        for r, (rack, members) in enumerate(racks.items()):
+            for end in (*members, *upper[r // half]):
+                links += self._cable(end, f"{rack}.switch")
+        for pod in pods:
+            for place, core in enumerate(cores):
+                links += self._cable(upper[pod][place // half], core)
+        zones = {f"pod-{p}": tuple(nodes[p * half * half : (p + 1) * half * half]) for p in pods}
+        return Fabric(
+            nodes,
+            links,
+            {rack: members for rack, members in racks.items() if members},
+            {zone: members for zone, members in zones.items() if members},
+        )
+
+
+class WideArea(Spec):
+    """Zones of nodes far from each other, with the latency from each zone to each.
+
+    ``latency_s[a][b]`` is that of the whole way from a node in a to one in b; ``latency_s[a][a]``, 0 if it is not
+    given, that within a. Each pair of zones has a link of ``between_bytes_per_s`` in each direction; each node is
+    joined to its zone at ``bandwidth_bytes_per_s``. ``racks`` may name groups of nodes.
+    """
+
+    topology: Literal["wide_area"] = "wide_area"
+    zones: Members
+    latency_s: dict[str, dict[str, Seconds]]
+    bandwidth_bytes_per_s: Positive = 1.25e8
+    between_bytes_per_s: Positive = 1.25e7
+    racks: Members = Field(default_factory=dict)
+
+    def model_post_init(self, _: object) -> None:
+        """Refuse a matrix that has another zone, or lacks one."""
+        for row, latencies in self.latency_s.items():
+            for zone in (row, *latencies):
+                if zone not in self.zones:
+                    raise ValueError(f"latency_s must be between zones ({', '.join(self.zones)}), got {zone!r}")
+        for one in self.zones:
+            for other in self.zones:
+                if one != other and other not in self.latency_s.get(one, {}):
+                    raise ValueError(f"latency_s must be given from each zone to each, got none from {one} to {other}")
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes. Raises ``ValueError`` unless each is in one zone."""
+        check_groups("zones", self.zones, nodes, all_of_them=True)
+        check_groups("racks", self.racks, nodes)
+        check_nodes(nodes, *(f"{zone}.{way}" for zone in self.zones for way in ("out", "in")))
+        links: list[Link] = []
+        for zone, members in self.zones.items():
+            way_out, way_in, within_s = f"{zone}.out", f"{zone}.in", self.latency_s.get(zone, {}).get(zone, 0.0)
+            for node in members:
+                links.append(Link(node, way_out, self.bandwidth_bytes_per_s, 0.0))
+                links.append(Link(way_in, node, self.bandwidth_bytes_per_s, 0.0))
+            if members:
+                links.append(Link(way_out, way_in, self.bandwidth_bytes_per_s * len(members), within_s))
+            for other in self.zones:
+                if other != zone:
+                    far = f"{other}.in"
+                    links.append(Link(way_out, far, self.between_bytes_per_s, self.latency_s[zone][other]))
+        return Fabric(nodes, links, self.racks, self.zones)
+
+
+class Edge(Spec):
+    """One cable of a graph; without a bandwidth or latency of its own it has the graph's."""
+
+    source: str
+    target: str
+    bandwidth_bytes_per_s: Positive | None = None
+    latency_s: Seconds | None = None
+    one_way: bool = False
+
+
+class Graph(_Placed):
+    """Any graph, by its edges; a name that no node has is a switch.
+
+    Routes are those of fewest hops or of least latency, as ``routing`` says, but for those that ``routes`` gives by
+    hand: each the names of what it passes, from node to node, for that direction.
+    """
+
+    topology: Literal["graph"] = "graph"
+    edges: tuple[Edge, ...]
+    routing: Literal["hops", "latency"] = "hops"
+    routes: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph[Any], **fields: Any) -> Graph:
+        """The topology of a networkx graph whose edges may have the attributes of an ``Edge``.
+
+        An edge of a DiGraph is one-way; names are made strings. Raises ``ValueError`` for a multigraph and for
+        an attribute that breaks its rule. ``fields`` are the topology's other fields.
+        """
+        if graph.is_multigraph():
+            raise ValueError(f"graph must have at most one edge between two nodes, got a {type(graph).__name__}")
+        kept = ("bandwidth_bytes_per_s", "latency_s")
+        edges = tuple(
+            Edge(
+                source=str(one),
+                target=str(other),
+                one_way=graph.is_directed(),
+                **{name: data[name] for name in kept if name in data},
+            )
+            for one, other, data in graph.edges(data=True)
+        )
+        return cls(edges=edges, **fields)
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes. Raises ``ValueError`` where a node has no edge or no route."""
+        check_nodes(nodes)
+        for kind, groups in (("racks", self.racks), ("zones", self.zones)):
+            check_groups(kind, groups, nodes)
+        links: list[Link] = []
+        for edge in self.edges:
+            rate = edge.bandwidth_bytes_per_s or self.bandwidth_bytes_per_s
+            latency_s = self.latency_s if edge.latency_s is None else edge.latency_s
+            pair = both_ways(edge.source, edge.target, rate, latency_s)
+            links += pair[:1] if edge.one_way else pair
+        return Fabric(nodes, links, self.racks, self.zones, self.routes, by_latency=self.routing == "latency")
+
+
+Topology = Annotated[
+    OneSwitch | Star | Ring | Torus | Racks | FatTree | WideArea | Graph, Field(discriminator="topology")
+]
+"""Any of them; in a file ``topology`` says which."""
