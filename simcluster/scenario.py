@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import ConfigDict, SerializeAsAny, field_validator
 from simpy.core import StopSimulation
-from simpy.events import Event
 
-from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import Environment, Positive, Spec, Trace
+from simcluster.cluster import Cluster, ClusterSpec, run_checked
+from simcluster.engine import Environment, Event, Positive, Spec, Trace, idle
 from simcluster.faults import AnyFault, Fault, Injector
 
 
@@ -45,6 +45,10 @@ class Scenario(Spec):
             raise ValueError(f"job must have start(cluster, seed), got {type(job).__name__}")
         return job
 
+    def under(self, faults: Sequence[Fault]) -> Scenario:
+        """The same scenario under these faults instead of its own."""
+        return self.model_copy(update={"faults": tuple(faults)})
+
 
 @dataclass(frozen=True)
 class Result:
@@ -69,11 +73,12 @@ class Result:
         return self.trace.digest()
 
 
-def run(scenario: Scenario, seed: int) -> Result:
+def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     """Run ``scenario`` under ``seed`` until its job is over or its horizon is reached.
 
     Raises ``ValueError`` when the parts of the scenario do not fit together, for instance a fault that names an
-    unknown node. An error inside a program of the job is raised as it is.
+    unknown node. With ``check`` every invariant of the cluster is asserted after each event (slow, for tests); it
+    raises ``InvariantBroken``. An error inside a program of the job is raised as it is.
     """
     env = Environment()
     trace = Trace(env, scenario.trace_kinds)
@@ -81,12 +86,16 @@ def run(scenario: Scenario, seed: int) -> Result:
     injector = Injector(cluster, scenario.faults)
     assert isinstance(scenario.job, Job)  # checked when the scenario was made
     done = scenario.job.start(cluster, seed)
+    injector.check_programs()
     horizon = env.timeout(scenario.horizon_s)
     for end in (done, horizon):
         end.callbacks.append(StopSimulation.callback)
-    env.run()
+    if check:
+        run_checked(cluster)
+    else:
+        env.run()
     ended: Literal["finished", "horizon", "deadlock"]
-    ended = "finished" if done.triggered else "deadlock" if env.idle else "horizon"
+    ended = "finished" if done.triggered else "deadlock" if idle(env) else "horizon"
     return Result(
         scenario=scenario,
         seed=seed,

@@ -1,25 +1,74 @@
 """The cluster: nodes, the network between them, and what goes wrong with either."""
 
+from simcluster.cluster.check import InvariantBroken, run_checked
+from simcluster.cluster.clock import ClockSpec
 from simcluster.cluster.cluster import Cluster, ClusterSpec
-from simcluster.cluster.message import Message, TimedOut
-from simcluster.cluster.network import Drop, Network, NetworkSpec, Rule, loss
-from simcluster.cluster.node import Computation, Node, NodeDown, NodeSpec, nodes
+from simcluster.cluster.failure import (
+    Corrupted,
+    DiskFull,
+    DiskLost,
+    Failure,
+    Killed,
+    LinkDown,
+    NodeDown,
+    OutOfMemory,
+    Overloaded,
+    Partitioned,
+    TimedOut,
+)
+from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
+from simcluster.cluster.memory import Allocation
+from simcluster.cluster.message import Message
+from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
+from simcluster.cluster.node import Computation, Node
 from simcluster.cluster.storage import StorageSpec
+from simcluster.cluster.topology import FatTree, Graph, OneSwitch, Racks, Ring, Star, Topology, Torus, WideArea
+from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Rewrite, Rule, Verdict
 
 __all__ = [
+    "HARDWARE",
+    "Allocation",
+    "ClockSpec",
     "Cluster",
     "ClusterSpec",
     "Computation",
+    "Corrupt",
+    "Corrupted",
+    "Delay",
+    "DiskFull",
+    "DiskLost",
     "Drop",
+    "Duplicate",
+    "Failure",
+    "FatTree",
+    "Graph",
+    "Hold",
+    "InFlight",
+    "InvariantBroken",
+    "Killed",
+    "LinkDown",
     "Message",
     "Network",
     "NetworkSpec",
     "Node",
     "NodeDown",
     "NodeSpec",
+    "OneSwitch",
+    "OutOfMemory",
+    "Overloaded",
+    "Partitioned",
+    "Racks",
+    "Rewrite",
+    "Ring",
     "Rule",
+    "Star",
     "StorageSpec",
     "TimedOut",
+    "Topology",
+    "Torus",
+    "Verdict",
+    "WideArea",
     "loss",
     "nodes",
+    "run_checked",
 ]

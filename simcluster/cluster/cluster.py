@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from simcluster.cluster.check import Checker
+from simcluster.cluster.fabric import Fabric
+from simcluster.cluster.machine import NodeSpec
 from simcluster.cluster.network import Network, NetworkSpec
-from simcluster.cluster.node import Node, NodeSpec
-from simcluster.engine import Environment, Spec, Trace
+from simcluster.cluster.node import Node
+from simcluster.engine import Environment, Program, Spec, Trace
 
 
 class ClusterSpec(Spec):
@@ -25,6 +30,16 @@ class ClusterSpec(Spec):
             raise ValueError(f"names of nodes must differ, got {twice} more than once")
         return self
 
+    @model_validator(mode="after")
+    def _topology_fits(self) -> ClusterSpec:
+        self.fabric()
+        return self
+
+    def fabric(self) -> Fabric | None:
+        """The links and routes between these nodes, ``None`` without a topology."""
+        topology = self.network.topology
+        return None if topology is None else topology.fabric(self.names)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the nodes, in order."""
@@ -32,25 +47,25 @@ class ClusterSpec(Spec):
 
     def require(self, field: str, *names: str) -> None:
         """Raise ``ValueError`` unless each of ``names`` is a node of this cluster."""
-        known = set(self.names)
         for name in names:
-            if name not in known:
+            if name not in self.names:
                 raise ValueError(f"{field} must name a node of the cluster {list(self.names)[:12]}, got {name!r}")
 
 
 class Cluster:
-    """A running cluster. ``nodes`` holds its nodes by name, in the order of the specification."""
+    """A running cluster. ``nodes`` holds its nodes by name, in the order of the specification and of joining."""
 
     def __init__(self, env: Environment, spec: ClusterSpec, seed: int, trace: Trace) -> None:
         self.env = env
         self.spec = spec
         self.seed = seed
         self.trace = trace
-        self.network = Network(self, spec.network)
+        self.killed: list[Program] = []  # see Node._end
         self.nodes: dict[str, Node] = {}
+        fabric = spec.fabric()
+        self.network = Network(self, spec.network, fabric)
         for node in spec.nodes:
-            self.network.attach(node.name, node.nic_bytes_per_s)
-            self.nodes[node.name] = Node(self, node)
+            self._add(node if fabric is None else placed(node, fabric))
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.nodes:
@@ -59,6 +74,62 @@ class Cluster:
 
     @property
     def at_baseline(self) -> bool:
-        """Whether every node runs as specified and no rule but the specification's own is on the network."""
-        own_rules = 1 if self.spec.network.loss_probability else 0
-        return all(node.at_baseline for node in self.nodes.values()) and len(self.network.rules) == own_rules
+        """Whether no fault is at work on any node or on the network."""
+        return self.network.at_baseline and all(node.at_baseline for node in self.nodes.values())
+
+    def names_of(self, target: str) -> tuple[str, ...]:
+        """The nodes that ``target`` means: a node, all of a rack or a zone, or those that match a pattern (``n-*``).
+
+        Raises ``ValueError`` when there are none.
+        """
+        return select("target", target, [node.spec for node in self.nodes.values()])
+
+    def join(self, spec: NodeSpec) -> Node:
+        """A new node joins, with no programs yet. Raises ``ValueError`` when its name is, or was, in use."""
+        if self.spec.network.topology is not None:
+            raise ValueError(f"a node can join only a network without a topology, got {spec.name!r}")
+        if self.network.knows(spec.name):
+            raise ValueError(f"a new node must have a new name, got {spec.name!r}")
+        node = self._add(spec)
+        self.trace.recorder("join", "node")(spec.name)
+        return node
+
+    def leave(self, name: str) -> None:
+        """A node leaves for good: it stops as in a crash, and messages to it are dropped from now on."""
+        node = self[name]
+        node.crash()
+        del self.nodes[name]
+        self.trace.recorder("leave", "node")(name)
+
+    def check(self) -> None:
+        """Assert every invariant of the state and of the records so far, as ``run(..., check=True)`` does.
+
+        Raises ``InvariantBroken``, an ``AssertionError`` with the rule and what was found.
+        """
+        Checker(self)()
+
+    def _add(self, spec: NodeSpec) -> Node:
+        self.network.attach(spec.name, spec.nic_bytes_per_s)
+        node = self.nodes[spec.name] = Node(self, spec)
+        return node
+
+
+def placed(node: NodeSpec, fabric: Fabric) -> NodeSpec:
+    """The machine with the rack and zone that the topology puts it in, where it does not name its own."""
+    rack, zone = node.rack or fabric.rack_of(node.name), node.zone or fabric.zone_of(node.name)
+    return node.model_copy(update={"rack": rack, "zone": zone})
+
+
+def select(field: str, target: str, nodes: Sequence[NodeSpec]) -> tuple[str, ...]:
+    """The names of the ``nodes`` that ``target`` means, in their order: by name, else by rack, zone, or pattern."""
+    for means in (
+        lambda node: node.name == target,
+        lambda node: node.rack == target,
+        lambda node: node.zone == target,
+        lambda node: fnmatchcase(node.name, target),
+    ):
+        names = tuple(node.name for node in nodes if means(node))
+        if names:
+            return names
+    known = [node.name for node in nodes][:12]
+    raise ValueError(f"{field} must name a node of the cluster {known}, a rack, a zone or a pattern, got {target!r}")

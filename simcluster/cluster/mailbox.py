@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from simpy.events import PENDING, Condition, Event
+from simpy.events import PENDING, Condition
 
 from simcluster.cluster.message import Message
 from simcluster.cluster.waiting import Waiters
-from simcluster.engine import Environment, awaited, fire
+from simcluster.engine import Environment, Event, awaited, fire
 
 
 class Receive(Event):
@@ -17,12 +17,17 @@ class Receive(Event):
 
     def __init__(self, mailbox: Mailbox, kinds: tuple[str, ...]) -> None:
         super().__init__(mailbox.env)
+        self._mailbox = mailbox
         self.kinds = kinds
-        self.callbacks = Waiters(lambda: mailbox.begin(self), lambda: mailbox.cease(self))
+        self.callbacks = Waiters(self)
 
-    def accepts(self, message: Message) -> bool:
-        """Whether this is a message that the receive is for."""
-        return not self.kinds or message.kind in self.kinds
+    def begin(self) -> None:
+        """Somebody begins to wait."""
+        self._mailbox.begin(self)
+
+    def cease(self) -> None:
+        """Nobody waits any more."""
+        self._mailbox.cease(self)
 
 
 class Mailbox:
@@ -34,20 +39,33 @@ class Mailbox:
 
     def __init__(self, env: Environment, when_up: Callable[[Callable[[], None]], None]) -> None:
         self.env = env
+        self._messages: deque[Message] | None = None  # made for the first message that has to wait
         self._when_up = when_up
-        self.messages: deque[Message] = deque()
         self._receives: dict[Receive, None] = {}  # an ordered set of those that have somebody waiting
         self._offer_due = False
 
+    @property
+    def length(self) -> int:
+        """How many messages wait."""
+        return len(self._messages or ())
+
     def put(self, message: Message) -> None:
         """A message arrives."""
-        self.messages.append(message)
+        if not self._messages and len(self._receives) == 1:  # the common case, without the queue
+            (receive,) = self._receives
+            if (not receive.kinds or message.kind in receive.kinds) and awaited(receive):
+                self._receives.clear()
+                fire(receive, message)
+                return
+        if self._messages is None:
+            self._messages = deque()
+        self._messages.append(message)
         if self._receives:
             self._offer()
 
     def clear(self) -> None:
         """Forget all messages and all receives."""
-        self.messages.clear()
+        self._messages = None
         self._receives.clear()
         self._offer_due = False
 
@@ -55,7 +73,7 @@ class Mailbox:
         """Somebody begins to wait for ``receive``."""
         if receive.callbacks is not None:
             self._receives[receive] = None
-        if self.messages and not self._offer_due:
+        if self._messages and not self._offer_due:
             self._offer_due = True
             self.env.call_later(0.0, self._when_up, self._offer_now)
 
@@ -71,16 +89,22 @@ class Mailbox:
         for receive in tuple(self._receives):
             if receive not in self._receives:
                 continue  # an earlier hand-over ended this wait
-            place = next((i for i, message in enumerate(self.messages) if receive.accepts(message)), None)
-            if place is None:
+            place = self._first_for(receive.kinds)
+            if place is None or self._messages is None:
                 continue
             if not awaited(receive):
                 self._watch(receive)
                 continue
-            message = self.messages[place]
-            del self.messages[place]
+            message = self._messages[place]
+            del self._messages[place]
             del self._receives[receive]
             fire(receive, message)
+
+    def _first_for(self, kinds: tuple[str, ...]) -> int | None:
+        for place, message in enumerate(self._messages or ()):
+            if not kinds or message.kind in kinds:
+                return place
+        return None
 
     def _watch(self, receive: Receive) -> None:
         """Offer again as soon as one of the conditions over ``receive``, which nobody awaits yet, is awaited."""
@@ -89,5 +113,5 @@ class Mailbox:
             if isinstance(condition, Condition) and condition._value is PENDING:
                 callbacks = condition.callbacks
                 if callbacks is not None and type(callbacks) is list:
-                    condition.callbacks = Waiters(lambda: self.begin(receive), lambda: None)
+                    condition.callbacks = Waiters(receive)
                     condition.callbacks.extend(callbacks)

@@ -31,10 +31,6 @@ class Message(NamedTuple):
     reply_to: int | str | None = None
 
 
-class TimedOut(Exception):
-    """No reply came in time. This is indefinite: the request may have been carried out, or not."""
-
-
 def freeze(value: Any) -> tuple[Any, float]:
     """``value`` made immutable, and its size in bytes.
 

@@ -2,80 +2,113 @@
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from simcluster.cluster.carrier import Carrier, LatencyCarrier, NicCarrier
+from simcluster.cluster.fabric import Fabric
+from simcluster.cluster.flow_carrier import FlowCarrier
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
-from simcluster.engine import Constant, Distribution, Positive, Probability, ScheduledCall, Spec, stream
+from simcluster.cluster.order import FifoOrder
+from simcluster.cluster.topology import Topology
+from simcluster.cluster.verdict import Drop, Fate, Rule, judge
+from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
 
+InFlight = Literal["deliver", "drop", "hold"]
+"""What becomes of messages that are under way when a fault begins."""
+
 
 class NetworkSpec(Spec):
-    """One switch between all nodes.
+    """Links between all nodes.
 
-    A message begins when its sender's interface is free, its first bit arrives ``latency`` later, and it holds
-    each of the two interfaces for size / (the slower one's bandwidth): cut-through switching, with a queue at
-    either end. ``bandwidth_bytes_per_s=None`` means interfaces that never queue. ``latency`` is drawn per
-    message from the link's own stream, so messages may overtake each other, as datagrams do. ``seed`` gives the
-    network draws of its own, whatever the run's seed.
+    ``fidelity`` says who waits for whom: nobody ("latency"), messages at one interface ("nic"), or all messages
+    that share a link ("flow"). ``topology`` says which links lie between the nodes' interfaces; ``None`` is a switch
+    that never limits, and the only one that nodes can join during a run. ``latency`` is drawn per message from the
+    link's own stream, and a topology adds that of the route. ``order`` is "datagram" (messages may overtake each
+    other) or "fifo" (none overtakes another from the same source to the same target).
+    ``bandwidth_bytes_per_s=None`` means interfaces that never queue. ``seed`` gives the network draws of its own,
+    whatever the run's seed.
     """
 
+    fidelity: Literal["latency", "nic", "flow"] = "nic"
+    topology: Topology | None = None
+    order: Literal["datagram", "fifo"] = "datagram"
     latency: Distribution = Constant(value=0.0005)
     bandwidth_bytes_per_s: Positive | None = 1.25e8
     loss_probability: Probability = 0.0
     seed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """The verdict that a message is lost, and why."""
+_message = tuple.__new__  # what Message(...) does, without its frame: a run makes millions
 
-    cause: str
-
-
-Rule = Callable[[Message], Drop | None]
-"""Sees every message as it is sent; ``None`` lets it pass. Of several rules the first verdict counts."""
-
-
-@dataclass(slots=True)
-class Interface:
-    """A node's network interface: when each direction is free, and what waits to be sent."""
-
-    bytes_per_s: float | None
-    send_free_s: float = 0.0
-    receive_free_s: float = 0.0
-    unsent: deque[tuple[float, ScheduledCall, Message]] = field(default_factory=deque)
 
 
 class Network:
     """The links between all nodes of a cluster."""
 
-    def __init__(self, cluster: Cluster, spec: NetworkSpec) -> None:
-        self._cluster = cluster
-        self._env = cluster.env
+    def __init__(self, cluster: Cluster, spec: NetworkSpec, fabric: Fabric | None = None) -> None:
         self.spec = spec
+        self._env = cluster.env
+        self._nodes = cluster.nodes
         self._seed = cluster.seed if spec.seed is None else spec.seed
         self._ids = count()
-        self._interfaces: dict[str, Interface] = {}
         self._latencies: dict[tuple[str, str], np.random.Generator] = {}
+        self._constant_latency_s = spec.latency.value if isinstance(spec.latency, Constant) else None
+        self._fabric = fabric
+        self._route_latencies: dict[tuple[str, str], float] = {}
+        if fabric is not None:
+            self._constant_latency_s = None
+        self._carrier = self._make_carrier()
+        self._order = FifoOrder() if spec.order == "fifo" else None
+        self._throttles: dict[str, dict[object, float]] = {}
+        self._link_throttles: dict[str, dict[object, float]] = {}
+        self._gone: dict[int, int] = {}  # copies of recalled messages that the carrier still brings
+        self._damaged: set[int] = set()
+        self._accounts = self._order is not None  # whether anything has to be looked up when a message arrives
+        self._held: dict[Rule, list[Message]] = {}
         self.rules: list[Rule] = []
         if spec.loss_probability:
             self.rules.append(loss(spec.loss_probability, self._seed, "network"))
-        recorder = cluster.trace.recorder
+        self._own_rules = len(self.rules)
+        keeps, recorder = cluster.trace.keeps, cluster.trace.recorder
+        self._keeps_send, self._keeps_deliver = keeps("send"), keeps("deliver")
         self._record_send = recorder("send", "message", "source", "target", "message_kind", "size_bytes")
         self._record_deliver = recorder("deliver", "message", "source", "target", "message_kind")
+        self._record_duplicate = recorder("duplicate", "message", "source", "target")
+        self._record_hold = recorder("hold", "message", "source", "target")
+        self._record_release = recorder("release", "message", "source", "target")
         self._record_drop = recorder("drop", "message", "source", "target", "message_kind", "cause")
+
+    @property
+    def at_baseline(self) -> bool:
+        """Whether no rule but the specification's own is in force, nothing is held and nothing throttled."""
+        return len(self.rules) == self._own_rules and not self._held and not self._throttled
+
+    @property
+    def _throttled(self) -> bool:
+        return any(self._throttles.values()) or any(self._link_throttles.values())
+
+    @property
+    def held(self) -> int:
+        """Messages that wait in the network for a rule to be removed."""
+        return sum(len(messages) for messages in self._held.values())
 
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
-        self._interfaces[name] = Interface(bytes_per_s or self.spec.bandwidth_bytes_per_s)
+        self._throttles[name] = {}
+        self._carrier.attach(name, bytes_per_s or self.spec.bandwidth_bytes_per_s)
+
+    def knows(self, name: str) -> bool:
+        """Whether a node of this name is, or was, in the cluster."""
+        return name in self._throttles
 
     def new_id(self) -> int:
         """A number that no other message or request of this run has."""
@@ -92,86 +125,205 @@ class Network:
         reply_to: int | str | None = None,
     ) -> Message:
         """Make a message, immutable. Raises ``ValueError`` for an unknown target or a negative size."""
-        if target not in self._interfaces:
+        if target not in self._throttles:
             raise ValueError(f"target must be a node of the cluster, got {target!r}")
-        frozen, own_bytes = freeze(body)
+        frozen, own_bytes = (None, 0.0) if body is None else freeze(body)
         if size_bytes is None:
             size_bytes = HEADER_BYTES + own_bytes
         elif not size_bytes >= 0:
             raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
-        return Message(self.new_id(), source, target, kind, frozen, size_bytes, request_id, reply_to)
+        return _message(Message, (next(self._ids), source, target, kind, frozen, size_bytes, request_id, reply_to))
+
+    # The way of a message
 
     def send(self, message: Message) -> None:
         """Judge a message and put it on its way."""
-        _, source, target, kind, _, size_bytes, _, _ = message
-        self._record_send(message.id, source, target, kind, size_bytes)
-        # All rules are asked and the latency is drawn whatever the verdict, so that no draw depends on another.
-        verdicts = [rule(message) for rule in self.rules]
-        latency_s = self._latency_s(source, target)
-        for verdict in verdicts:
-            if verdict is not None:
-                self._drop(message, verdict.cause)
+        if self._keeps_send:
+            self._record_send(*message[:4], message.size_bytes)
+        latency_s = self._constant_latency_s
+        if latency_s is None:
+            latency_s = self._latency_s(message.source, message.target)
+        if self.rules:
+            fate = judge(self.rules, message)
+            if fate is not None:
+                self._meet(fate, message, latency_s)
                 return
-        if source == target:
-            self._env.call_later(0.0, self._deliver, message)
+        if self._accounts or message.source == message.target:
+            self._carry(message, latency_s)
+        else:
+            self._carrier.carry(message, latency_s)
+
+    def _meet(self, fate: Fate, message: Message, latency_s: float) -> None:
+        """Do to a message what the rules say."""
+        if fate.dropped is not None:
+            self._drop(message, fate.dropped.cause)
             return
-        now = self._env.now
-        sender = self._interfaces[source]
-        hold_s = self._hold_s(sender, self._interfaces[target], size_bytes)
-        while sender.unsent and sender.unsent[0][0] <= now:
-            sender.unsent.popleft()
-        begin_s = max(now, sender.send_free_s)
-        sender.send_free_s = begin_s + hold_s
-        call = self._env.call_later(begin_s - now + latency_s, self._reach, (message, hold_s))
-        if begin_s > now:
-            sender.unsent.append((begin_s, call, message))
+        if fate.rewrite is not None:
+            message = message._replace(body=freeze(fate.rewrite.body)[0])
+        if fate.corrupt:
+            self._damaged.add(message.id)
+            self._accounts = True
+        if fate.held_by is not None:
+            self._hold(message, fate.held_by)
+            return
+        self._carry(message, latency_s + fate.delay_s)
+        for delay_s in fate.copies:
+            self._record_duplicate(message.id, message.source, message.target)
+            self._carry(message, latency_s + fate.delay_s + delay_s)
 
-    def forget_unsent(self, source: str) -> None:
-        """Drop what still waits at the interface of a node that crashes; what is on the wire goes on."""
-        sender = self._interfaces[source]
-        now = self._env.now
-        unsent = [entry for entry in sender.unsent if entry[0] > now]
-        if unsent:
-            sender.send_free_s = unsent[0][0]  # the end of the message that is on the wire
-        for _, call, message in unsent:
-            call.cancel()
-            self._drop(message, "source_down")
-        sender.unsent.clear()
+    def _carry(self, message: Message, latency_s: float) -> None:
+        if self._order is not None:
+            self._order.sent(message)
+        if message.source == message.target:
+            self._env.call_later(0.0, self._arrive, message)
+        else:
+            self._carrier.carry(message, latency_s)
 
-    def _latency_s(self, source: str, target: str) -> float:
-        if isinstance(self.spec.latency, Constant):
-            return self.spec.latency.value
-        generator = self._latencies.get((source, target))
-        if generator is None:
-            generator = self._latencies[source, target] = stream(self._seed, "network", source, target)
-        return self.spec.latency.sample(generator)
-
-    def _hold_s(self, sender: Interface, receiver: Interface, size_bytes: float) -> float:
-        rates = [rate for rate in (sender.bytes_per_s, receiver.bytes_per_s) if rate is not None]
-        return size_bytes / min(rates) if rates else 0.0
-
-    def _reach(self, arrival: tuple[Message, float]) -> None:
-        """The first bit is at the receiver's interface."""
-        message, hold_s = arrival
-        if not hold_s:
+    def _arrive(self, message: Message) -> None:
+        """The last bit is at the receiver's interface."""
+        if not self._accounts:
             self._deliver(message)
+        elif self._gone and self._was_recalled(message):
             return
-        now = self._env.now
-        receiver = self._interfaces[message.target]
-        receiver.receive_free_s = max(now, receiver.receive_free_s) + hold_s
-        self._env.call_later(receiver.receive_free_s - now, self._deliver, message)
+        elif message.id in self._damaged:
+            self._drop(message, "corrupted")
+        elif self._order is None:
+            self._deliver(message)
+        else:
+            for ready in self._order.arrived(message):
+                self._deliver(ready)
 
     def _deliver(self, message: Message) -> None:
-        """The last bit is at the receiver."""
-        node = self._cluster.nodes[message.target]
-        if node.state == "down":
-            self._drop(message, "target_down")
+        node = self._nodes.get(message.target)
+        if node is None or node.state == "down":
+            self._record_drop(*message[:4], "target_left" if node is None else "target_down")
             return
-        self._record_deliver(message.id, message.source, message.target, message.kind)
+        if self._keeps_deliver:
+            self._record_deliver(*message[:4])
         node.deliver(message)
 
     def _drop(self, message: Message, cause: str) -> None:
-        self._record_drop(message.id, message.source, message.target, message.kind, cause)
+        self._record_drop(*message[:4], cause)
+        if self._order is not None:
+            for ready in self._order.lost(message):
+                self._deliver(ready)
+
+    def _make_carrier(self) -> Carrier:
+        fabric, env, arrive = self._fabric, self._env, self._arrive
+        if self.spec.fidelity == "flow":
+            if fabric is None:
+                return FlowCarrier(env, arrive)
+            return FlowCarrier(env, arrive, fabric.capacities_bytes_per_s, fabric.route)
+        carrier = NicCarrier if self.spec.fidelity == "nic" else LatencyCarrier
+        return carrier(env, arrive, None if fabric is None else fabric.bandwidth_bytes_per_s)
+
+    def _latency_s(self, source: str, target: str) -> float:
+        if self._constant_latency_s is not None:
+            return self._constant_latency_s
+        latency_s = self._route_latency_s(source, target)
+        if isinstance(self.spec.latency, Constant):
+            return latency_s + self.spec.latency.value
+        generator = self._latencies.get((source, target))
+        if generator is None:
+            generator = self._latencies[source, target] = stream(self._seed, "network", source, target)
+        return latency_s + self.spec.latency.sample(generator)
+
+    def _route_latency_s(self, source: str, target: str) -> float:
+        if self._fabric is None:
+            return 0.0
+        known = self._route_latencies.get((source, target))
+        if known is None:
+            known = self._route_latencies[source, target] = self._fabric.latency_s(source, target)
+        return known
+
+    # What faults do to it
+
+    def add(self, rule: Rule) -> None:
+        """Put a rule in force, after those that are."""
+        self.rules.append(rule)
+
+    def remove(self, rule: Rule) -> None:
+        """Take a rule back; what it held goes on its way, in the order in which it was sent."""
+        self.rules.remove(rule)
+        for message in self._held.pop(rule, ()):
+            self._record_release(*message[:3])
+            self._carry(message, self._latency_s(message.source, message.target))
+
+    def recall(self, matches: Callable[[Message], bool], rule: Rule, in_flight: InFlight, cause: str) -> None:
+        """Say what becomes of the messages under way that ``matches``: they are lost, or wait for ``rule`` to end."""
+        if in_flight == "deliver":
+            return
+        under_way = self._carrier.under_way()
+        copies = Counter(message.id for message in under_way)
+        for message in under_way:
+            if not matches(message) or self._gone.get(message.id, 0) >= copies[message.id]:
+                continue  # recalled before
+            self._gone[message.id] = self._gone.get(message.id, 0) + 1
+            self._accounts = True
+            if in_flight == "drop":
+                self._drop(message, cause)
+                continue
+            if self._order is not None:
+                for ready in self._order.lost(message):
+                    self._deliver(ready)
+            self._hold(message, rule)
+
+    def throttle(self, key: object, nodes: tuple[str, ...], factor: float) -> None:
+        """Divide the bandwidth of these nodes' interfaces by ``factor`` until ``unthrottle(key)``."""
+        if not factor > 0:
+            raise ValueError(f"factor must be greater than 0, got {factor}")
+        for name in nodes:
+            self._throttles[name][key] = factor
+            self._carrier.throttle(name, math.prod(self._throttles[name].values()))
+
+    def throttle_link(self, key: object, link: str, factor: float) -> None:
+        """Divide the bandwidth of one link of the topology, named "source->target", until ``unthrottle(key)``.
+
+        Raises ``ValueError`` unless the network is of flow fidelity and has that link.
+        """
+        if not factor > 0:
+            raise ValueError(f"factor must be greater than 0, got {factor}")
+        if self._fabric is None or not isinstance(self._carrier, FlowCarrier):
+            raise ValueError(f"links are shared only at flow fidelity with a topology, got {self.spec.fidelity!r}")
+        if link not in self._fabric.index:
+            raise ValueError(f"link must be one of {list(self._fabric.index)[:12]}, got {link!r}")
+        self._link_throttles.setdefault(link, {})[key] = factor
+        self._set_link(link)
+
+    def _set_link(self, link: str) -> None:
+        assert self._fabric is not None
+        assert isinstance(self._carrier, FlowCarrier)
+        place = self._fabric.index[link]
+        nominal = self._fabric.links[place].bandwidth_bytes_per_s
+        self._carrier.set_capacity(place, nominal / math.prod(self._link_throttles[link].values()))
+
+    def unthrottle(self, key: object) -> None:
+        """Take one throttle back."""
+        for name, factors in self._throttles.items():
+            if factors.pop(key, None) is not None:
+                self._carrier.throttle(name, math.prod(factors.values()))
+        for link, factors in self._link_throttles.items():
+            if factors.pop(key, None) is not None:
+                self._set_link(link)
+
+    def forget_unsent(self, source: str) -> None:
+        """Drop what still waits at the interface of a node that crashes; what is on the wire goes on."""
+        for message in self._carrier.recall_unsent(source):
+            if not self._was_recalled(message):
+                self._drop(message, "source_down")
+
+    def _hold(self, message: Message, rule: Rule) -> None:
+        self._record_hold(*message[:3])
+        self._held.setdefault(rule, []).append(message)
+
+    def _was_recalled(self, message: Message) -> bool:
+        """Whether this copy, which the carrier brings, has been recalled meanwhile; if so it is forgotten now."""
+        copies = self._gone.get(message.id, 0)
+        if copies:
+            self._gone[message.id] = copies - 1
+            if copies == 1:
+                del self._gone[message.id]
+        return copies > 0
 
 
 def loss(probability: float, seed: int, *name: str | int) -> Rule:

@@ -1,31 +1,62 @@
-"""A node's processor: cores that compute, first come first served, at a speed that may change midway."""
+"""A node's processor: cores that compute at a speed that may change midway."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any, Protocol
 
-from simpy.events import Event
+from simcluster.engine import Environment, Event, Record, ScheduledCall, fire
 
-from simcluster.engine import Environment, Record, ScheduledCall, fire
+
+class Processor(Protocol):
+    """Does computations; ``speed`` is the seconds of work that a core does in one second, 0 when it stands still."""
+
+    @property
+    def queue_length(self) -> int:
+        """Computations that are running or waiting for a core."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """Seconds of work that a core does in one second."""
+        ...
+
+    def submit(self, done: Event, result: Any, seconds: float, owner: object = None) -> None:
+        """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
+        ...
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at another speed; what is running keeps the work that it has done."""
+        ...
+
+    def cancel(self, owner: object) -> None:
+        """Give up the computations of one owner."""
+        ...
+
+    def clear(self) -> None:
+        """Lose everything that is running or waiting."""
+        ...
 
 
 class Work:
     """One computation: its result, already known, and the seconds at speed 1 that it still takes."""
 
-    __slots__ = ("begin_s", "completion", "done", "remaining_s", "result", "since_s")
+    __slots__ = ("begin_s", "completion", "done", "owner", "remaining_s", "result", "since_s")
 
-    def __init__(self, done: Event, result: Any, seconds: float) -> None:
+    def __init__(self, done: Event, result: Any, seconds: float, owner: object) -> None:
         self.done = done
         self.result = result
         self.remaining_s = seconds
+        self.owner = owner
         self.begin_s = 0.0
         self.since_s = 0.0
         self.completion: ScheduledCall | None = None
 
 
-class Processor:
-    """Cores that take computations in order of submission; ``speed`` 0 means that they stand still."""
+class FirstComeFirstServed:
+    """Each core does one computation at a time; the others wait in order of submission."""
 
     def __init__(self, env: Environment, name: str, cores: int, speed: float, record: Record) -> None:
         self._env = env
@@ -43,12 +74,12 @@ class Processor:
 
     @property
     def speed(self) -> float:
-        """Seconds of work done on each core in one second."""
+        """Seconds of work that a core does in one second."""
         return self._speed
 
-    def submit(self, done: Event, result: Any, seconds: float) -> None:
+    def submit(self, done: Event, result: Any, seconds: float, owner: object = None) -> None:
         """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
-        work = Work(done, result, seconds)
+        work = Work(done, result, seconds, owner)
         if len(self._running) < self._cores:
             self._start(work)
         else:
@@ -63,6 +94,16 @@ class Processor:
         self._speed = speed
         for work in self._running:
             self._continue(work)
+
+    def cancel(self, owner: object) -> None:
+        """Give up the computations of one owner; the cores go on to what waits."""
+        self._ready = deque(work for work in self._ready if work.owner is not owner)
+        for work in [work for work in self._running if work.owner is owner]:
+            if work.completion is not None:
+                work.completion.cancel()
+            del self._running[work]
+            if self._ready:
+                self._start(self._ready.popleft())
 
     def clear(self) -> None:
         """Lose everything that is running or waiting."""
@@ -92,5 +133,88 @@ class Processor:
         del self._running[work]
         if self._ready:
             self._start(self._ready.popleft())
+        self._record(self._name, work.begin_s)
+        fire(work.done, work.result)
+
+
+class ProcessorSharing:
+    """All computations run at once and share the cores equally, none faster than one core (egalitarian PS).
+
+    Work is measured in virtual time, the seconds of work done on each running computation, so a computation ends
+    at a virtual time that is known when it begins, and a change costs O(log n).
+    """
+
+    def __init__(self, env: Environment, name: str, cores: int, speed: float, record: Record) -> None:
+        self._env = env
+        self._name = name
+        self._cores = cores
+        self._speed = speed
+        self._record = record
+        self._virtual_s = 0.0
+        self._since_s = env.now
+        self._serial = count()
+        self._running: list[tuple[float, int, Work]] = []
+        self._next: ScheduledCall | None = None
+
+    @property
+    def queue_length(self) -> int:
+        """Computations that are running."""
+        return len(self._running)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of work that a core does in one second."""
+        return self._speed
+
+    def submit(self, done: Event, result: Any, seconds: float, owner: object = None) -> None:
+        """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
+        self._settle()
+        work = Work(done, result, seconds, owner)
+        work.begin_s = self._env.now
+        heappush(self._running, (self._virtual_s + seconds, next(self._serial), work))
+        self._plan()
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at another speed; what is running keeps the work that it has done."""
+        if speed != self._speed:
+            self._settle()
+            self._speed = speed
+            self._plan()
+
+    def cancel(self, owner: object) -> None:
+        """Give up the computations of one owner; the others share what it had."""
+        self._settle()
+        self._running = [entry for entry in self._running if entry[2].owner is not owner]
+        heapify(self._running)
+        self._plan()
+
+    def clear(self) -> None:
+        """Lose everything that is running."""
+        self._running.clear()
+        self._plan()
+
+    @property
+    def _rate(self) -> float:
+        """Seconds of work done on each running computation in one second."""
+        return self._speed * min(1.0, self._cores / len(self._running)) if self._running else 0.0
+
+    def _settle(self) -> None:
+        self._virtual_s += (self._env.now - self._since_s) * self._rate
+        self._since_s = self._env.now
+
+    def _plan(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+        if self._running and self._rate > 0:
+            remaining_s = max(0.0, self._running[0][0] - self._virtual_s)
+            self._next = self._env.call_later(remaining_s / self._rate, self._complete)
+
+    def _complete(self, _: object) -> None:
+        self._next = None
+        self._since_s = self._env.now
+        end_s, _, work = heappop(self._running)
+        self._virtual_s = end_s
+        self._plan()
         self._record(self._name, work.begin_s)
         fire(work.done, work.result)

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+
+
+class Owner(Protocol):
+    """What is told of those who wait."""
+
+    def begin(self) -> None:
+        """Somebody begins to wait."""
+        ...
+
+    def cease(self) -> None:
+        """Nobody waits any more."""
+        ...
 
 
 class Waiters(list[Any]):
-    """An event's callbacks, which tell when somebody begins to wait and when nobody waits any more."""
+    """An event's callbacks, which tell its owner when somebody begins to wait and when nobody waits any more."""
 
-    __slots__ = ("_begin", "_cease")
+    __slots__ = ("_owner",)
 
-    def __init__(self, begin: Callable[[], None], cease: Callable[[], None]) -> None:
-        super().__init__()
-        self._begin = begin
-        self._cease = cease
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
 
     def append(self, callback: Any) -> None:
         """Add a callback: somebody waits."""
-        super().append(callback)
-        self._begin()
+        list.append(self, callback)
+        self._owner.begin()
 
     def remove(self, callback: Any) -> None:
         """Take a callback back: perhaps nobody waits any more."""
-        super().remove(callback)
+        list.remove(self, callback)
         if not self:
-            self._cease()
+            self._owner.cease()

@@ -1,0 +1,109 @@
+"""Machines as one would order them: specifications of nodes, and classes of hardware by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import Field, model_validator
+
+from simcluster.cluster.clock import ClockSpec
+from simcluster.cluster.storage import StorageSpec
+from simcluster.engine import Distribution, Name, Positive, Spec
+
+HARDWARE: dict[str, dict[str, Any]] = {
+    # Orders of magnitude of data sheets, for one core at double precision; meant for comparing strategies, not vendors.
+    "single_board": {
+        "cores": 4,
+        "flops_per_s": 2e9,
+        "memory_bytes_per_s": 2e9,
+        "memory_bytes": 4e9,
+        "nic_bytes_per_s": 1.25e8,
+        "storage": {"seek_s": 0.001, "bandwidth_bytes_per_s": 4e7, "flush_s": 0.01},
+    },
+    "laptop": {
+        "cores": 8,
+        "flops_per_s": 2e10,
+        "memory_bytes_per_s": 1e10,
+        "memory_bytes": 1.6e10,
+        "nic_bytes_per_s": 1.25e8,
+        "storage": {"seek_s": 1e-4, "bandwidth_bytes_per_s": 2e9, "flush_s": 0.001},
+    },
+    "server": {
+        "cores": 32,
+        "flops_per_s": 3e10,
+        "memory_bytes_per_s": 1e10,
+        "memory_bytes": 2.56e11,
+        "nic_bytes_per_s": 1.25e9,
+        "storage": {"seek_s": 5e-5, "bandwidth_bytes_per_s": 3e9, "flush_s": 5e-4},
+    },
+    "disk_server": {
+        "cores": 16,
+        "flops_per_s": 2e10,
+        "memory_bytes_per_s": 8e9,
+        "memory_bytes": 6.4e10,
+        "nic_bytes_per_s": 1.25e9,
+        "storage": {"seek_s": 0.008, "bandwidth_bytes_per_s": 2e8, "flush_s": 0.008},
+    },
+}
+"""Classes of hardware: the fields of ``NodeSpec`` that each fills in."""
+
+
+class CallCost(Protocol):
+    """What a computation takes: counts of floating-point operations and of bytes moved to and from memory."""
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations."""
+        ...
+
+    @property
+    def bytes(self) -> float:
+        """Bytes read and written."""
+        ...
+
+
+class NodeSpec(Spec):
+    """A machine as one would order it.
+
+    ``hardware`` names a class that fills in what is not given. ``discipline`` is "fcfs" (a core per computation,
+    first come first served) or "ps" (all computations share the cores equally). ``speed`` scales both rates.
+    ``jitter``, with mean 1, multiplies the time of each computation; its draws come from the node's own stream.
+    ``memory_bytes=None`` and ``nic_bytes_per_s=None`` mean no limit, and the network's bandwidth. ``rack`` and
+    ``zone`` are names that faults, topologies and placement can use.
+    """
+
+    name: Name
+    hardware: str | None = None
+    rack: Name | None = None
+    zone: Name | None = None
+    cores: Annotated[int, Field(ge=1)] = 1
+    discipline: Literal["fcfs", "ps"] = "fcfs"
+    flops_per_s: Positive = 1e9
+    memory_bytes_per_s: Positive = 1e10
+    memory_bytes: Positive | None = None
+    speed: Positive = 1.0
+    jitter: Distribution | None = None
+    nic_bytes_per_s: Positive | None = None
+    storage: StorageSpec = StorageSpec()
+    clock: ClockSpec = ClockSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        hardware = given.get("hardware") if isinstance(given, dict) else None
+        if hardware is None:
+            return given
+        if hardware not in HARDWARE:
+            raise ValueError(f"hardware must be one of {list(HARDWARE)}, got {hardware!r}")
+        return {**HARDWARE[hardware], **given}
+
+    def seconds(self, cost: CallCost) -> float:
+        """How long ``cost`` keeps a core busy at speed 1: max(flops / flops_per_s, bytes / memory_bytes_per_s)."""
+        return max(cost.flops / self.flops_per_s, cost.bytes / self.memory_bytes_per_s)
+
+
+def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:
+    """``count`` machines named ``prefix-0``, ``prefix-1``, … with the same ``fields``."""
+    if count < 0:
+        raise ValueError(f"count must be at least 0, got {count}")
+    return tuple(NodeSpec(name=f"{prefix}-{i}", **fields) for i in range(count))

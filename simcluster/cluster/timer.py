@@ -1,0 +1,43 @@
+"""Timers: events at a fixed time on a node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simcluster.cluster.waiting import Waiters
+from simcluster.engine import Event, ScheduledCall, fire
+
+if TYPE_CHECKING:
+    from simcluster.cluster.node import Node
+
+
+class Timer(Event):
+    """An event ``delay_s`` from now, unless its node crashes. While nobody awaits it, it is in no event queue."""
+
+    def __init__(self, node: Node, delay_s: float) -> None:
+        super().__init__(node.env)
+        self._node = node
+        self._crashes = node.crashes
+        self._at_s = node.env.now + delay_s
+        self._call: ScheduledCall | None = None
+        self.callbacks = Waiters(self)
+
+    def begin(self) -> None:
+        """Somebody begins to wait: take a place in the event queue."""
+        if self._call is None:
+            env = self._node.env
+            self._call = env.call_later(max(0.0, self._at_s - env.now), self._expire)
+
+    def cease(self) -> None:
+        """Nobody waits any more: leave the event queue."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _expire(self, _: object) -> None:
+        if self._crashes == self._node.crashes:
+            self._node.when_up(self._happen)
+
+    def _happen(self) -> None:
+        if self.callbacks is not None:
+            fire(self)

@@ -1,0 +1,90 @@
+"""Verdicts: what a rule of the network says of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simcluster.cluster.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The message is lost, and why."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """The message takes so much longer."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The message arrives once more, that much later."""
+
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The message waits in the network until the rule is removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """The message arrives with a wrong checksum, so the receiver's interface throws it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """The message arrives with another body: damage that no checksum shows, or a liar's work."""
+
+    body: Any
+
+
+Verdict = Drop | Delay | Duplicate | Hold | Corrupt | Rewrite
+Rule = Callable[[Message], Verdict | None]
+"""Sees every message as it is sent; ``None`` lets it pass."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What all rules together say: the first drop or hold decides, delays add, each duplicate is one more copy."""
+
+    dropped: Drop | None = None
+    held_by: Rule | None = None
+    delay_s: float = 0.0
+    copies: tuple[float, ...] = ()
+    corrupt: bool = False
+    rewrite: Rewrite | None = None
+
+
+def judge(rules: list[Rule], message: Message) -> Fate | None:
+    """Ask every rule, so that no rule's draws depend on another's verdict; ``None`` when nothing happens to it."""
+    fate: Fate | None = None
+    for rule in rules:
+        verdict = rule(message)
+        if verdict is None:
+            continue
+        if fate is None:
+            fate = Fate()
+        decided = fate.dropped is not None or fate.held_by is not None
+        match verdict:
+            case Drop() if not decided:
+                fate.dropped = verdict
+            case Hold() if not decided:
+                fate.held_by = rule
+            case Delay(seconds):
+                fate.delay_s += seconds
+            case Duplicate(delay_s):
+                fate.copies += (delay_s,)
+            case Corrupt():
+                fate.corrupt = True
+            case Rewrite() if fate.rewrite is None:
+                fate.rewrite = verdict
+    return fate
