@@ -1,25 +1,89 @@
 """Faults: what goes wrong, when, and how it is made to happen."""
 
-from simcluster.faults.fault import (
-    AnyFault,
-    CrashNode,
-    Fault,
-    LoseMessages,
-    PartitionNetwork,
-    PauseNode,
-    SlowNode,
-)
+from simcluster.faults.budget import Violation, budget_exceeded, within_budget
+from simcluster.faults.byzantine import ADVERSARIES, Byzantine
+from simcluster.faults.chance import GilbertElliott
+from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
+from simcluster.faults.fault import Fault
+from simcluster.faults.files import SYNTHETIC_TRACE, load_schedule, read_failure_trace, save_schedule
 from simcluster.faults.injector import Injector
-from simcluster.faults.schedule import draw_crashes
+from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
+from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
+from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
+from simcluster.faults.node_faults import CrashNode, LoseRack, PauseNode, SlowNode
+from simcluster.faults.partitions import (
+    CutMinority,
+    CutOneWay,
+    IsolateNode,
+    PartitionBridge,
+    PartitionNetwork,
+    PartitionRing,
+)
+from simcluster.faults.schedule import draw_crashes, draw_faults, heal
+from simcluster.faults.search import (
+    Failure,
+    Finding,
+    cut_link,
+    search_seeds,
+    search_single_faults,
+    single_faults,
+    trial_of,
+)
+from simcluster.faults.shrink import shrink
+from simcluster.faults.swarm import Swarm
+from simcluster.faults.vocabulary import AnyFault
 
 __all__ = [
+    "ADVERSARIES",
+    "SYNTHETIC_TRACE",
     "AnyFault",
+    "Byzantine",
+    "CorruptMessages",
     "CrashNode",
+    "CutMinority",
+    "CutOneWay",
+    "DriftClock",
+    "DuplicateMessages",
+    "ExhaustMemory",
+    "Failure",
     "Fault",
+    "FillDisk",
+    "Finding",
+    "FlapLink",
+    "GilbertElliott",
     "Injector",
+    "IsolateNode",
+    "KillProgram",
+    "LoseDisk",
     "LoseMessages",
+    "LoseRack",
+    "PartitionBridge",
     "PartitionNetwork",
+    "PartitionRing",
     "PauseNode",
+    "ReorderMessages",
+    "RotBits",
+    "SlowDisk",
+    "SlowLink",
     "SlowNode",
+    "SpikeLatency",
+    "StepClock",
+    "Swarm",
+    "TearWrites",
+    "ThrottleBandwidth",
+    "Violation",
+    "budget_exceeded",
+    "cut_link",
     "draw_crashes",
+    "draw_faults",
+    "heal",
+    "load_schedule",
+    "read_failure_trace",
+    "save_schedule",
+    "search_seeds",
+    "search_single_faults",
+    "shrink",
+    "single_faults",
+    "trial_of",
+    "within_budget",
 ]

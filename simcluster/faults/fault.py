@@ -6,19 +6,23 @@ take from a stack of modifiers, so faults may overlap in any order and the clust
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from simcluster.cluster import Cluster, Drop, Message, loss
-from simcluster.engine import Name, Positive, Probability, Seconds, Spec
+from simcluster.cluster import Cluster, InFlight, Message, Rule
+from simcluster.engine import Seconds, Spec
+from simcluster.faults.target import expand
 
 Lift = Callable[[], None]
 
 
 class Fault(Spec):
-    """One thing that goes wrong from ``begin_s`` until ``end_s`` (for good when that is ``None``)."""
+    """One thing that goes wrong from ``begin_s`` until ``end_s`` (for good when that is ``None``).
+
+    A target is the name of a node, a rack or a zone, or a pattern such as ``"worker-*"``; it means the nodes that
+    are in the cluster when the fault begins.
+    """
 
     begin_s: Seconds
     end_s: Seconds | None = None
@@ -31,125 +35,63 @@ class Fault(Spec):
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The nodes that the fault names."""
+        """What the fault names."""
         return ()
+
+    @property
+    def takes_down(self) -> tuple[str, ...]:
+        """The targets that are down from begin to end: what a budget of faults counts."""
+        return ()
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` when the fault cannot happen to this cluster, for instance to an unknown node."""
+        nodes = [node.spec for node in cluster.nodes.values()]
+        expand(self.targets, nodes, f"{type(self).__name__} targets")
+
+    def check_programs(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` when the fault is of a program that no node boots; asked once the job has started."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let it go wrong; the function returned takes it back. ``key`` tells this fault from its like."""
         raise NotImplementedError
 
 
-class CrashNode(Fault):
-    """A node stops, loses its memory, and restarts at ``end_s``."""
-
-    fault: Literal["crash_node"] = "crash_node"
-    node: Name
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The node."""
-        return (self.node,)
-
-    def begin(self, cluster: Cluster, key: str) -> Lift:
-        """Crash the node."""
-        node = cluster[self.node]
-        node.crash()
-        return node.restart
+def nothing_to_lift() -> None:
+    """What takes back a fault that is over as soon as it has begun: its damage stays."""
 
 
-class PauseNode(Fault):
-    """A node stands still and goes on at ``end_s``; nothing is lost."""
+def lift_all(lifts: Iterable[Lift]) -> Lift:
+    """One function that takes back several things, in their order."""
+    each = tuple(lifts)
 
-    fault: Literal["pause_node"] = "pause_node"
-    node: Name
+    def lift() -> None:
+        for one in each:
+            one()
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The node."""
-        return (self.node,)
-
-    def begin(self, cluster: Cluster, key: str) -> Lift:
-        """Pause the node."""
-        node = cluster[self.node]
-        node.pause()
-        return node.resume
+    return lift
 
 
-class SlowNode(Fault):
-    """A node computes ``factor`` times slower; overlapping slow-downs multiply."""
+def recall(
+    cluster: Cluster,
+    concerns: Callable[[Message], bool],
+    in_flight: InFlight,
+    cause: str,
+    rule: Rule | None = None,
+) -> Lift:
+    """Say what becomes of messages under way that a fault ``concerns``; they are held until this is taken back.
 
-    fault: Literal["slow_node"] = "slow_node"
-    node: Name
-    factor: Positive
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The node."""
-        return (self.node,)
-
-    def begin(self, cluster: Cluster, key: str) -> Lift:
-        """Slow the node down."""
-        node = cluster[self.node]
-        node.slow(key, self.factor)
-        return lambda: node.quicken(key)
-
-
-class PartitionNetwork(Fault):
-    """Messages between different ``groups`` are lost; nodes in no group are together in one more group."""
-
-    fault: Literal["partition_network"] = "partition_network"
-    groups: Annotated[tuple[tuple[Name, ...], ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _groups_do_not_overlap(self) -> PartitionNetwork:
-        names = self.targets
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"groups must not overlap, got {twice} more than once")
-        return self
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """All nodes that are in a group."""
-        return tuple(name for group in self.groups for name in group)
-
-    def begin(self, cluster: Cluster, key: str) -> Lift:
-        """Partition the network."""
-        group_of = {name: i for i, group in enumerate(self.groups) for name in group}
-        cut = Drop("partition")
-
-        def judge(message: Message) -> Drop | None:
-            return cut if group_of.get(message.source) != group_of.get(message.target) else None
-
-        cluster.network.rules.append(judge)
-        return lambda: cluster.network.rules.remove(judge)
+    ``rule`` is the fault's own verdict on what is sent from now on, if it has one.
+    """
+    network = cluster.network
+    if rule is None and in_flight == "deliver":
+        return nothing_to_lift
+    standing = rule or _let_pass()
+    network.add(standing)
+    if in_flight != "deliver":
+        network.recall(concerns, standing, in_flight, cause)
+    return lambda: network.remove(standing)
 
 
-class LoseMessages(Fault):
-    """Each message is lost with ``probability``, from ``senders`` and to ``receivers`` (``None``: any)."""
-
-    fault: Literal["lose_messages"] = "lose_messages"
-    probability: Probability
-    senders: tuple[Name, ...] | None = None
-    receivers: tuple[Name, ...] | None = None
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The nodes whose messages are lost, where any are named."""
-        return (self.senders or ()) + (self.receivers or ())
-
-    def begin(self, cluster: Cluster, key: str) -> Lift:
-        """Lose messages from now on."""
-        lose = loss(self.probability, cluster.seed, "faults", key)
-
-        def judge(message: Message) -> Drop | None:
-            verdict = lose(message)
-            from_here = self.senders is None or message.source in self.senders
-            to_here = self.receivers is None or message.target in self.receivers
-            return verdict if from_here and to_here else None
-
-        cluster.network.rules.append(judge)
-        return lambda: cluster.network.rules.remove(judge)
-
-
-AnyFault = Annotated[CrashNode | PauseNode | SlowNode | PartitionNetwork | LoseMessages, Field(discriminator="fault")]
+def _let_pass() -> Rule:
+    # A rule of its own for each fault, so that taking one back never takes another's.
+    return lambda message: None

@@ -13,13 +13,18 @@ class Injector:
 
     def __init__(self, cluster: Cluster, faults: Sequence[Fault]) -> None:
         for fault in faults:
-            cluster.spec.require(f"{type(fault).__name__} targets", *fault.targets)
+            fault.check(cluster)
         self._cluster = cluster
         self._faults = faults
         self.begun: list[int] = []
         self._record = cluster.trace.recorder("fault", "fault", "name", "phase")
         for place, fault in enumerate(faults):
             cluster.env.call_later(fault.begin_s, self._begin, place)
+
+    def check_programs(self) -> None:
+        """Raise ``ValueError`` for a fault of a program that no node boots. To be asked once the job has started."""
+        for fault in self._faults:
+            fault.check_programs(self._cluster)
 
     @property
     def never_begun(self) -> tuple[Fault, ...]:

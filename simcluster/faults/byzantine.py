@@ -1,0 +1,71 @@
+"""Byzantine nodes: they take part in the protocol, and lie about the numbers.
+
+The adversaries are those that robust aggregation is measured against (Blanchard et al., "Machine learning with
+adversaries: Byzantine tolerant gradient descent", NIPS 2017; Lamport et al. 1982 for the one that equivocates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from simcluster.cluster import Cluster, Message, Rewrite
+from simcluster.engine import Name, Positive, stream
+from simcluster.faults.bodies import Change, Numbers, map_numbers
+from simcluster.faults.fault import Lift
+from simcluster.faults.node_faults import NodeFault
+from simcluster.faults.target import named
+
+Adversary = Callable[[Numbers, float, np.random.Generator, float], Numbers]
+"""Takes the true numbers, a strength, a stream, and a number in [−1, 1) of the receiver's own; gives the lie."""
+
+ADVERSARIES: dict[str, Adversary] = {
+    "negate": lambda numbers, strength, generator, receiver: -strength * numbers,
+    "scale": lambda numbers, strength, generator, receiver: strength * numbers,
+    "noise": lambda numbers, strength, generator, receiver: (
+        numbers + strength * generator.standard_normal(numbers.shape)
+    ),
+    "zero": lambda numbers, strength, generator, receiver: np.zeros_like(numbers),
+    "equivocate": lambda numbers, strength, generator, receiver: strength * receiver * numbers,
+}
+"""What a liar makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x with a u in [−1, 1) that is
+drawn once for each receiver, so that no two are told the same."""
+
+
+class Byzantine(NodeFault):
+    """A node that rewrites the floating-point numbers in the messages it sends, as its ``adversary`` says.
+
+    Only messages of ``kinds`` are rewritten (``None``: all); whole numbers and text in them stay. Where several of
+    these overlap on a node, the one that began first has its way.
+    """
+
+    fault: Literal["byzantine"] = "byzantine"
+    adversary: Literal["negate", "scale", "noise", "zero", "equivocate"]
+    strength: Positive = 10.0
+    kinds: tuple[Name, ...] | None = None
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Let the node lie from now on."""
+        liars = frozenset(named(cluster, self.targets))
+        lie = ADVERSARIES[self.adversary]
+        streams: dict[tuple[str, str], tuple[np.random.Generator, float]] = {}
+
+        def change(message: Message) -> Change:
+            link = (message.source, message.target)
+            if link not in streams:
+                receiver = stream(cluster.seed, "faults", key, "receiver", message.target).uniform(-1, 1)
+                streams[link] = (stream(cluster.seed, "faults", key, *link), float(receiver))
+            generator, receiver = streams[link]
+            return lambda numbers: lie(numbers, self.strength, generator, receiver)
+
+        def rule(message: Message) -> Rewrite | None:
+            if message.source not in liars or message.source == message.target:
+                return None
+            if self.kinds is not None and message.kind not in self.kinds:
+                return None
+            return Rewrite(map_numbers(message.body, change(message)))
+
+        cluster.network.add(rule)
+        return lambda: cluster.network.remove(rule)

@@ -1,0 +1,196 @@
+"""Files of faults: schedules as JSON, and failure traces as CSV or JSON.
+
+A schedule file is a JSON list with one object for each fault: its kind under ``fault``, then its fields. Times
+keep every bit.
+
+A failure trace says which node failed from when until when. As CSV its first line names the columns: ``begin_s``,
+other fields of a fault (``node``, ``end_s``, ``factor``, …), and ``kind``, the kind of fault, ``crash_node`` where that
+is left out. An empty cell leaves a field out, so without ``end_s`` a fault lasts for good. Blank lines and lines
+that begin with ``#`` are skipped. As JSON it is a list of objects with the same names.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from simcluster.faults.fault import Fault
+from simcluster.faults.vocabulary import AnyFault
+
+KINDS: dict[str, type[Fault]] = {kind.model_fields["fault"].default: kind for kind in get_args(get_args(AnyFault)[0])}
+"""The kinds of fault, by the names that files call them."""
+
+SYNTHETIC_TRACE = Path(__file__).with_name("synthetic_trace.csv")
+"""A small failure trace of eight machines over one day; it was drawn, not observed."""
+
+_ADAPTER: TypeAdapter[Fault] = TypeAdapter(AnyFault)
+_FIELDS = frozenset(field for kind in KINDS.values() for field in kind.model_fields)
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def plain(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    """Faults as JSON has them: ``fault`` names the kind, then the fields.
+
+    Raises ``ValueError`` when JSON would not give the same fault back.
+    """
+    listed = []
+    for fault in faults:
+        values = fault.model_dump(mode="json")
+        try:
+            same = _ADAPTER.validate_python(values) == fault
+        except ValidationError:
+            same = False
+        if not same:
+            raise ValueError(f"a fault in a file must be one of {list(KINDS)} with plain fields, got {fault!r}")
+        listed.append({"fault": values.pop("fault"), **values})
+    return listed
+
+
+def save_schedule(path: Path | str, faults: Sequence[Fault]) -> None:
+    """Write a schedule to ``path``, one line for each fault."""
+    lines = ",\n".join("  " + json.dumps(fault) for fault in plain(faults))
+    Path(path).write_text(f"[\n{lines}\n]\n" if lines else "[]\n", encoding="utf-8")
+
+
+def load_schedule(path: Path | str) -> tuple[Fault, ...]:
+    """The schedule in ``path``, bit for bit as it was saved. Raises ``ValueError`` with file, line and column."""
+    return tuple(_parse(Path(path), _read(path), "fault", default_kind=None))
+
+
+def read_failure_trace(path: Path | str, default_kind: str = "crash_node") -> tuple[Fault, ...]:
+    """The faults in a failure trace (``.csv`` or ``.json``), in the order of the file.
+
+    Raises ``ValueError`` that says the file, the line, the column and the rule. In a CSV file the column counts
+    values, in a JSON file characters.
+    """
+    if default_kind not in KINDS:
+        raise ValueError(f"default_kind must be one of {list(KINDS)}, got {default_kind!r}")
+    path = Path(path)
+    if path.suffix == ".json":
+        return tuple(_parse(path, _read(path), "kind", default_kind))
+    if path.suffix == ".csv":
+        return tuple(_rows(path, _read(path), default_kind))
+    raise ValueError(f"a failure trace must be a .csv or a .json file, got {path.name!r}")
+
+
+def malformed(path: Path, line: int, column: int, rule: str) -> ValueError:
+    """The error that says where in a file something is wrong."""
+    return ValueError(f"{path}, line {line}, column {column}: {rule}")
+
+
+def _read(path: Path | str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: the text must be UTF-8, got byte {error.object[error.start]:#x}") from None
+
+
+def _rows(path: Path, text: str, default_kind: str) -> Iterator[Fault]:
+    """The faults of a CSV file."""
+    kept = ("" if line.startswith("#") else line for line in text.splitlines(keepends=True))
+    reader = csv.reader(kept, strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise malformed(path, line, 1, f"a line must be CSV, got {error}") from None
+        if cells is None:
+            break
+        line, cells = reader.line_num, [cell.strip() for cell in cells]
+        if not any(cells):
+            continue
+        if header is None:
+            header = _header(path, line, cells)
+            continue
+        if len(cells) != len(header):
+            rule = f"a line must have a value for each of the {len(header)} columns, got {len(cells)}"
+            raise malformed(path, line, min(len(cells), len(header)) + 1, rule)
+        values = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+        try:
+            yield _fault(values, "kind", default_kind)
+        except ValidationError as error:
+            name, rule = _said(error, header)
+            raise malformed(path, line, header.index(name) + 1 if name in header else 1, rule) from None
+    if header is None:
+        raise malformed(path, 1, 1, "a failure trace must begin with the names of its columns, got nothing")
+
+
+def _header(path: Path, line: int, cells: list[str]) -> list[str]:
+    for place, name in enumerate(cells):
+        known = sorted((_FIELDS - {"fault"}) | {"kind"})
+        if name not in known:
+            raise malformed(path, line, place + 1, f"a column must be one of {known}, got {name!r}")
+        if name in cells[:place]:
+            raise malformed(path, line, place + 1, f"columns must differ, got {name!r} more than once")
+    if "begin_s" not in cells:
+        raise malformed(path, line, 1, f"the columns must include 'begin_s', got {cells}")
+    return cells
+
+
+def _parse(path: Path, text: str, kind: str, default_kind: str | None) -> Iterator[Fault]:
+    """The faults of a JSON list, read one by one, so that an error knows its place."""
+
+    def wrong(place: int, rule: str) -> ValueError:
+        return malformed(path, text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place), rule)
+
+    def after_space(place: int) -> int:
+        found = _SPACE.match(text, place)
+        return found.end() if found else place
+
+    place = after_space(0)
+    if text[place : place + 1] != "[":
+        raise wrong(place, f"a list of faults must begin with '[', got {text[place : place + 1]!r}")
+    place = after_space(place + 1)
+    decoder, first = json.JSONDecoder(), True
+    while text[place : place + 1] != "]":
+        if not first:
+            if text[place : place + 1] != ",":
+                raise wrong(place, f"faults must be separated by ',', got {text[place : place + 1]!r}")
+            place = after_space(place + 1)
+        first = False
+        try:
+            values, end = decoder.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            raise wrong(error.pos, f"the text must be JSON: {error.msg}") from None
+        if not isinstance(values, dict):
+            raise wrong(place, f"a fault must be an object, got {values!r}")
+        try:
+            yield _fault(values, kind, default_kind)
+        except ValidationError as error:
+            name, rule = _said(error, list(values))
+            key = re.search(rf'"{re.escape(name)}"\s*:', text[place:end]) if name else None
+            raise wrong(place + key.start() if key else place, rule) from None
+        place = after_space(end)
+    place = after_space(place + 1)
+    if place < len(text):
+        raise wrong(place, f"nothing must follow the list of faults, got {text[place]!r}")
+
+
+def _fault(values: Mapping[str, Any], kind: str, default_kind: str | None) -> Fault:
+    """The fault with these fields, whose kind stands under the name ``kind``."""
+    fields = dict(values)
+    name = fields.pop(kind, default_kind)
+    return _ADAPTER.validate_python(fields if name is None else {**fields, "fault": name})
+
+
+def _said(error: ValidationError, names: Sequence[str]) -> tuple[str, str]:
+    """The field that a broken rule is about, and the rule with what it got."""
+    detail = error.errors()[0]
+    if detail["type"].startswith("union_tag"):
+        got = detail.get("ctx", {}).get("tag", "none")
+        named = "kind" if "kind" in names else "fault"
+        return named, f"the kind of fault must be one of {list(KINDS)}, got {got!r}"
+    said = detail["msg"].removeprefix("Value error, ")
+    places = [part for part in detail["loc"][1:] if isinstance(part, str)]
+    name = places[0] if places else next((name for name in names if said.startswith(name)), "")
+    if ", got " in said:
+        return name, said
+    return name, f"{name}: {said}" + ("" if detail["type"] == "missing" else f", got {detail['input']!r}")

@@ -1,0 +1,186 @@
+"""Faults of links as such: slow, with a spike of latency, with less bandwidth, up and down by turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule
+from simcluster.engine import Constant, Distribution, Name, Positive, ScheduledCall, Seconds, stream
+from simcluster.faults.fault import Fault, Lift, recall
+from simcluster.faults.node_faults import NodeFault
+from simcluster.faults.target import named
+
+Concerns = Callable[[Message], bool]
+Crossing = Literal["drop", "hold"]
+"""What becomes of messages that are sent where nothing passes: lost, or kept until something passes again."""
+
+
+class LinkFault(Fault):
+    """A fault of what goes from ``senders`` to ``receivers`` (``None``: any), and back where ``both_ways``.
+
+    A message of a node to itself crosses no link. ``in_flight`` is what becomes of messages that are on such a link
+    when the fault begins: they go on as if nothing were, are dropped, or are held until it ends.
+    """
+
+    senders: tuple[Name, ...] | None = None
+    receivers: tuple[Name, ...] | None = None
+    both_ways: bool = False
+    in_flight: InFlight = "deliver"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The ends of the links, where any are named."""
+        return (self.senders or ()) + (self.receivers or ())
+
+    def concerns(self, cluster: Cluster) -> Concerns:
+        """Whether a message goes over one of the links that are meant."""
+        senders = None if self.senders is None else frozenset(named(cluster, self.senders))
+        receivers = None if self.receivers is None else frozenset(named(cluster, self.receivers))
+        both_ways = self.both_ways
+
+        def goes(source: str, target: str) -> bool:
+            return (senders is None or source in senders) and (receivers is None or target in receivers)
+
+        def concerns(message: Message) -> bool:
+            source, target = message.source, message.target
+            return source != target and (goes(source, target) or (both_ways and goes(target, source)))
+
+        return concerns
+
+    def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
+        """What is said of the messages that are sent meanwhile."""
+        raise NotImplementedError
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Put the rule in force."""
+        concerns = self.concerns(cluster)
+        rule = self.rule(cluster, key, concerns)
+        return recall(cluster, concerns, self.in_flight, cause_of(self), rule)
+
+
+def cause_of(fault: Fault) -> str:
+    """The cause in the trace of a message in flight that a fault drops: the fault's own word."""
+    return str(fault.fault)  # type: ignore[attr-defined]
+
+
+class SlowLink(LinkFault):
+    """A link on which a message takes ``factor`` times as long.
+
+    What it takes without is the mean latency plus size / bandwidth of the slower interface, as they are specified.
+    The interfaces themselves are as free as before; ``ThrottleBandwidth`` makes those slow.
+    """
+
+    fault: Literal["slow_link"] = "slow_link"
+    factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+
+    def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
+        """Delay by what the message takes, times factor − 1."""
+        network = cluster.network.spec
+
+        def judge(message: Message) -> Delay | None:
+            if not concerns(message):
+                return None
+            ends = [cluster.nodes[name].spec for name in (message.source, message.target) if name in cluster.nodes]
+            rates = [end.nic_bytes_per_s or network.bandwidth_bytes_per_s for end in ends]
+            limits = [rate for rate in rates if rate is not None]
+            transfer_s = message.size_bytes / min(limits) if limits else 0.0
+            return Delay((self.factor - 1) * (network.latency.mean + transfer_s))
+
+        return judge
+
+
+class SpikeLatency(LinkFault):
+    """Messages take longer by a draw of ``extra_s`` each."""
+
+    fault: Literal["spike_latency"] = "spike_latency"
+    extra_s: Distribution = Constant(value=0.1)
+
+    def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
+        """Delay each message by a draw from its link's own stream."""
+        draw = draws(self.extra_s, cluster.seed, key)
+        return lambda message: Delay(draw(message)) if concerns(message) else None
+
+
+class FlapLink(LinkFault):
+    """A link goes down and up by turns until ``end_s``, first down at ``begin_s``; cause "link_down".
+
+    ``down_s`` and ``up_s`` are drawn anew at each turn. ``crossing`` is what becomes of messages that are sent while
+    the link is down, ``in_flight`` of those under way whenever it goes down.
+    """
+
+    fault: Literal["flap_link"] = "flap_link"
+    end_s: Seconds
+    both_ways: bool = True
+    down_s: Distribution
+    up_s: Distribution
+    crossing: Crossing = "drop"
+
+    @model_validator(mode="after")
+    def _turns_take_time(self) -> FlapLink:
+        for field in ("down_s", "up_s"):
+            mean = getattr(self, field).mean
+            if not mean > 0:
+                raise ValueError(f"{field} must have a mean greater than 0, got {mean}")
+        return self
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Let the link flap."""
+        concerns = self.concerns(cluster)
+        generator = stream(cluster.seed, "faults", key, "turns")
+        verdict = Drop("link_down") if self.crossing == "drop" else Hold()
+        turns: list[ScheduledCall] = []
+        repairs: list[Lift] = []
+
+        def later(distribution: Distribution, turn: Callable[[object], None]) -> None:
+            turns[:] = [cluster.env.call_later(distribution.sample(generator), turn)]
+
+        def go_down(_: object) -> None:
+            # A rule of its own each time, so that going up releases what this turn held.
+            rule: Rule = lambda message: verdict if concerns(message) else None  # noqa: E731
+            repairs.append(recall(cluster, concerns, self.in_flight, "link_down", rule))
+            later(self.down_s, go_up)
+
+        def go_up(_: object) -> None:
+            repairs.pop()()
+            later(self.up_s, go_down)
+
+        def settle() -> None:
+            turns.pop().cancel()
+            while repairs:
+                repairs.pop()()
+
+        go_down(None)
+        return settle
+
+
+class ThrottleBandwidth(NodeFault):
+    """The network interface of a node has its bandwidth divided by ``factor``; overlapping factors multiply.
+
+    It concerns both directions. Where interfaces have no bandwidth, or with the "latency" fidelity, see
+    ``NetworkSpec`` for what that means.
+    """
+
+    fault: Literal["throttle_bandwidth"] = "throttle_bandwidth"
+    factor: Positive
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Take bandwidth away."""
+        cluster.network.throttle(key, named(cluster, self.targets), self.factor)
+        return lambda: cluster.network.unthrottle(key)
+
+
+def draws(distribution: Distribution, seed: int, key: str) -> Callable[[Message], float]:
+    """A draw of ``distribution`` for each message, from a stream of its link's own."""
+    generators: dict[tuple[str, str], np.random.Generator] = {}
+
+    def draw(message: Message) -> float:
+        link = (message.source, message.target)
+        if link not in generators:
+            generators[link] = stream(seed, "faults", key, "draws", *link)
+        return distribution.sample(generators[link])
+
+    return draw

@@ -1,0 +1,119 @@
+"""Faults inside a node that goes on: a program killed, memory gone, the clock wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simcluster.cluster import Cluster
+from simcluster.engine import Name, Positive
+from simcluster.faults.fault import Lift
+from simcluster.faults.node_faults import NodeFault
+
+
+class KillProgram(NodeFault):
+    """One program that a node boots ends, as by ``kill -9``, and is started anew at ``end_s``; the node goes on.
+
+    ``program`` is the name that it was booted with, by default the function's own. Overlapping kills count: it
+    starts anew when the last of them ends, and not when the node restarts meanwhile.
+    """
+
+    fault: Literal["kill_program"] = "kill_program"
+    program: Name
+
+    def check_programs(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` unless each of the nodes boots the program."""
+        for node in self.nodes(cluster):
+            if self.program not in node.programs:
+                rule = f"KillProgram program must be one that {node.name} boots, of {list(node.programs)}"
+                raise ValueError(f"{rule}, got {self.program!r}")
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Kill the program."""
+        nodes = self.nodes(cluster)
+        for node in nodes:
+            node.kill(self.program)
+
+        def revive() -> None:
+            for node in nodes:
+                node.revive(self.program)
+
+        return revive
+
+
+class ExhaustMemory(NodeFault):
+    """Something else on a node takes ``size_bytes`` of its memory (all of it when ``None``) until ``end_s``.
+
+    What is allocated stays; whoever asks for more than is left gets ``OutOfMemory``.
+    """
+
+    fault: Literal["exhaust_memory"] = "exhaust_memory"
+    size_bytes: Positive | None = None
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` for an unknown node and for one whose memory has no end."""
+        super().check(cluster)
+        for node in self.nodes(cluster):
+            if node.spec.memory_bytes is None:
+                rule = "ExhaustMemory needs nodes with memory_bytes"
+                raise ValueError(f"{rule}, got {node.name!r} with memory_bytes=None")
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Take the memory."""
+        nodes = self.nodes(cluster)
+        for node in nodes:
+            node.memory.withhold(key, self.size_bytes or node.spec.memory_bytes or 0.0)
+
+        def give_back() -> None:
+            for node in nodes:
+                node.memory.give_back(key)
+
+        return give_back
+
+
+class StepClock(NodeFault):
+    """A node's clock jumps by ``step_s``, which may be negative, and back at ``end_s``."""
+
+    fault: Literal["step_clock"] = "step_clock"
+    step_s: Annotated[float, Field(allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _steps(self) -> StepClock:
+        if not self.step_s:
+            raise ValueError(f"step_s must not be 0, got {self.step_s}")
+        return self
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Let the clock jump."""
+        nodes = self.nodes(cluster)
+        for node in nodes:
+            node.clock.step(self.step_s)
+
+        def set_right() -> None:
+            for node in nodes:
+                node.clock.step(-self.step_s)
+
+        return set_right
+
+
+class DriftClock(NodeFault):
+    """A node's clock gains ``rate`` seconds in a second (loses them when negative) until ``end_s``.
+
+    Overlapping drifts add. What the clock has gained by then stays, until something sets it right.
+    """
+
+    fault: Literal["drift_clock"] = "drift_clock"
+    rate: Annotated[float, Field(gt=-1, allow_inf_nan=False)]
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Let the clock drift."""
+        nodes = self.nodes(cluster)
+        for node in nodes:
+            node.clock.drift(key, self.rate)
+
+        def keep_time() -> None:
+            for node in nodes:
+                node.clock.undrift(key)
+
+        return keep_time

@@ -1,0 +1,151 @@
+"""Faults of whole nodes: crash, loss of a rack, pause, slow compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simcluster.cluster import Cluster, InFlight, Message, Node
+from simcluster.engine import Name, Positive, ScheduledCall, Seconds
+from simcluster.faults.fault import Fault, Lift, lift_all, recall
+from simcluster.faults.target import named
+
+
+class NodeFault(Fault):
+    """A fault of the nodes that ``node`` means."""
+
+    node: Name
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The node."""
+        return (self.node,)
+
+    def nodes(self, cluster: Cluster) -> tuple[Node, ...]:
+        """The nodes that are meant, as they are now."""
+        return tuple(cluster[name] for name in named(cluster, self.targets))
+
+
+class CrashNode(NodeFault):
+    """A node stops, loses its memory, and restarts at ``end_s``.
+
+    ``in_flight`` is what becomes of messages that are on the wire from it or to it: they go on (and are lost if it
+    is still down when they arrive), are dropped, or are held until it restarts.
+    """
+
+    fault: Literal["crash_node"] = "crash_node"
+    in_flight: InFlight = "deliver"
+
+    @property
+    def takes_down(self) -> tuple[str, ...]:
+        """The node."""
+        return (self.node,)
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Crash the node."""
+        return crash(cluster, self.nodes(cluster), self.in_flight)
+
+
+class LoseRack(Fault):
+    """All nodes of a rack, or of a zone, crash at once and restart at ``end_s``: correlated failure."""
+
+    fault: Literal["lose_rack"] = "lose_rack"
+    rack: Name
+    in_flight: InFlight = "deliver"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The rack."""
+        return (self.rack,)
+
+    @property
+    def takes_down(self) -> tuple[str, ...]:
+        """The rack."""
+        return (self.rack,)
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` unless the cluster has a rack or zone of this name."""
+        places = [place for spec in cluster.spec.nodes for place in (spec.rack, spec.zone) if place is not None]
+        if self.rack not in places:
+            known = list(dict.fromkeys(places))
+            raise ValueError(f"LoseRack rack must name a rack or a zone of the cluster {known}, got {self.rack!r}")
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Crash every node of the rack."""
+        return crash(cluster, tuple(cluster[name] for name in named(cluster, (self.rack,))), self.in_flight)
+
+
+class PauseNode(NodeFault):
+    """A node stands still and goes on at ``end_s``; nothing is lost but what ``in_flight`` says."""
+
+    fault: Literal["pause_node"] = "pause_node"
+    in_flight: InFlight = "deliver"
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Pause the node."""
+        nodes = self.nodes(cluster)
+        release = recall(cluster, _to_or_from(nodes), self.in_flight, "paused")
+        for node in nodes:
+            node.pause()
+        return lift_all([*(node.resume for node in nodes), release])
+
+
+class SlowNode(NodeFault):
+    """A node computes ``factor`` times slower; overlapping slow-downs multiply.
+
+    With ``ramp_s`` it gets there gradually, in ``ramp_steps`` equal steps of its slow-down: from 1 at ``begin_s``
+    to ``factor`` at ``begin_s + ramp_s``.
+    """
+
+    fault: Literal["slow_node"] = "slow_node"
+    factor: Positive
+    ramp_s: Seconds = 0.0
+    ramp_steps: Annotated[int, Field(ge=1, le=1000)] = 10
+
+    @model_validator(mode="after")
+    def _ramp_fits(self) -> SlowNode:
+        if self.end_s is not None and self.ramp_s > self.end_s - self.begin_s:
+            rule = f"ramp_s must be at most end_s - begin_s ({self.end_s - self.begin_s})"
+            raise ValueError(f"{rule}, got {self.ramp_s}")
+        return self
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Slow the node down."""
+        nodes = self.nodes(cluster)
+        steps = self.ramp_steps if self.ramp_s else 1
+        climbing: list[ScheduledCall] = []
+
+        def climb(step: int) -> None:
+            climbing.clear()
+            for node in nodes:
+                node.slow(key, 1 + (self.factor - 1) * step / steps)
+            if step < steps:
+                climbing.append(cluster.env.call_later(self.ramp_s / steps, climb, step + 1))
+
+        def quicken() -> None:
+            for call in climbing:
+                call.cancel()
+            for node in nodes:
+                node.quicken(key)
+
+        climb(0 if self.ramp_s else 1)
+        return quicken
+
+
+def crash(cluster: Cluster, nodes: tuple[Node, ...], in_flight: InFlight) -> Lift:
+    """Crash ``nodes`` together; what is returned restarts them and then releases what was held for them."""
+    release = recall(cluster, _to_or_from(nodes), in_flight, "node_down")
+    for node in nodes:
+        node.crash()
+    return lift_all([*(node.restart for node in nodes), release])
+
+
+def _to_or_from(nodes: tuple[Node, ...]) -> Callable[[Message], bool]:
+    names = frozenset(node.name for node in nodes)
+
+    def concerns(message: Message) -> bool:
+        return message.source in names or message.target in names
+
+    return concerns

@@ -1,0 +1,224 @@
+"""Partitions: which nodes cannot talk to which, from two halves to a ring of overlapping majorities.
+
+The shapes are those that Jepsen's nemesis made known (Kingsbury; jepsen.nemesis: partition-halves, bridge,
+majorities-ring). Each only says who hears whom; what happens to messages is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simcluster.cluster import Cluster, Drop, Hold, InFlight, Message, Rule
+from simcluster.engine import Name
+from simcluster.faults.fault import Fault, Lift, recall
+from simcluster.faults.link_faults import Crossing
+from simcluster.faults.target import named
+
+Names = Annotated[tuple[Name, ...], Field(min_length=1)]
+Groups = Annotated[tuple[Names, ...], Field(min_length=1)]
+Hears = Callable[[str, str], bool]
+"""Whether what the first node sends reaches the second."""
+
+
+class Partition(Fault):
+    """Some nodes do not hear some others; the cause in the trace is "partition".
+
+    ``crossing`` is what becomes of a message sent across meanwhile: it is lost ("drop"), or waits for the end of the
+    partition ("hold"), as a stream that retransmits does. ``in_flight`` is what becomes of those under way across
+    when the partition begins.
+    """
+
+    in_flight: InFlight = "deliver"
+    crossing: Crossing = "drop"
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """Who still hears whom."""
+        raise NotImplementedError
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Partition the network."""
+        hears = self.hears(cluster)
+        verdict = Drop("partition") if self.crossing == "drop" else Hold()
+
+        def crosses(message: Message) -> bool:
+            source, target = message.source, message.target
+            return source != target and not hears(source, target)
+
+        rule: Rule = lambda message: verdict if crosses(message) else None  # noqa: E731
+        return recall(cluster, crosses, self.in_flight, "partition", rule)
+
+
+class PartitionNetwork(Partition):
+    """Only nodes of one and the same of ``groups`` hear each other; those in none are together in one more."""
+
+    fault: Literal["partition_network"] = "partition_network"
+    groups: Groups
+
+    @model_validator(mode="after")
+    def _groups_do_not_overlap(self) -> PartitionNetwork:
+        disjoint("groups", self.groups)
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All that are in a group."""
+        return tuple(name for group in self.groups for name in group)
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` for an unknown node, and for groups that overlap on this cluster."""
+        super().check(cluster)
+        disjoint("PartitionNetwork groups", [named(cluster, group) for group in self.groups])
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """Those of the same group."""
+        group_of = {name: place for place, group in enumerate(self.groups) for name in named(cluster, group)}
+        return lambda source, target: group_of.get(source) == group_of.get(target)
+
+
+class IsolateNode(Partition):
+    """A node, or each of several, hears nobody and nobody hears it."""
+
+    fault: Literal["isolate_node"] = "isolate_node"
+    node: Name
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The node."""
+        return (self.node,)
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """All others."""
+        alone = frozenset(named(cluster, self.targets))
+        return lambda source, target: source not in alone and target not in alone
+
+
+class CutMinority(Partition):
+    """A ``minority`` of the nodes ``among`` which a majority is sought is cut from all other nodes."""
+
+    fault: Literal["cut_minority"] = "cut_minority"
+    minority: Names
+    among: Names = ("*",)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The minority and those that it is a minority of."""
+        return self.minority + self.among
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` for an unknown node, and when it is no minority of them on this cluster."""
+        super().check(cluster)
+        minority, among = named(cluster, self.minority), named(cluster, self.among)
+        strange = [name for name in minority if name not in among]
+        if strange:
+            raise ValueError(f"CutMinority minority must be among {list(among)[:12]}, got {strange}")
+        if 2 * len(minority) >= len(among):
+            rule = f"CutMinority minority must be fewer than half of {len(among)} nodes"
+            raise ValueError(f"{rule}, got {list(minority)}")
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """Those on the same side."""
+        minority = frozenset(named(cluster, self.minority))
+        return lambda source, target: (source in minority) == (target in minority)
+
+
+class PartitionRing(Partition):
+    """Overlapping majorities: in the ring of ``nodes``, in their order, each hears only its neighbours.
+
+    They are as many on either side as make a majority with it, so every node sees one, and no two see the same.
+    It takes at least four nodes: each of three sees all of them.
+    """
+
+    fault: Literal["partition_ring"] = "partition_ring"
+    nodes: Names = ("*",)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The nodes of the ring."""
+        return self.nodes
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` for an unknown node, and for a ring of fewer than four."""
+        super().check(cluster)
+        ring = named(cluster, self.nodes)
+        if len(ring) < 4:
+            raise ValueError(f"PartitionRing nodes must be at least 4, got {list(ring)}")
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """The ⌈⌊n/2⌋/2⌉ next on either side, and all that are not of the ring."""
+        place_of = {name: place for place, name in enumerate(named(cluster, self.nodes))}
+        size = len(place_of)
+        reach = -(-(size // 2) // 2)
+
+        def hears(source: str, target: str) -> bool:
+            if source not in place_of or target not in place_of:
+                return True
+            apart = abs(place_of[source] - place_of[target])
+            return min(apart, size - apart) <= reach
+
+        return hears
+
+
+class PartitionBridge(Partition):
+    """Two ``sides`` that do not hear each other, and all other nodes, the bridge, that hear both."""
+
+    fault: Literal["partition_bridge"] = "partition_bridge"
+    sides: tuple[Names, Names]
+
+    @model_validator(mode="after")
+    def _sides_do_not_overlap(self) -> PartitionBridge:
+        disjoint("sides", self.sides)
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All that are on a side."""
+        return self.sides[0] + self.sides[1]
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` for an unknown node, for overlapping sides, and when no node is left as a bridge."""
+        super().check(cluster)
+        sides = [named(cluster, side) for side in self.sides]
+        disjoint("PartitionBridge sides", sides)
+        if len(sides[0]) + len(sides[1]) >= len(cluster.nodes):
+            rule = f"PartitionBridge sides must leave one of {len(cluster.nodes)} nodes as the bridge"
+            raise ValueError(f"{rule}, got {[list(side) for side in sides]}")
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """Those of the same side, and those of none."""
+        side_of = {name: place for place, side in enumerate(self.sides) for name in named(cluster, side)}
+
+        def hears(source: str, target: str) -> bool:
+            here, there = side_of.get(source), side_of.get(target)
+            return here is None or there is None or here == there
+
+        return hears
+
+
+class CutOneWay(Partition):
+    """What ``senders`` send does not reach ``receivers``; what those send does reach them."""
+
+    fault: Literal["cut_one_way"] = "cut_one_way"
+    senders: Names
+    receivers: Names
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Both ends."""
+        return self.senders + self.receivers
+
+    def hears(self, cluster: Cluster) -> Hears:
+        """All but the receivers the senders."""
+        senders = frozenset(named(cluster, self.senders))
+        receivers = frozenset(named(cluster, self.receivers))
+        return lambda source, target: not (source in senders and target in receivers)
+
+
+def disjoint(field: str, groups: Iterable[Iterable[str]]) -> None:
+    """Raise ``ValueError`` when a name is in several groups, or twice in one."""
+    names = [name for group in groups for name in group]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{field} must not overlap, got {twice} more than once")

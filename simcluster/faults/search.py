@@ -1,0 +1,206 @@
+"""Search: schedules of faults under which something goes wrong that must not.
+
+A trial says of a schedule and a seed whether the run fails. Random search tries schedules that are drawn from seeds,
+exhaustive search tries one fault on each node and link at each time of interest, and ``shrink`` makes of what
+either finds a schedule in which nothing is superfluous. A finding is a file that replays bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from simcluster.engine import Spec
+from simcluster.faults.fault import Fault
+from simcluster.faults.files import malformed, plain
+from simcluster.faults.message_faults import LoseMessages
+from simcluster.faults.node_faults import CrashNode, PauseNode
+from simcluster.faults.vocabulary import AnyFault
+
+
+class Ran(Protocol):
+    """What a run gave."""
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of the run's trace."""
+        ...
+
+
+R = TypeVar("R", bound=Ran)
+Schedule = tuple[Fault, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How a run failed: the rule that was broken, and the digest of the trace, where the run came to an end.
+
+    Two failures are the same when their rules are, so a rule is said without times and numbers.
+    """
+
+    rule: str
+    digest: str | None = None
+
+
+Trial = Callable[[Schedule, int], Failure | None]
+"""Runs a schedule under a seed; ``None`` when all went well. The same arguments must always give the same answer."""
+
+Progress = Callable[[int, Schedule], None]
+"""Told the number of runs so far, and the schedule that is tried or, in shrinking, the smallest that fails."""
+
+FaultOfNode = Callable[..., Fault]
+"""Makes a fault of ``node``, ``begin_s`` and ``end_s``."""
+
+FaultOfLink = Callable[..., Fault]
+"""Makes a fault of ``source``, ``target``, ``begin_s`` and ``end_s``."""
+
+
+def trial_of(run: Callable[[Schedule, int], R], broken: Callable[[R], str | None]) -> Trial:
+    """The trial that runs ``run(faults, seed)`` and asks ``broken`` for the rule that the result breaks, if any.
+
+    An ``AssertionError`` in the run is a failure too; its rule is its attribute ``rule``, or its first line.
+    """
+
+    def attempt(faults: Schedule, seed: int) -> Failure | None:
+        try:
+            result = run(faults, seed)
+        except AssertionError as error:
+            return Failure(getattr(error, "rule", "") or str(error).partition("\n")[0] or "AssertionError")
+        rule = broken(result)
+        return None if rule is None else Failure(rule, result.digest)
+
+    return attempt
+
+
+class Finding(Spec):
+    """A schedule and a seed under which a run fails, and how.
+
+    ``runs`` is how many it took to find and shrink it. ``minimal`` says that ``shrink`` came to its end: without
+    any one of these faults the run does not fail.
+    """
+
+    rule: str
+    seed: int
+    digest: str | None
+    runs: int = 1
+    minimal: bool = False
+    faults: tuple[AnyFault, ...]
+
+    @classmethod
+    def of(
+        cls, failure: Failure, seed: int, faults: Sequence[Fault], *, runs: int = 1, minimal: bool = False
+    ) -> Finding:
+        """What a trial of ``faults`` under ``seed`` has found."""
+        values = {"rule": failure.rule, "digest": failure.digest, "seed": seed, "runs": runs, "minimal": minimal}
+        return cls.model_validate({**values, "faults": tuple(faults)})
+
+    def reproduces(self, trial: Trial) -> bool:
+        """Whether the run fails again in the same way, bit for bit."""
+        return trial(self.faults, self.seed) == Failure(self.rule, self.digest)
+
+    def save(self, path: Path | str) -> None:
+        """Write the finding to ``path`` as JSON, one line for each fault."""
+        head = json.dumps(self.model_dump(mode="json", exclude={"faults"}), indent=2).removesuffix("\n}")
+        faults = ",\n".join("    " + json.dumps(fault) for fault in plain(self.faults))
+        Path(path).write_text(f'{head},\n  "faults": [\n{faults}\n  ]\n}}\n', encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path | str) -> Finding:
+        """The finding in ``path``, bit for bit. Raises ``ValueError`` that names the file and what is wrong with it."""
+        try:
+            return cls.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
+        except json.JSONDecodeError as error:
+            raise malformed(Path(path), error.lineno, error.colno, f"the text must be JSON: {error.msg}") from None
+        except ValidationError as error:
+            detail = error.errors()[0]
+            where = ".".join(map(str, detail["loc"]))
+            raise ValueError(f"{path}: {where}: {detail['msg']}, got {detail['input']!r}") from None
+
+    def reproducer(self, path: Path | str, trial: str) -> str:
+        """Three lines of Python that run the finding saved in ``path`` again; ``trial`` is the trial's dotted name.
+
+        Raises ``ValueError`` when ``trial`` names no module.
+        """
+        module, _, name = trial.rpartition(".")
+        if not module or not all(part.isidentifier() for part in trial.split(".")):
+            raise ValueError(f"trial must be the name of a module and of a trial in it, got {trial!r}")
+        return (
+            f"from {module} import {name}\n"
+            "from simcluster.faults import Finding\n"
+            f"assert Finding.load({str(path)!r}).reproduces({name})"
+        )
+
+
+def search_seeds(
+    trial: Trial,
+    draw: Callable[[int], Sequence[Fault]],
+    seeds: Iterable[int],
+    progress: Progress | None = None,
+) -> Finding | None:
+    """The first of ``seeds`` under which the schedule that ``draw`` makes of it fails, or ``None``."""
+    for runs, seed in enumerate(seeds, start=1):
+        faults = tuple(draw(seed))
+        if progress is not None:
+            progress(runs, faults)
+        failure = trial(faults, seed)
+        if failure is not None:
+            return Finding.of(failure, seed, faults, runs=runs)
+    return None
+
+
+def cut_link(*, source: str, target: str, begin_s: float, end_s: float | None) -> LoseMessages:
+    """Everything is lost that one node sends to another."""
+    return LoseMessages(probability=1.0, senders=(source,), receivers=(target,), begin_s=begin_s, end_s=end_s)
+
+
+def single_faults(
+    rows: Iterable[Mapping[str, Any]],
+    nodes: Iterable[str],
+    length_s: float | None,
+    *,
+    kinds: Sequence[str] = ("send", "deliver", "compute"),
+    of_node: Sequence[FaultOfNode] = (CrashNode, PauseNode),
+    of_link: Sequence[FaultOfLink] = (cut_link,),
+) -> tuple[Fault, ...]:
+    """One fault for each node and each link at each time of interest in the trace of a run.
+
+    ``rows`` are the records of a run without faults. A time is of interest when a record of one of ``kinds`` has it:
+    a fault that begins at a time begins before what else happens then, so these are all the moments that differ
+    for those records. Links are those over which a message was sent, in the order of their first. Faults last
+    ``length_s``, or for good.
+    """
+    times: dict[float, None] = {}
+    links: dict[tuple[str, str], None] = {}
+    for row in rows:
+        if row["kind"] in kinds:
+            times[row["time_s"]] = None
+        if row["kind"] == "send" and row["source"] != row["target"]:
+            links[row["source"], row["target"]] = None
+    if length_s is not None and not length_s > 0:
+        raise ValueError(f"length_s must be greater than 0, got {length_s}")
+    targets: list[tuple[Sequence[Callable[..., Fault]], dict[str, str]]]
+    targets = [(of_node, {"node": node}) for node in nodes]
+    targets += [(of_link, {"source": source, "target": target}) for source, target in links]
+    return tuple(
+        make(**target, begin_s=begin_s, end_s=None if length_s is None else begin_s + length_s)
+        for begin_s in sorted(times)
+        for makers, target in targets
+        for make in makers
+    )
+
+
+def search_single_faults(
+    trial: Trial, faults: Iterable[Fault], seed: int, progress: Progress | None = None
+) -> Iterator[Finding]:
+    """Those of ``faults`` that alone make the run fail, each as a finding that is minimal in its number of faults."""
+    for runs, fault in enumerate(faults, start=1):
+        if progress is not None:
+            progress(runs, (fault,))
+        failure = trial((fault,), seed)
+        if failure is not None:
+            yield Finding.of(failure, seed, (fault,), runs=runs)

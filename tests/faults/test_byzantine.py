@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from simcluster.faults import Byzantine
+from simcluster.faults.bodies import map_numbers
+
+TRUTH = np.array([1.0, -2.0, 3.0])
+
+
+def told(make, send, *faults, times=(1,), receivers=(1, 2), kind="gradient"):
+    """What each receiver was told, in order."""
+    heard = {}
+    cluster = make(*faults, count=max(receivers) + 1)
+
+    def listen(node):
+        while True:
+            message = yield node.receive()
+            heard.setdefault(message.target, []).append(message.body)
+
+    for receiver in receivers:
+        cluster[f"n-{receiver}"].boot(listen)
+        for time_s in times:
+            send(cluster, time_s, 0, receiver, kind, body=(7, TRUTH))
+    cluster.env.run()
+    return [heard[f"n-{receiver}"] for receiver in receivers]
+
+
+@pytest.mark.parametrize(("adversary", "factor"), [("negate", -4), ("scale", 4), ("zero", 0)])
+def test_a_liar_rewrites_numbers_and_leaves_counters(make, send, adversary, factor):
+    for ((step, gradient),) in told(make, send, Byzantine(node="n-0", adversary=adversary, strength=4, begin_s=0)):
+        assert step == 7
+        assert gradient.tolist() == (factor * TRUTH).tolist()
+        assert not gradient.flags.writeable
+
+
+def test_noise_is_new_in_each_message_and_the_same_in_each_run(make, send):
+    fault = Byzantine(node="n-0", adversary="noise", strength=0.1, begin_s=0)
+    first, again = (told(make, send, fault, times=range(50), receivers=(1,)) for _ in range(2))
+    noise = np.array([gradient - TRUTH for _, gradient in first[0]])
+
+    assert np.array_equal(noise, [gradient - TRUTH for _, gradient in again[0]])
+    assert noise.std() == pytest.approx(0.1, rel=0.25)
+    assert len(np.unique(noise)) == noise.size
+
+
+def test_one_who_equivocates_tells_each_receiver_something_else_and_keeps_to_it(make, send):
+    fault = Byzantine(node="n-0", adversary="equivocate", begin_s=0)
+    lies = told(make, send, fault, times=(1, 2), receivers=(1, 2, 3))
+    factors = [{round(float(ratio), 9) for _, gradient in heard for ratio in gradient / TRUTH} for heard in lies]
+
+    assert all(len(factor) == 1 for factor in factors)
+    assert len(set.union(*factors)) == 3
+
+
+def test_only_the_liar_lies_only_while_the_fault_lasts_and_only_in_its_kinds(make, send):
+    fault = Byzantine(node="n-0", adversary="zero", kinds=("gradient",), begin_s=0, end_s=2)
+    of_others = Byzantine(node="n-1", adversary="zero", begin_s=0)
+    ((first, later),) = told(make, send, fault, of_others, times=(1, 3), receivers=(1,))
+    ((other,),) = told(make, send, fault, receivers=(1,), kind="vote")
+
+    assert first[1].tolist() == [0, 0, 0]
+    assert later[1].tolist() == other[1].tolist() == TRUTH.tolist()
+
+
+def test_an_unknown_adversary_is_refused():
+    with pytest.raises(ValueError, match=r"adversary\n.*'negate', 'scale', 'noise', 'zero' or 'equivocate'.*'lie'"):
+        Byzantine(node="n-0", adversary="lie", begin_s=0)
+
+
+def test_numbers_are_found_wherever_they_are_and_keep_their_type():
+    from simcluster.engine import Exponential
+
+    body = {"a": (1.5, np.float32(2), [3]), "b": np.ones(2, dtype=np.float32), "c": Exponential(mean=2.0), "d": "text"}
+    changed = map_numbers(body, lambda numbers: numbers * 2)
+
+    assert changed["a"] == (3.0, 4, (3,))
+    assert changed["b"].dtype == np.float32
+    assert changed["b"].tolist() == [2, 2]
+    assert changed["c"] == Exponential(mean=4.0)
+    assert changed["d"] == "text"

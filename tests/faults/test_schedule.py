@@ -1,0 +1,133 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simcluster.engine import Constant, Exponential, Lognormal, Weibull
+from simcluster.faults import (
+    CrashNode,
+    PauseNode,
+    SlowNode,
+    Swarm,
+    budget_exceeded,
+    draw_crashes,
+    draw_faults,
+    heal,
+)
+from simcluster.faults.swarm import KINDS
+
+NAMES = tuple(f"n-{place}" for place in range(5))
+
+
+@pytest.mark.parametrize("shape", [0.7, 1.0, 2.0])
+def test_under_weibull_failures_a_node_is_up_for_mttf_over_mttf_plus_mttr(shape):
+    horizon_s = 4e5
+    crashes = draw_crashes(["a"], Weibull(mean=90, shape=shape), Lognormal(mean=10, sigma=1), horizon_s, seed=1)
+    down_s = sum(min(crash.end_s, horizon_s) - crash.begin_s for crash in crashes)
+
+    # About 4,000 cycles, whose times have coefficients of variation of at most 1.5: 3.4 % on the ratio, at most.
+    assert 1 - down_s / horizon_s == pytest.approx(90 / (90 + 10), abs=0.1 * 4 * 0.034)
+
+
+@given(st.floats(0, 30), st.floats(0, 30), st.integers(0, 5))
+def test_a_node_is_up_and_down_for_its_minimum_at_least(minimum_up_s, minimum_down_s, seed):
+    crashes = draw_crashes(
+        ["a"], 10, 2, 300, seed, minimum_up_s=minimum_up_s, minimum_down_s=minimum_down_s
+    )
+    ups = [after.begin_s - before.end_s for before, after in pairwise(crashes)]
+
+    assert all(crash.end_s - crash.begin_s >= minimum_down_s - 1e-9 for crash in crashes)
+    assert all(up_s >= minimum_up_s - 1e-9 for up_s in ups)
+
+
+@given(st.integers(1, 2), st.integers(0, 20))
+def test_drawn_crashes_keep_to_their_budget_and_are_else_the_same(f, seed):
+    free = draw_crashes(NAMES, 20, 10, 300, seed)
+    kept = draw_crashes(NAMES, 20, 10, 300, seed, down_at_most=f)
+
+    assert budget_exceeded(kept, NAMES, f) == ()
+    assert set(kept) < set(free)
+
+
+def test_any_fault_can_be_drawn_and_kinds_do_not_share_draws():
+    def slow(node, begin_s, end_s):
+        return SlowNode(node=node, factor=10, begin_s=begin_s, end_s=end_s)
+
+    def pause(node, begin_s, end_s):
+        return PauseNode(node=node, begin_s=begin_s, end_s=end_s)
+
+    slows = draw_faults(NAMES, slow, "slow", 5, Constant(value=1), 100, seed=0)
+    pauses = draw_faults(NAMES, pause, "pause", 5, Constant(value=1), 100, seed=0)
+
+    assert {type(fault) for fault in slows} == {SlowNode}
+    assert {fault.begin_s for fault in slows}.isdisjoint(fault.begin_s for fault in pauses)
+    assert [fault.begin_s for fault in slows] == sorted(fault.begin_s for fault in slows)
+
+
+def test_healing_ends_everything_and_lets_nothing_new_begin():
+    schedule = (
+        CrashNode(node="a", begin_s=1, end_s=2),
+        CrashNode(node="a", begin_s=3, end_s=30),
+        SlowNode(node="a", factor=2, ramp_s=15, begin_s=4),
+        CrashNode(node="a", begin_s=10, end_s=12),
+    )
+
+    assert heal(schedule, 10) == (
+        schedule[0],
+        CrashNode(node="a", begin_s=3, end_s=10),
+        SlowNode(node="a", factor=2, ramp_s=6, begin_s=4, end_s=10),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"mttf_s": 0}, "mttf_s must be a finite number greater than 0, got 0"),
+        ({"mttr_s": float("nan")}, "mttr_s must be a finite number greater than 0, got nan"),
+        ({"mttf_s": Constant(value=0)}, "mttf_s must have a mean greater than 0, got 0.0"),
+        ({"horizon_s": 0}, "horizon_s must be greater than 0, got 0"),
+        ({"minimum_up_s": -1}, "minimum_up_s must be at least 0, got -1"),
+        ({"down_at_most": 3}, "f must leave a majority of 5 nodes up, so be at most 2, got 3"),
+        ({"down_at_most": 0}, "down_at_most must be at least 1 when crashes are drawn, got 0"),
+    ],
+)
+def test_a_schedule_that_cannot_be_drawn_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        draw_crashes(NAMES, **{"mttf_s": 1, "mttr_s": 1, "horizon_s": 10, "seed": 0, **fields})
+
+
+def test_a_swarm_has_other_kinds_and_other_knobs_for_each_seed_and_the_same_for_one():
+    swarm = Swarm(nodes=NAMES, horizon_s=100)
+    kinds = [frozenset(fault.fault for fault in swarm.draw(seed)) for seed in range(40)]
+
+    assert swarm.draw(3) == swarm.draw(3)
+    assert len(set(kinds)) > 35
+    assert frozenset.union(*kinds) == frozenset(swarm.kinds)
+    assert 0.25 * len(swarm.kinds) < sum(map(len, kinds)) / 40 < 0.6 * len(swarm.kinds)
+
+
+def test_leaving_a_kind_out_of_a_swarm_shifts_no_other_s_draws():
+    everything = Swarm(nodes=NAMES, horizon_s=100, kinds=tuple(KINDS), include=1)
+    crashes = Swarm(nodes=NAMES, horizon_s=100, kinds=("crash_node",), include=1)
+
+    assert [fault for fault in everything.draw(7) if isinstance(fault, CrashNode)] == list(crashes.draw(7))
+
+
+@given(st.integers(0, 30))
+def test_a_swarm_keeps_to_its_budget_and_heals_in_time(seed):
+    schedule = Swarm(nodes=NAMES, horizon_s=100, include=1, heal_at_s=60, down_at_most=1).draw(seed)
+
+    assert budget_exceeded(schedule, NAMES, 1) == ()
+    assert all(fault.end_s <= 60 for fault in schedule)
+
+
+def test_a_swarm_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match=r"kinds must be among \['crash_node', .*\], got \['meteor'\]"):
+        Swarm(nodes=NAMES, horizon_s=1, kinds=("meteor",))
+    with pytest.raises(ValueError, match="at most 2, got 4"):
+        Swarm(nodes=NAMES, horizon_s=1, down_at_most=4)
+
+
+def test_an_exponential_mean_may_be_given_as_a_number():
+    assert draw_crashes(["a"], 10, 1, 100, 0) == draw_crashes(["a"], Exponential(mean=10), Exponential(mean=1), 100, 0)

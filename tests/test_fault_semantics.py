@@ -1,0 +1,61 @@
+import pytest
+
+from experiments.fault_semantics import COLUMNS, FAULTS, draw, observations, observe
+from simcluster.faults import AnyFault
+from simcluster.report.tables import table_of_words
+
+ALL = {name: observe(faults) for name, faults in FAULTS.items()}
+NOTHING = ALL["no fault"]
+
+
+def changed(name):
+    return {part for part in COLUMNS if ALL[name][part] != NOTHING[part]}
+
+
+def test_every_fault_of_the_vocabulary_is_in_the_table():
+    assert {type(fault) for faults in FAULTS.values() for fault in faults} == set(AnyFault.__origin__.__args__)
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in ("no fault", "torn writes")])
+def test_every_fault_is_seen_to_do_something(name):
+    assert changed(name)
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        ("computation", ["slow compute (3 ×)", "slow compute, ramp to 3 ×", "process kill"]),
+        ("messages", ["lost messages", "Byzantine (negates)", "partition", "link flap (0.5 s down, 0.5 s up)"]),
+        ("memory", ["out of memory"]),
+        ("disk", ["disk loss", "disk slow (3 ×)", "disk full", "bit rot (5 bits)"]),
+        ("timers", ["clock step (+5 s)", "clock drift (+10 %)"]),
+    ],
+)
+def test_a_fault_of_one_part_leaves_the_others_alone(part, names):
+    assert [changed(name) for name in names] == [{part}] * len(names)
+
+
+def test_a_crash_keeps_only_what_was_flushed():
+    assert ALL["crash"]["computation"] == "result lost; program booted again at 2 s"
+    assert ALL["crash"]["memory"] == "lost; asked for more: never"
+    assert ALL["crash"]["disk"].startswith("kept flushed; lost unflushed, under way")
+    assert ALL["crash"]["timers"] == "never fired"
+
+
+def test_a_pause_loses_nothing_and_delays_a_computation_by_exactly_as_long_as_it_lasts():
+    assert ALL["pause"]["computation"] == "result 1 s late"
+    assert ALL["pause"]["memory"] == NOTHING["memory"]
+    assert ALL["pause"]["disk"].startswith("kept flushed, unflushed, under way")
+    assert "dropped" not in ALL["pause"]["messages"]
+
+
+def test_the_table_is_drawn_and_has_a_seed():
+    table = observations().head(3)
+
+    assert list(table.columns) == ["fault", *COLUMNS, "seed"]
+    assert len(draw(table).axes[0].texts) == 4 * 6
+
+
+def test_a_row_of_another_length_is_refused():
+    with pytest.raises(ValueError, match=r"a row must have 2 cells, got \['x'\]"):
+        table_of_words("t", {"a": 5, "b": 5}, [["x"]])
