@@ -1,0 +1,153 @@
+"""A distributed store: blocks with several copies, placed with regard to racks, restored after a loss.
+
+After HDFS (Shvachko et al., The Hadoop Distributed File System, 2010): servers keep blocks on their disks and report
+them with each heartbeat; a coordinator knows from these reports, and only from them, who has what, says where new
+copies should go, and has lost ones made anew. All that must survive is on the servers' disks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+from simpy.events import AnyOf, Event
+
+from simcluster.cluster import Cluster, Corrupted, Message, Node, TimedOut
+from simcluster.cluster.message import freeze
+from simcluster.engine import Name, Positive, Spec
+from simcluster.recovery.answer import value_of
+from simcluster.recovery.placement import Racks, nearest
+from simcluster.recovery.retry import ask
+from simcluster.recovery.store_coordinator import coordinate
+from simcluster.recovery.store_server import Block, push, serve
+
+_DOUBLINGS = 10  # a time-out doubles so many times at most
+
+
+class DistributedStore(Spec):
+    """Storage on the disks of ``servers``, for all nodes.
+
+    A write is acknowledged when ``acknowledge`` of the ``replication`` copies are flushed: "one", a "quorum" (more than
+    half) or "all". ``transfer`` says how copies reach the servers: from each to the next ("pipeline") or all from
+    the writer ("parallel"). A server that misses ``missed_heartbeats`` in a row counts as lost. Each server sends
+    ``copies_at_once`` blocks at most to restore others, and reads one of its blocks every ``scrub_s`` to look for rot
+    (``None``: never). Requests are repeated after ``timeout_s``, which doubles each time, up to ``attempts``.
+
+    A block is written once: to write a key again with the same value does nothing, with another value is an error that
+    is not detected. Surplus copies, of a server that came back, are kept.
+    """
+
+    store: Literal["distributed"] = "distributed"
+    coordinator: Name
+    servers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    replication: Annotated[int, Field(ge=1)] = 3
+    acknowledge: Literal["one", "quorum", "all"] = "all"
+    transfer: Literal["pipeline", "parallel"] = "pipeline"
+    heartbeat_s: Positive = 1.0
+    missed_heartbeats: Annotated[int, Field(ge=1)] = 3
+    copies_at_once: Annotated[int, Field(ge=1)] = 2
+    scrub_s: Positive | None = None
+    timeout_s: Positive = 1.0
+    attempts: Annotated[int, Field(ge=1)] | None = None
+    name: Name = "store"
+
+    @model_validator(mode="after")
+    def _has_servers_enough(self) -> DistributedStore:
+        twice = sorted({name for name in self.servers if self.servers.count(name) > 1})
+        if twice:
+            raise ValueError(f"servers must differ, got {twice} more than once")
+        if self.replication > len(self.servers):
+            raise ValueError(
+                f"replication must be at most the number of servers ({len(self.servers)}), got {self.replication}"
+            )
+        return self
+
+    @property
+    def copies_acknowledged(self) -> int:
+        """How many copies are flushed when a write is acknowledged."""
+        return {"one": 1, "quorum": self.replication // 2 + 1, "all": self.replication}[self.acknowledge]
+
+    def start(self, cluster: Cluster) -> None:
+        """Boot the coordinator and the servers."""
+        cluster.spec.require("servers", *self.servers)
+        cluster[self.coordinator].boot(partial(coordinate, store=self), f"{self.name}-coordinator")
+        for name in self.servers:
+            cluster[name].boot(partial(serve, store=self), f"{self.name}-server")
+
+    def write(
+        self, node: Node, key: str, value: Any, size_bytes: float | None = None
+    ) -> Generator[Event, Any, tuple[str, ...]]:
+        """Write a block from ``node``; the servers that hold it durably when it is acknowledged.
+
+        Raises ``TimedOut`` when that does not come about in ``attempts``: the block may be there then, or not.
+        """
+        value, own_bytes = freeze(value)
+        block = Block(key, value, own_bytes if size_bytes is None else size_bytes)
+        holders: dict[str, None] = {}
+        failed: dict[str, None] = {}
+        attempt = 0
+        while self.attempts is None or attempt < self.attempts:
+            wish = (key, block.size_bytes, tuple(holders), tuple(failed))
+            targets = (yield from self._ask(node, "place", wish)).body
+            yield from self._put(node, block, targets, self.patience_s(attempt), holders)
+            if len(holders) >= self.copies_acknowledged:
+                yield from self._ask(node, "commit", (key, block.size_bytes, tuple(holders)))
+                return tuple(holders)
+            failed.update(dict.fromkeys(target for target in targets if target not in holders))
+            if not targets:
+                failed.clear()  # none is left to try, so try all again, later
+                yield node.timer(self.heartbeat_s)
+            attempt += 1
+        raise TimedOut(f"{key!r} has {len(holders)} of {self.copies_acknowledged} copies after {attempt} attempts")
+
+    def read(self, node: Node, key: str) -> Generator[Event, Any, Any]:
+        """The value of a block, from the nearest copy that is intact.
+
+        Raises ``KeyError`` when there is no such block, ``Corrupted`` when no copy is intact any more, and
+        ``TimedOut`` when no copy can be reached in ``attempts``.
+        """
+        damaged: Corrupted | None = None
+        attempt = 0
+        while self.attempts is None or attempt < self.attempts:
+            names, certain = (yield from self._ask(node, "locate", (key,))).body
+            if certain and not names:
+                raise damaged or KeyError(key)
+            for server in nearest(node.name, names, self.racks(node.cluster)):
+                kind, patience_s = f"{self.name}-get", self.patience_s(attempt)
+                try:
+                    return value_of((yield node.request(server, kind, (key,), timeout_s=patience_s)))
+                except Corrupted as error:
+                    damaged = error
+                except (KeyError, TimedOut):
+                    pass  # the copy is gone, or its server; there may be others
+            yield node.timer(self.heartbeat_s)
+            attempt += 1
+        raise TimedOut(f"no copy of {key!r} could be reached in {attempt} attempts")
+
+    def racks(self, cluster: Cluster) -> Racks:
+        """The rack of each node that is in the cluster."""
+        return {name: node.spec.rack for name, node in cluster.nodes.items()}
+
+    def patience_s(self, attempt: int) -> float:
+        """How long to wait for one transfer in the ``attempt``-th attempt, counted from 0."""
+        return float(self.timeout_s * 2 ** min(attempt, _DOUBLINGS))
+
+    def _ask(self, node: Node, what: str, body: Any) -> Generator[Event, Any, Message]:
+        kind = f"{self.name}-{what}"
+        return ask(node, self.coordinator, kind, body, timeout_s=self.timeout_s, attempts=self.attempts)
+
+    def _put(
+        self, node: Node, block: Block, targets: Sequence[str], patience_s: float, holders: dict[str, None]
+    ) -> Generator[Event, Any, None]:
+        """Send a block to ``targets`` until ``holders`` are enough or there is nobody left to hear of."""
+        chains = [tuple(targets)] if self.transfer == "pipeline" else [(target,) for target in targets]
+        under_way = [
+            node.spawn(push(node, self, "put", chain, patience_s * len(chain), block)) for chain in chains if chain
+        ]
+        while under_way and len(holders) < self.copies_acknowledged:
+            yield AnyOf(node.env, under_way)
+            for process in [process for process in under_way if process.triggered]:
+                under_way.remove(process)
+                holders.update(dict.fromkeys(process.value or ()))

@@ -1,0 +1,90 @@
+"""What the coordinator of the distributed store knows of its servers, from what they report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from simcluster.cluster import Message
+from simcluster.engine import Record
+
+if TYPE_CHECKING:
+    from simcluster.recovery.distributed_store import DistributedStore
+
+
+class Census:
+    """Which servers live, what room they have, and who holds what.
+
+    Whatever is heard has the number of its message; numbers grow in time. So a report that is late or comes twice
+    undoes nothing that is newer. Only copies on servers that live are counted.
+    """
+
+    def __init__(self, store: DistributedStore, record: Record) -> None:
+        self._store = store
+        self._record = record
+        self._heartbeats = 0
+        self._silent = dict.fromkeys(store.servers, store.missed_heartbeats + 1)  # heartbeats since it was heard
+        self._reported = dict.fromkeys(store.servers, -1)
+        self._free_bytes = dict.fromkeys(store.servers, 0.0)
+        self._held: dict[str, dict[str, int]] = {server: {} for server in store.servers}
+        self._size_bytes: dict[str, float] = {}
+
+    @property
+    def settled(self) -> bool:
+        """Whether every server that lives has had the time to report."""
+        return self._heartbeats > self._store.missed_heartbeats
+
+    def tick(self) -> None:
+        """A heartbeat has passed."""
+        self._heartbeats += 1
+        for server, silent in self._silent.items():
+            self._silent[server] = silent + 1
+            if silent == self._store.missed_heartbeats:
+                self._record(self._store.name, "server_lost", "", server)
+
+    def hear(self, report: Message) -> None:
+        """A server lives, and has these blocks and no others, unless it got some since it reported."""
+        server, number = report.source, report.id
+        if server not in self._reported or number <= self._reported[server]:
+            return
+        if not self._lives(server):
+            self._record(self._store.name, "server_found", "", server)
+        self._silent[server] = 0
+        self._reported[server] = number
+        self._free_bytes[server], blocks = report.body
+        self._size_bytes.update(blocks)
+        newer = {key: since for key, since in self._held[server].items() if since > number}
+        self._held[server] = {**dict.fromkeys((key for key, _ in blocks), number), **newer}
+
+    def add(self, key: str, size_bytes: float, servers: Iterable[str], number: int) -> None:
+        """These servers have the block, as message ``number`` says, unless they have reported since."""
+        self._size_bytes[key] = size_bytes
+        for server in servers:
+            if number > self._reported[server]:
+                self._held[server][key] = number
+
+    def size_bytes(self, key: str) -> float:
+        """The size of a block."""
+        return self._size_bytes[key]
+
+    def holders(self, key: str) -> tuple[str, ...]:
+        """The servers that live and have the block."""
+        return tuple(server for server, held in self._held.items() if key in held and self._lives(server))
+
+    def short(self) -> dict[str, tuple[str, ...]]:
+        """The blocks that have too few copies, but not none, and who has them; those with the fewest first."""
+        holders = {key: self.holders(key) for key in self._size_bytes}
+        short = [key for key, servers in holders.items() if 0 < len(servers) < self._store.replication]
+        return {key: holders[key] for key in sorted(short, key=lambda key: len(holders[key]))}
+
+    def with_room(self, size_bytes: float) -> list[str]:
+        """The servers that live and have so much room."""
+        return [server for server, free in self._free_bytes.items() if free >= size_bytes and self._lives(server)]
+
+    def locate(self, key: str) -> tuple[tuple[str, ...], bool]:
+        """Who has the block, and whether that is certain: so few servers are lost that one of its holders lives."""
+        lost = sum(not self._lives(server) for server in self._store.servers)
+        return self.holders(key), self.settled and lost < self._store.copies_acknowledged
+
+    def _lives(self, server: str) -> bool:
+        return self._silent[server] <= self._store.missed_heartbeats

@@ -1,0 +1,98 @@
+"""The coordinator of the distributed store: it places blocks, knows their holders, and has lost copies restored.
+
+It keeps nothing on disk. After a crash it knows again what the servers report, and has nothing restored until each
+has had the time to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simcluster.cluster import Message, Node, TimedOut
+from simcluster.engine import Program
+from simcluster.recovery.placement import nearest, place
+from simcluster.recovery.store_census import Census
+
+if TYPE_CHECKING:
+    from simcluster.recovery.distributed_store import DistributedStore
+
+
+def coordinate(node: Node, store: DistributedStore) -> Program:
+    """Answer clients, and listen to the servers."""
+    record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
+    census = Census(store, record)
+    node.spawn(Restoration(node, store, census).run())
+    kinds = [f"{store.name}-{what}" for what in ("report", "commit", "place", "locate")]
+    while True:
+        message: Message = yield node.receive(*kinds)
+        match message.kind.removeprefix(f"{store.name}-"):
+            case "report":
+                census.hear(message)
+            case "commit":
+                key, size_bytes, holders = message.body
+                census.add(key, size_bytes, holders, message.id)
+                node.reply(message)
+            case "place":
+                key, size_bytes, holders, failed = message.body
+                able = [name for name in census.with_room(size_bytes) if name not in failed]
+                missing, racks = store.replication - len(holders), store.racks(node.cluster)
+                node.reply(message, place(key, missing, able, racks, message.source, holders))
+            case "locate":
+                node.reply(message, census.locate(message.body[0]))
+
+
+class Restoration:
+    """Has each block copied that is short of copies in two heartbeats in a row (one may be under way just now)."""
+
+    def __init__(self, node: Node, store: DistributedStore, census: Census) -> None:
+        self._node = node
+        self._store = store
+        self._census = census
+        self._record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
+        self._sending = dict.fromkeys(store.servers, 0)
+        self._targets: dict[str, dict[str, None]] = {}  # where copies of each block are under way to
+        self._tries: dict[str, int] = {}
+
+    def run(self) -> Program:
+        """Look around with each heartbeat."""
+        short: dict[str, tuple[str, ...]] = {}
+        while True:
+            yield self._node.timer(self._store.heartbeat_s)
+            self._census.tick()
+            short, before = self._census.short() if self._census.settled else {}, short
+            for key, holders in short.items():
+                if key in before:
+                    self._restore(key, holders)
+
+    def _restore(self, key: str, holders: tuple[str, ...]) -> None:
+        """Order as many copies as are missing, as far as there are holders with time and servers with room."""
+        census, racks = self._census, self._store.racks(self._node.cluster)
+        under_way = self._targets.setdefault(key, {})
+        counted = (*holders, *(target for target in under_way if target not in holders))
+        missing = self._store.replication - len(counted)
+        # With the tries in its name a block goes elsewhere when a copy did not arrive.
+        name = f"{key}#{self._tries.get(key, 0)}"
+        for target in place(name, missing, census.with_room(census.size_bytes(key)), racks, None, counted):
+            able = [holder for holder in holders if self._sending[holder] < self._store.copies_at_once]
+            if not able:
+                return
+            source = nearest(target, sorted(able, key=lambda holder: self._sending[holder]), racks)[0]
+            self._sending[source] += 1
+            under_way[target] = None
+            self._node.spawn(self._copy(key, source, target))
+
+    def _copy(self, key: str, source: str, target: str) -> Program:
+        tries = self._tries[key] = self._tries.get(key, 0) + 1
+        patience_s = self._store.patience_s(tries - 1)
+        self._record(self._store.name, "copying", key, target)
+        kind = f"{self._store.name}-replicate"
+        try:
+            reply = yield self._node.request(source, kind, (key, target, patience_s), timeout_s=2 * patience_s)
+        except TimedOut:
+            reply = None
+        self._sending[source] -= 1
+        del self._targets[key][target]
+        if reply is not None and reply.body:
+            self._tries[key] = 0
+            self._census.add(key, self._census.size_bytes(key), reply.body, reply.id)
+            self._record(self._store.name, "restored", key, target)

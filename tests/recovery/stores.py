@@ -1,0 +1,77 @@
+"""Clusters with a store, and faults to try it with."""
+
+from hypothesis import strategies as st
+
+from simcluster.cluster import (
+    Cluster,
+    ClusterSpec,
+    Delay,
+    Drop,
+    Duplicate,
+    NetworkSpec,
+    NodeSpec,
+    StorageSpec,
+)
+from simcluster.engine import Constant, Environment, Trace, stream
+
+DISK = StorageSpec(seek_s=0.002, bandwidth_bytes_per_s=1e6, flush_s=0.001, torn_writes=True)
+
+
+def machines(count=6, racks=3, *, storage=DISK, seed=0):
+    """Nodes n-0, n-1, … over ``racks`` racks in turn; latency 1 ms, interfaces of 1 MB/s."""
+    env = Environment()
+    nodes = tuple(NodeSpec(name=f"n-{i}", rack=f"rack-{i % racks}", storage=storage) for i in range(count))
+    network = NetworkSpec(latency=Constant(value=0.001), bandwidth_bytes_per_s=1e6)
+    return Cluster(env, ClusterSpec(nodes=nodes, network=network), seed, Trace(env))
+
+
+def finish(cluster, program, until=None):
+    """Run ``program`` (on no node) until it is over; what it returned, or the exception that it raised."""
+    process = cluster.env.process(program)
+    over = []
+
+    def note(event):
+        event._defused = True
+        over.append(event.value)
+
+    process.callbacks.append(note)
+    while not over:
+        assert until is None or cluster.env.now < until, "the program did not end in time"
+        cluster.env.step()
+    return over[0]
+
+
+def unruly(seed, *, loss=0.0, duplication=0.0, late_s=0.0):
+    """A rule that loses messages, and delivers some once more, up to ``late_s`` later."""
+    draws = stream(seed, "unruly")
+
+    def rule(message):
+        lost, twice, later = draws.random(3)
+        if lost < loss:
+            return Drop("loss")
+        if twice < duplication:
+            return Duplicate(later * late_s)
+        return Delay(later * later * 0.01)
+
+    return rule
+
+
+@st.composite
+def outages(draw, nodes, last_s):
+    """A node that is down or stands still for a while."""
+    begin_s = draw(st.floats(0.01, last_s))
+    return (
+        draw(st.sampled_from(["crash", "pause"])),
+        draw(st.sampled_from(nodes)),
+        begin_s,
+        begin_s + draw(st.floats(0.01, last_s / 2)),
+    )
+
+
+def inflict(cluster, outages):
+    """Let outages happen."""
+    verbs = {"crash": ("crash", "restart"), "pause": ("pause", "resume")}
+    for kind, name, begin_s, end_s in outages:
+        begin, end = (getattr(cluster[name], verb) for verb in verbs[kind])
+        cluster.env.call_later(begin_s, lambda _, begin=begin: begin())
+        cluster.env.call_later(end_s, lambda _, end=end: end())

@@ -1,0 +1,74 @@
+"""What the coordinator believes when what it hears is late, comes twice, or crosses on the way."""
+
+from simcluster.cluster import Message
+from simcluster.recovery import DistributedStore
+from simcluster.recovery.store_census import Census
+
+STORE = DistributedStore(coordinator="a", servers=("a", "b", "c"), replication=2, missed_heartbeats=2)
+
+
+def census():
+    return Census(STORE, lambda *_: None)
+
+
+def report(number, server, *keys, free_bytes=100.0):
+    return Message(number, server, "a", "store-report", (free_bytes, tuple((key, 10.0) for key in keys)), 64.0)
+
+
+def test_a_report_that_is_late_or_comes_twice_undoes_nothing_newer():
+    known = census()
+    known.hear(report(1, "a", "old"))
+    known.hear(report(5, "a", "new"))
+    known.hear(report(1, "a", "old"))
+    known.hear(report(3, "a"))
+
+    assert known.holders("new") == ("a",)
+    assert known.holders("old") == ()
+
+
+def test_a_report_from_before_a_write_does_not_deny_it():
+    known = census()
+    known.hear(report(1, "a"))
+    known.add("key", 10.0, ("a",), 5)
+    known.hear(report(3, "a"))
+    assert known.holders("key") == ("a",)
+    known.hear(report(6, "a"))
+    assert known.holders("key") == ()  # now its disk has lost it
+
+
+def test_a_late_word_of_a_write_does_not_revive_what_a_later_report_lacks():
+    known = census()
+    known.hear(report(6, "a"))
+    known.add("key", 10.0, ("a",), 5)
+
+    assert known.holders("key") == ()
+
+
+def test_a_server_counts_as_lost_when_it_misses_more_than_so_many_heartbeats():
+    known = census()
+    for number, server in enumerate("abc"):
+        known.hear(report(number, server, "key"))
+    for _ in range(2):
+        known.tick()
+    known.hear(report(10, "b", "key", free_bytes=5.0))
+    assert known.holders("key") == ("a", "b", "c")
+    known.tick()
+
+    assert known.holders("key") == ("b",)
+    assert known.short() == {"key": ("b",)}
+    assert known.with_room(5.0) == ["b"]
+    assert known.with_room(6.0) == []
+
+
+def test_that_a_block_is_nowhere_is_certain_only_while_one_of_its_holders_would_live():
+    known = census()
+    assert known.locate("key") == ((), False)  # nobody has had the time to report
+    for number in range(3):
+        known.tick()
+        for server in "abc":
+            known.hear(report(10 * number + ord(server), server))
+    assert known.locate("key") == ((), True)
+    for number in range(3):
+        known.tick()
+        known.hear(report(100 + number, "a"))
+    assert known.locate("key") == ((), False)  # b and c are lost, and both may have it
