@@ -46,5 +46,5 @@ def test_the_experiments_are_installed_inside_the_package():
 
     on_disk = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__"}
 
-    assert set(EXPERIMENTS) == on_disk
+    assert {*EXPERIMENTS, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
     assert [experiment(name).name for name in EXPERIMENTS] == list(EXPERIMENTS)

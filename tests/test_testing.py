@@ -1,0 +1,132 @@
+"""The strategies draw what is valid, of every kind, and shrink to what a failure needs."""
+
+import importlib
+import sys
+from typing import Annotated, Literal
+
+import pytest
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+import simcluster.testing
+from simcluster import run
+from simcluster.engine import Name, Spec
+from simcluster.faults import CrashNode, Fault, PartitionNetwork
+from simcluster.faults.files import KINDS
+from simcluster.testing import clusters, faults, networks, scenarios, schedules, times_s
+
+NAMES = ("a", "b", "c")
+GIVEN = {"rack": st.just("a"), "program": st.just("b")}  # for the kinds that name no node
+FIND = settings(max_examples=5000, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink))
+
+
+class Idle(Spec):
+    """A job that ends after a second."""
+
+    def start(self, cluster, seed):
+        return cluster.env.timeout(1.0)
+
+
+class Rack(Fault):
+    """A kind of fault that names no node."""
+
+    fault: Literal["rack"] = "rack"
+    rack: Name
+    labels: tuple[Name, ...] = ()
+    size: Annotated[int, Field(ge=3)] = 3
+
+
+def test_a_field_that_is_not_known_keeps_its_default_or_must_be_given():
+    assert set(simcluster.testing._fields(Rack, NAMES, {"rack": st.just("r")})) == {"rack", "size"}
+
+
+@given(schedules(NAMES, last_s=3.0))
+def test_faults_are_over_in_time_and_hit_known_nodes(schedule):
+    assert len(schedule) <= 6
+    for fault in schedule:
+        assert 0 <= fault.begin_s < fault.end_s <= 3.0
+        assert set(fault.targets) <= {*NAMES, "*"}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_kind_of_fault_is_drawn_and_shrinks_to_one_of_its_kind(kind):
+    least = find(
+        schedules(NAMES, 10.0, fields=GIVEN),
+        lambda schedule: any(type(fault) is kind for fault in schedule),
+        settings=FIND,
+    )
+
+    assert [type(fault) for fault in least] == [kind]
+    assert (least[0].begin_s, least[0].end_s) == (0.0, 0.1)
+
+
+def test_a_crash_and_a_partition_are_reported_as_exactly_those_two():
+    def breaks(schedule):
+        crashes = [fault for fault in schedule if isinstance(fault, CrashNode)]
+        cuts = [fault for fault in schedule if isinstance(fault, PartitionNetwork)]
+        return any(crash.begin_s > 2 and crash.node in cut.groups[0] for crash in crashes for cut in cuts)
+
+    least = find(schedules(NAMES, 10.0), breaks, settings=FIND)
+
+    assert sorted(least, key=lambda fault: fault.fault) == [
+        CrashNode(node="a", begin_s=2.1, end_s=2.2),
+        PartitionNetwork(groups=(("a",),), begin_s=0.0, end_s=0.1),
+    ]
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_only_the_kinds_that_are_asked_for_are_drawn_with_the_fields_that_are_given(data):
+    fault = data.draw(faults(("a",), 1.0, kinds=(CrashNode,), fields={"node": st.just("z")}))
+
+    assert (type(fault), fault.node) == (CrashNode, "z")
+
+
+@settings(max_examples=30)
+@given(scenarios(lambda cluster: Idle(), last_s=0.9, horizon_s=2.0))
+def test_a_scenario_runs_and_its_cluster_is_at_the_baseline_in_the_end(scenario):
+    assert run(scenario, 0, check=True).ended == "finished"
+
+
+def test_a_cluster_shrinks_to_one_node_as_it_is_by_default():
+    spec = find(clusters(), lambda spec: True, settings=FIND)
+
+    assert spec.names == ("node-0",)
+    assert spec.nodes[0].model_dump(exclude_defaults=True) == {"name": "node-0"}
+
+
+def test_topologies_are_drawn_in_every_size_and_with_the_network_that_is_given():
+    sizes = {len(find(clusters(2, 4), lambda spec, n=n: len(spec.nodes) == n, settings=FIND).nodes) for n in (2, 3, 4)}
+    slow = find(clusters(network=networks(latency_s=1.0)), lambda spec: True, settings=FIND)
+
+    assert sizes == {2, 3, 4}
+    assert slow.network.latency.mean == 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: schedules((), 1.0), r"nodes must be at least one name, got \(\)"),
+        (lambda: schedules(NAMES, 0.0), "last_s must be a number greater than 0, got 0.0"),
+        (lambda: schedules(NAMES, 1.0, kinds=()), r"kinds must be some of \['CrashNode', .*\], got \[\]"),
+        (lambda: schedules(NAMES, 1.0, max_size=-1), "max_size must be at least 0, got -1"),
+        (lambda: faults(NAMES, 1.0, kinds=(Rack,)), "kinds must be some of"),
+        (lambda: simcluster.testing._fields(Rack, NAMES, {}), "fields must .*, got none for Rack.rack"),
+        (lambda: times_s(float("inf")), "last_s must be a number greater than 0, got inf"),
+        (lambda: clusters(3, 2).example(), r"min_nodes must be within \[1, max_nodes = 2\], got 3"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The `.example")
+def test_what_cannot_be_drawn_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_without_hypothesis_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "simcluster.testing")
+    monkeypatch.delattr(simcluster, "testing")
+
+    with pytest.raises(ImportError, match=r"simcluster\.testing needs Hypothesis, which is missing: pip install"):
+        importlib.import_module("simcluster.testing")
