@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 
 import networkx as nx
 from pydantic import Field, model_validator
-from simpy.events import Event
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Name, Positive, Spec
+from simcluster.engine import Event, Name, Positive, Spec
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.grid_search import GridSearch
 from simcluster.scheduling.master import schedule

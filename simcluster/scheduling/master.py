@@ -6,9 +6,9 @@ from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
-from simpy.events import Event
 
 from simcluster.cluster import Node
+from simcluster.engine import Event
 from simcluster.scheduling.graph import Output, Task
 from simcluster.scheduling.policies import NodeView, Policy, ReadyTask
 from simcluster.scheduling.worker import ORDER_BYTES, fetch

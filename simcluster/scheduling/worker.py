@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import simpy
-from simpy.events import Event
 
 from simcluster.cluster import Message, Node, TimedOut
+from simcluster.engine import Event
 from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task
 

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, model_validator
-from simpy.events import Event
 
 from simcluster.cluster import Cluster, Node, TimedOut
-from simcluster.engine import Name, Positive, Spec, stream
+from simcluster.engine import Event, Name, Positive, Spec, stream
 from simcluster.learning import DatasetName, Neighbours, NeighbourShard, Partition, load, merge, partition
 from simcluster.serving.balancers import Balancer, BalancerName, balancer
 

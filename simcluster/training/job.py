@@ -7,10 +7,9 @@ from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from simpy.events import Event
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Name, Positive, Spec
+from simcluster.engine import Event, Name, Positive, Spec
 from simcluster.learning import KMeans, SoftmaxRegression
 from simcluster.training.parameter_server import serve
 from simcluster.training.worker import work

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from simpy.events import Event
-
 from simcluster.cluster import Message, Node
+from simcluster.engine import Event
 from simcluster.learning import Call, Cost, Training
 from simcluster.recovery import checkpoint
 from simcluster.training.staleness import may_start, visible_before

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from simpy.events import Event
-
 from simcluster.cluster import Node
+from simcluster.engine import Event
 from simcluster.learning import Training
 from simcluster.recovery import ask
 
