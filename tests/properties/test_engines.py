@@ -27,7 +27,8 @@ faults = (
     PartitionNetwork(groups=(("worker-0",),), begin_s=0.1, end_s=0.18, in_flight="drop"),
     LoseMessages(probability=0.2, begin_s=0, end_s=0.2),
 )
-scenarios = [training(faults, staleness=s, jitter=noise, checkpoint_every=c) for s in (0, 2, math.inf) for c in (None, 3)]
+scenarios = [training(faults, staleness=s, jitter=noise, checkpoint_every=c)
+             for s in (0, 2, math.inf) for c in (None, 3)]
 scenarios += [training(faults, network=NetworkSpec(fidelity=f, order=o, latency=Exponential(mean=0.001)))
               for f in ("latency", "nic", "flow") for o in ("datagram", "fifo")]
 scenarios += [training(Swarm(nodes=NODES, horizon_s=0.5).draw(seed), jitter=noise) for seed in range(6)]
