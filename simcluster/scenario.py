@@ -56,7 +56,8 @@ class Result:
 
     ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was left that could
     happen before the horizon); ``ended_s`` is when, in simulated seconds. ``outcome`` is the job's own, ``None``
-    unless it finished.
+    unless it finished. ``backlog`` says how many messages and computations wait at each node where any do: a queue
+    that grows without bound shows here.
     """
 
     scenario: Scenario
@@ -66,6 +67,7 @@ class Result:
     ended: Literal["finished", "horizon", "deadlock"]
     ended_s: float
     faults_never_begun: tuple[Fault, ...]
+    backlog: dict[str, int]
 
     @property
     def digest(self) -> str:
@@ -104,4 +106,5 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
         ended=ended,
         ended_s=env.now,
         faults_never_begun=injector.never_begun,
+        backlog={name: left for name, node in cluster.nodes.items() if (left := node.inbox_length + node.queue_length)},
     )

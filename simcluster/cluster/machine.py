@@ -68,7 +68,8 @@ class NodeSpec(Spec):
     ``hardware`` names a class that fills in what is not given. ``discipline`` is "fcfs" (a core per computation,
     first come first served) or "ps" (all computations share the cores equally). ``speed`` scales both rates.
     ``jitter``, with mean 1, multiplies the time of each computation; its draws come from the node's own stream.
-    ``memory_bytes=None`` and ``nic_bytes_per_s=None`` mean no limit, and the network's bandwidth. ``rack`` and
+    ``memory_bytes=None`` and ``inbox_messages=None`` mean no limit (a message to a full inbox is dropped with the
+    cause "overloaded"), ``nic_bytes_per_s=None`` the network's bandwidth. ``rack`` and
     ``zone`` are names that faults, topologies and placement can use.
     """
 
@@ -84,6 +85,7 @@ class NodeSpec(Spec):
     speed: Positive = 1.0
     jitter: Distribution | None = None
     nic_bytes_per_s: Positive | None = None
+    inbox_messages: Annotated[int, Field(ge=1)] | None = None
     storage: StorageSpec = StorageSpec()
     clock: ClockSpec = ClockSpec()
 

@@ -86,6 +86,12 @@ class Mailbox:
         self._offer()
 
     def _offer(self) -> None:
+        if len(self._receives) == 1 and self._messages:  # the common case, without a search
+            (receive,) = self._receives
+            if (not receive.kinds or self._messages[0].kind in receive.kinds) and awaited(receive):
+                self._receives.clear()
+                fire(receive, self._messages.popleft())
+                return
         for receive in tuple(self._receives):
             if receive not in self._receives:
                 continue  # an earlier hand-over ended this wait

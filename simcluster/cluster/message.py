@@ -39,6 +39,8 @@ def freeze(value: Any) -> tuple[Any, float]:
     """
     if value is None:
         return None, 0.0
+    if type(value) in (float, int):
+        return value, float(_WORD_BYTES)
     if isinstance(value, np.ndarray):
         return _frozen_array(value), float(value.nbytes)
     if isinstance(value, str | bytes):

@@ -12,6 +12,7 @@ import numpy as np
 
 from simcluster.cluster.carrier import Carrier, LatencyCarrier, NicCarrier
 from simcluster.cluster.fabric import Fabric
+from simcluster.cluster.failure import Failure, LinkDown, NodeDown, Overloaded, Partitioned
 from simcluster.cluster.flow_carrier import FlowCarrier
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.order import FifoOrder
@@ -34,8 +35,10 @@ class NetworkSpec(Spec):
     that never limits, and the only one that nodes can join during a run. ``latency`` is drawn per message from the
     link's own stream, and a topology adds that of the route. ``order`` is "datagram" (messages may overtake each
     other) or "fifo" (none overtakes another from the same source to the same target).
-    ``bandwidth_bytes_per_s=None`` means interfaces that never queue. ``seed`` gives the network draws of its own,
-    whatever the run's seed.
+    ``failures`` says what the sender of a request learns when the network drops it: nothing ("silent", so it waits
+    for its timeout), or at once the typed cause ("reported", as by a refused connection or an unreachable route;
+    loss and corruption are always silent). ``bandwidth_bytes_per_s=None`` means interfaces that never queue.
+    ``seed`` gives the network draws of its own, whatever the run's seed.
     """
 
     fidelity: Literal["latency", "nic", "flow"] = "nic"
@@ -44,9 +47,17 @@ class NetworkSpec(Spec):
     latency: Distribution = Constant(value=0.0005)
     bandwidth_bytes_per_s: Positive | None = 1.25e8
     loss_probability: Probability = 0.0
+    failures: Literal["silent", "reported"] = "silent"
     seed: int | None = None
 
 
+_REPORTED: dict[str, type[Failure]] = {
+    "target_down": NodeDown,
+    "target_left": NodeDown,
+    "link_down": LinkDown,
+    "partition": Partitioned,
+    "overloaded": Overloaded,
+}
 _message = tuple.__new__  # what Message(...) does, without its frame: a run makes millions
 
 
@@ -196,17 +207,29 @@ class Network:
     def _deliver(self, message: Message) -> None:
         node = self._nodes.get(message.target)
         if node is None or node.state == "down":
-            self._record_drop(*message[:4], "target_left" if node is None else "target_down")
+            self._lose(message, "target_left" if node is None else "target_down")
+            return
+        if node.inbox_is_full and message.reply_to is None:
+            self._lose(message, "overloaded")
             return
         if self._keeps_deliver:
             self._record_deliver(*message[:4])
         node.deliver(message)
 
     def _drop(self, message: Message, cause: str) -> None:
-        self._record_drop(*message[:4], cause)
+        self._lose(message, cause)
         if self._order is not None:
             for ready in self._order.lost(message):
                 self._deliver(ready)
+
+    def _lose(self, message: Message, cause: str) -> None:
+        """Record that a message is dropped; where failures are reported, tell the program that asks."""
+        self._record_drop(*message[:4], cause)
+        if self.spec.failures == "reported" and message.request_id is not None and cause in _REPORTED:
+            source = self._nodes.get(message.source)
+            if source is not None:
+                rule = f"no {message.kind!r} reached {message.target}: {cause} at {self._env.now} s"
+                self._env.call_later(0.0, source.refuse, (message.request_id, _REPORTED[cause](rule)))
 
     def _make_carrier(self) -> Carrier:
         fabric, env, arrive = self._fabric, self._env, self._arrive

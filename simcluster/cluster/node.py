@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from simcluster.cluster.clock import Clock
-from simcluster.cluster.failure import Killed, NodeDown
+from simcluster.cluster.failure import Failure, Killed, NodeDown
 from simcluster.cluster.machine import CallCost, NodeSpec
 from simcluster.cluster.mailbox import Mailbox, Receive
 from simcluster.cluster.memory import Memory
@@ -43,7 +43,7 @@ class Node:
     """A machine of a running cluster, as its programs see it.
 
     Everything that takes time returns an event. A crash ends all of it without a word; a pause only delays it.
-    ``crashes`` counts how often the machine has lost its memory.
+    ``crashes`` counts how often the machine has lost its memory; ``runs`` is whether its state is "up".
     """
 
     def __init__(self, cluster: Cluster, spec: NodeSpec) -> None:
@@ -52,6 +52,7 @@ class Node:
         self.spec = spec
         self.name = spec.name
         self.crashes = 0
+        self.runs = True  # neither down nor paused
         self._since_s = cluster.env.now
         self._down = 0
         self._pauses = 0
@@ -127,14 +128,16 @@ class Node:
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""
-        self._require_up("compute")
+        if self._down:
+            self._require_up("compute")
         if not seconds >= 0:
             raise ValueError(f"seconds must be at least 0, got {seconds}")
         return self._occupy(seconds, None)
 
     def timer(self, delay_s: float) -> Event:
         """An event ``delay_s`` from now. One that expires during a pause happens when the node resumes."""
-        self._require_up("timer")
+        if self._down:
+            self._require_up("timer")
         if not delay_s >= 0:
             raise ValueError(f"delay_s must be at least 0, got {delay_s}")
         return Timer(self, delay_s)
@@ -202,6 +205,12 @@ class Node:
     def inbox_length(self) -> int:
         """Messages that have arrived and that no program has taken."""
         return self._mailbox.length
+
+    @property
+    def inbox_is_full(self) -> bool:
+        """Whether the inbox has no room for one more message."""
+        limit = self.spec.inbox_messages
+        return limit is not None and self._mailbox.length >= limit
 
     def crash(self) -> None:
         """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons."""
@@ -304,6 +313,10 @@ class Node:
         elif not self._requests.answer(message):
             self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
 
+    def refuse(self, refusal: tuple[int | str, Failure]) -> None:
+        """Let a request fail that the network knows to be lost. Only the network calls this."""
+        self.when_up(partial(self._requests.refuse, *refusal))
+
     def _send(
         self,
         target: str,
@@ -332,7 +345,8 @@ class Node:
 
     def _adjust(self) -> None:
         """Bring the processor to the speed that all modifiers together give, computed anew so no rounding stays."""
-        speed = self.spec.speed / math.prod(self._slowdowns.values()) if self.state == "up" else 0.0
+        self.runs = self.state == "up"
+        speed = self.spec.speed / math.prod(self._slowdowns.values()) if self.runs else 0.0
         self._processor.set_speed(speed)
         self.cluster.trace.recorder("node", "node", "state", "speed")(self.name, self.state, speed)
 

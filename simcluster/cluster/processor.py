@@ -80,10 +80,14 @@ class FirstComeFirstServed:
     def submit(self, done: Event, result: Any, seconds: float, owner: object = None) -> None:
         """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
         work = Work(done, result, seconds, owner)
-        if len(self._running) < self._cores:
-            self._start(work)
-        else:
+        if len(self._running) >= self._cores:
             self._ready.append(work)
+            return
+        now = self._env.now
+        work.begin_s = work.since_s = now
+        self._running[work] = None
+        if self._speed > 0:
+            work.completion = self._env.call_later(seconds / self._speed, self._complete, work)
 
     def set_speed(self, speed: float) -> None:
         """Go on at another speed; what is running keeps the work that it has done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simcluster.cluster.failure import TimedOut
+from simcluster.cluster.failure import Failure, TimedOut
 from simcluster.cluster.message import Message
 from simcluster.engine import Environment, Event, ScheduledCall, fail, fire
 
@@ -38,6 +38,15 @@ class Requests:
             expiry.cancel()
         fire(reply, message)
         return True
+
+    def refuse(self, request_id: int | str, failure: Failure) -> None:
+        """Let a request fail now, if it is still open."""
+        pending = self._open.pop(request_id, None)
+        if pending is not None:
+            reply, expiry = pending
+            if expiry is not None:
+                expiry.cancel()
+            fail(reply, failure)
 
     def clear(self) -> None:
         """Forget all requests, as a crash does."""

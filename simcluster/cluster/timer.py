@@ -15,10 +15,11 @@ class Timer(Event):
     """An event ``delay_s`` from now, unless its node crashes. While nobody awaits it, it is in no event queue."""
 
     def __init__(self, node: Node, delay_s: float) -> None:
-        super().__init__(node.env)
+        env = node.env
+        super().__init__(env)
         self._node = node
         self._crashes = node.crashes
-        self._at_s = node.env.now + delay_s
+        self._at_s = env.now + delay_s
         self._call: ScheduledCall | None = None
         self.callbacks = Waiters(self)
 
@@ -35,8 +36,13 @@ class Timer(Event):
             self._call = None
 
     def _expire(self, _: object) -> None:
-        if self._crashes == self._node.crashes:
-            self._node.when_up(self._happen)
+        node = self._node
+        if self._crashes != node.crashes:
+            return
+        if node.runs:
+            fire(self)
+        else:
+            node.when_up(self._happen)
 
     def _happen(self) -> None:
         if self.callbacks is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simcluster.cluster import NetworkSpec
+from simcluster.cluster import Drop, Failure, LinkDown, NetworkSpec, NodeDown, Overloaded, Partitioned, TimedOut
 from simcluster.engine import Constant, Exponential
 
 
@@ -107,3 +107,37 @@ def test_messages_that_wait_at_the_interface_die_with_their_sender(make):
 
     assert [time_s for _, time_s in arrivals(cluster)] == pytest.approx([1.1])
     assert [(row["time_s"], row["cause"]) for row in cluster.trace.rows("drop")] == [(0.5, "source_down")] * 2
+
+
+@pytest.mark.parametrize(
+    ("trouble", "failure"),
+    [
+        (lambda cluster: cluster["n-1"].crash(), NodeDown),
+        (lambda cluster: cluster.leave("n-1"), NodeDown),
+        (lambda cluster: cluster.network.add(lambda _: Drop("partition")), Partitioned),
+        (lambda cluster: cluster.network.add(lambda _: Drop("link_down")), LinkDown),
+        (lambda cluster: [cluster["n-2"].send("n-1", "x", size_bytes=0) for _ in range(2)], Overloaded),
+        (lambda cluster: cluster.network.add(lambda _: Drop("loss")), TimedOut),
+    ],
+)
+def test_a_request_that_the_network_drops_fails_with_its_cause_where_failures_are_reported(make, trouble, failure):
+    latency = Constant(value=0.1)
+    reported = make(network=NetworkSpec(latency=latency, failures="reported"), inbox_messages=2)
+    silent = make(network=NetworkSpec(latency=latency), inbox_messages=2)
+    log = []
+
+    def asks(node):
+        yield node.timer(0.05)
+        try:
+            yield node.request("n-1", "ask", timeout_s=9.0)
+        except Failure as cause:
+            log.append((type(cause), node.env.now))
+
+    for cluster in (reported, silent):
+        trouble(cluster)
+        cluster["n-0"].boot(asks)
+        cluster.env.run()
+
+    assert log[0][0] is failure
+    assert (log[0][1] < 1.0) is (failure is not TimedOut)
+    assert log[1] == (TimedOut, pytest.approx(9.05))

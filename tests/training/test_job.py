@@ -87,6 +87,13 @@ def test_a_run_that_hits_its_horizon_says_so():
     assert (result.ended, result.ended_s, result.outcome) == ("horizon", 1.0, None)
 
 
+def test_a_queue_that_grows_is_said_in_the_result():
+    slow = SlowNode(node="worker-0", factor=1e6, begin_s=0)
+
+    assert run(training([slow], horizon_s=1.0), 0).backlog == {"worker-0": 1}
+    assert run(training(), 0).backlog == {}
+
+
 def test_a_run_in_which_nothing_can_happen_any_more_is_a_deadlock():
     dead = [CrashNode(node=node, begin_s=0.05) for node in ("server", "worker-0", "worker-1", "worker-2")]
 
