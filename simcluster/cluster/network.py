@@ -71,7 +71,7 @@ class Network:
         self._nodes = cluster.nodes
         self._seed = cluster.seed if spec.seed is None else spec.seed
         self._ids = count()
-        self._latencies: dict[tuple[str, str], np.random.Generator] = {}
+        self._latencies: dict[tuple[str, ...], np.random.Generator] = {}
         self._constant_latency_s = spec.latency.value if isinstance(spec.latency, Constant) else None
         self._fabric = fabric
         self._route_latencies: dict[tuple[str, str], float] = {}
@@ -240,15 +240,16 @@ class Network:
         carrier = NicCarrier if self.spec.fidelity == "nic" else LatencyCarrier
         return carrier(env, arrive, None if fabric is None else fabric.bandwidth_bytes_per_s)
 
-    def _latency_s(self, source: str, target: str) -> float:
+    def _latency_s(self, source: str, target: str, *purpose: str) -> float:
         if self._constant_latency_s is not None:
             return self._constant_latency_s
         latency_s = self._route_latency_s(source, target)
         if isinstance(self.spec.latency, Constant):
             return latency_s + self.spec.latency.value
-        generator = self._latencies.get((source, target))
+        generator = self._latencies.get((source, target, *purpose))
         if generator is None:
-            generator = self._latencies[source, target] = stream(self._seed, "network", source, target)
+            generator = stream(self._seed, "network", source, target, *purpose)
+            self._latencies[source, target, *purpose] = generator
         return latency_s + self.spec.latency.sample(generator)
 
     def _route_latency_s(self, source: str, target: str) -> float:
@@ -270,7 +271,8 @@ class Network:
         self.rules.remove(rule)
         for message in self._held.pop(rule, ()):
             self._record_release(*message[:3])
-            self._carry(message, self._latency_s(message.source, message.target))
+            # From a stream of its own: a hold must not shift the draws of what is sent later.
+            self._carry(message, self._latency_s(message.source, message.target, "release"))
 
     def recall(self, matches: Callable[[Message], bool], rule: Rule, in_flight: InFlight, cause: str) -> None:
         """Say what becomes of the messages under way that ``matches``: they are lost, or wait for ``rule`` to end."""

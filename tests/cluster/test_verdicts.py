@@ -193,3 +193,28 @@ def test_a_target_is_a_node_a_rack_a_zone_or_a_pattern(make):
     assert cluster.names_of("r") == cluster.names_of("z") == cluster.names_of("n-*") == ("n-0", "n-1", "n-2", "n-3")
     with pytest.raises(ValueError, match="a rack, a zone or a pattern, got 'm-1'"):
         cluster.names_of("m-1")
+
+
+@pytest.mark.parametrize("in_flight", ["deliver", "hold"])
+def test_a_message_that_was_held_shifts_no_other_message_s_latency(make, in_flight):
+    def latencies(hold_until_s):
+        cluster = make(network=NetworkSpec(latency=Exponential(mean=0.1), bandwidth_bytes_per_s=None))
+        sent = {}
+
+        def send(_):
+            sent[cluster["n-0"].send("n-1", "x").id] = cluster.env.now
+
+        def rule(_):
+            return Hold() if cluster.env.now < hold_until_s else None
+
+        for place in range(20):
+            cluster.env.call_later(place, send)
+        cluster.env.call_later(0.0, lambda _: cluster.network.add(rule))
+        cluster.env.call_later(0.001, lambda _: cluster.network.recall(lambda _: True, rule, in_flight, "cut"))
+        cluster.env.call_later(4.5, lambda _: cluster.network.remove(rule))
+        cluster.env.run()
+        rows = [row for row in cluster.trace.rows("deliver") if sent[row["message"]] > 4.5]
+        return [(sent[row["message"]], row["time_s"]) for row in rows]
+
+    assert len(latencies(4.5)) == 15
+    assert latencies(4.5) == latencies(0.0)
