@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated
@@ -24,8 +25,7 @@ class ClusterSpec(Spec):
 
     @model_validator(mode="after")
     def _names_differ(self) -> ClusterSpec:
-        names = [node.name for node in self.nodes]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, count in Counter(self.names).items() if count > 1)
         if twice:
             raise ValueError(f"names of nodes must differ, got {twice} more than once")
         return self

@@ -6,6 +6,7 @@ majorities-ring). Each only says who hears whom; what happens to messages is the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Annotated, Literal
 
@@ -219,6 +220,6 @@ class CutOneWay(Partition):
 def disjoint(field: str, groups: Iterable[Iterable[str]]) -> None:
     """Raise ``ValueError`` when a name is in several groups, or twice in one."""
     names = [name for group in groups for name in group]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ValueError(f"{field} must not overlap, got {twice} more than once")

@@ -7,6 +7,7 @@ copies should go, and has lost ones made anew. All that must survive is on the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -55,7 +56,7 @@ class DistributedStore(Spec):
 
     @model_validator(mode="after")
     def _has_servers_enough(self) -> DistributedStore:
-        twice = sorted({name for name in self.servers if self.servers.count(name) > 1})
+        twice = sorted(name for name, count in Counter(self.servers).items() if count > 1)
         if twice:
             raise ValueError(f"servers must differ, got {twice} more than once")
         if self.replication > len(self.servers):
