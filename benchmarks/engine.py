@@ -1,7 +1,8 @@
-"""Events per second of the compiled loop beside SimPy: ``benchmarks/engine.py [--json FILE]``.
+"""Events and messages per second beside SimPy, salabim and SimGrid: ``benchmarks/engine.py [--json FILE]``.
 
-Both run the same programs in turns, in one process; the figures are medians over the rounds, and
-the ratio is that of the medians. Seconds are of processor time: other programs may run meanwhile.
+All run the same programs in turns; the figures are medians over the rounds, and the ratio is that of the medians.
+salabim (``pip install salabim``) and SimGrid (Debian's python3-simgrid and libsimgrid-dev) take part where they are
+installed. Events are timed in seconds of processor time, messages in those of the run itself, without its set-up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib.util
 import json
 import os
 import shutil
@@ -189,12 +191,28 @@ def interleaved(commands: dict[str, tuple[tuple[str, ...], str]], rounds: int) -
     return {name: statistics.median(seconds) for name, seconds in taken.items()}
 
 
+def salabim(scale: float, rounds: int, ours: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for the same work on salabim, beside what ours took in this run."""
+    if importlib.util.find_spec("salabim") is None:
+        print("salabim: skipped, it is not installed")
+        return []
+    rows = []
+    for each in ours:
+        if each["kernel"] == "conditions":
+            continue  # salabim has no such events
+        command = (sys.executable, str(HERE / "peers" / "events_salabim.py"), each["kernel"], str(scale))
+        taken = interleaved({"salabim": (command, "compiled")}, rounds)["salabim"]
+        count = int(each["shape"].split()[0])
+        rows.append(row(each["kernel"], each["shape"], "salabim", each["ours_s"], taken * count))
+    return rows
+
+
 def messages(rounds: int) -> list[dict[str, Any]]:
     """Requests and replies among nodes beside the plain loop and SimGrid, and what more nodes cost."""
     ours = (sys.executable, str(HERE / "messages.py"))
     peers = simgrids()
     rows, of_nodes = [], {}
-    for nodes, requests in ((10, 3000), (100, 300), (1000, 30), (100_000, 1)):
+    for nodes, requests in ((10, 3000), (100, 300), (1000, 30), (100_000, 10)):
         arguments = ("requests", str(nodes), str(requests))
         commands = {"compiled": ((*ours, *arguments), "compiled"), "simpy": ((*ours, *arguments), "simpy")}
         if nodes <= 1000:
@@ -209,6 +227,7 @@ def messages(rounds: int) -> list[dict[str, Any]]:
         ]
     growth = of_nodes[100_000] / of_nodes[10]
     print(f"a message among 100,000 nodes costs {growth:.2f} times one among 10")
+    rows.append(row("request/reply, per message", "100000 nodes", "ours among 10", of_nodes[100_000], of_nodes[10]))
     return rows
 
 
@@ -260,7 +279,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="runs of each, in turns")
     options = parser.parse_args()
     memory = {engine: bytes_per_timeout(engine) for engine in ENGINES}
-    rows = measure(options.scale, options.rounds) + messages(options.rounds) + [queue_of_messages(options.rounds)]
+    rows = measure(options.scale, options.rounds)
+    rows += salabim(options.scale, options.rounds, rows)
+    rows += messages(options.rounds)
+    rows.append(queue_of_messages(options.rounds))
     print(f"{'work':<30}{'shape':<20}{'beside':<36}{'ratio':>7}")
     for each in rows:
         print(f"{each['kernel']:<30}{each['shape']:<20}{each['peer']:<36}{each['ratio']:>7.2f}")
