@@ -64,7 +64,7 @@ extensions = cythonize(
         )
         for source in sorted(Path("kernels").glob("*.pyx"))
     ],
-    include_path=["kernels"],
+    include_path=["kernels", "."],
     build_dir=build_dir,
     show_all_warnings=False,
     compiler_directives={

@@ -160,12 +160,6 @@ cdef extern from *:
 
 cdef extern from *:
     """
-    typedef struct {
-        int64_t order;      /* the time, as an integer that sorts like it */
-        uint64_t key;       /* priority + 128 << 56 | serial << 1 | whole */
-        PyObject *event;    /* owned */
-    } Entry;
-
     /* A double's bits sort like the double once those of negative ones are turned round. */
     static inline int64_t order_of(double time) {
         int64_t bits;
@@ -189,10 +183,6 @@ cdef extern from *:
     #endif
     }
     """
-    ctypedef struct Entry:
-        int64_t order
-        uint64_t key
-        PyObject *event
     int64_t order_of(double time) noexcept
     double time_of(int64_t order) noexcept
     bint is_before(const Entry *a, const Entry *b) noexcept
@@ -263,21 +253,6 @@ cdef class Environment(_Struct, PlainEnvironment):
 
     It starts at *initial_time*. See ``simpy.Environment``; ``call_later`` is the one addition.
     """
-
-    cdef Entry *heap                        # what is to come
-    cdef Py_ssize_t size, room
-    cdef Entry *ring                        # what was scheduled for the present, at normal priority
-    cdef Py_ssize_t first, waiting, slots   # slots is zero or a power of two
-    cdef Py_ssize_t cancelled               # entries in both that will be skipped
-    cdef int64_t serial
-    cdef double time
-    cdef bint whole                         # the time is an int
-    cdef object moment                      # the time, once tuples are used
-    cdef list tuples                        # SimPy's queue instead of heap and ring, or None
-    cdef public object _active_proc
-    cdef bint own_schedule, own_step        # nobody has overridden schedule(), step()
-    cdef dict __dict__
-    cdef object __weakref__
 
     def __cinit__(self):
         self.whole = True
@@ -443,6 +418,11 @@ cdef inline object number(double value, bint whole):
     return PyLong_FromDouble(value) if whole else value
 
 
+cdef double seconds(Environment self) except? -1:
+    """The present time as a double, whatever kind of number it is."""
+    return self.time if self.tuples is None else float(self.moment)
+
+
 cdef inline object now_of(Environment self):
     return self.moment if self.tuples is not None else number(self.time, self.whole)
 
@@ -560,6 +540,16 @@ cdef inline int push_step(
     return 1
 
 
+cdef int call_after(ScheduledCall call, Environment env, double delay) except -1:
+    """What ``env.call_later(delay, ...)`` does with a *call* that is already made."""
+    if delay < 0:
+        raise ValueError(f'Negative delay {delay}')
+    call.environment = env
+    if env.tuples is None and push_step(env, call, NORMAL_KEY, delay, False):
+        return 0
+    return push_after(env, call, NORMAL_KEY, delay)
+
+
 cdef inline int push_now(object event, object env) except -1:
     """What ``env.schedule(event)`` does."""
     cdef Environment self
@@ -671,7 +661,7 @@ cdef inline Entry pop(Environment self) noexcept:
 
 
 cdef bint is_cancelled(PyObject *event) noexcept:
-    if type(<object> event) is ScheduledCall:
+    if isinstance(<object> event, ScheduledCall):
         return (<ScheduledCall> event).function is None
     return isinstance(<object> event, Event) and (<Event> event).cancelled
 
@@ -783,7 +773,6 @@ cdef int run_loop(Environment self) except -1:
 cdef int happen(Environment self, object event) except -1:
     """Calls the callbacks of *event*, and crashes if it failed and none of them defused it."""
     cdef Event compiled
-    cdef ScheduledCall call
     if isinstance(event, Event):
         compiled = <Event> event
         if compiled.processed:
@@ -794,11 +783,8 @@ cdef int happen(Environment self, object event) except -1:
             if compiled.ok == UNSET:
                 raise AttributeError(f"'{type(event).__name__}' object has no attribute '_ok'")
             crash(event)
-    elif type(event) is ScheduledCall:
-        call = <ScheduledCall> event
-        function, argument = call.function, call.argument
-        call.function = call.argument = None
-        function(argument)
+    elif isinstance(event, ScheduledCall):
+        (<ScheduledCall> event).make()
     else:
         callbacks, event.callbacks = event.callbacks, None
         call_listed(event, callbacks, self)
@@ -891,20 +877,17 @@ cdef enum Ok:
 cdef class _Event:
     """The struct of an event; subclasses that add nothing to it share its free list."""
 
-    cdef public object env
-    """The environment that the event lives in."""
-    cdef public object _value
-    cdef object calls               # callbacks: see the design
-    cdef dict __dict__
-    cdef object __weakref__
-    cdef double delay               # of a timeout
-    cdef unsigned char ok           # Ok
-    cdef unsigned char kind         # Kind of the delay
-    cdef bint own, processed, defused, cancelled
-
     def __cinit__(self):
         self._value = PENDING
         drop_dict(self)
+
+    cdef int begin(self) except -1:
+        """Somebody begins to wait. Told to events that are watched only."""
+        return 0
+
+    cdef int cease(self) except -1:
+        """Nobody waits any more. Told to events that are watched only."""
+        return 0
 
 
 cdef class Event(_Event, PlainEvent):
@@ -935,7 +918,7 @@ cdef class Event(_Event, PlainEvent):
                 self.own = False
             if self.calls is not None:
                 listed.append(bound(self.calls))
-            self.calls = listed
+            self.calls = waiters_of(self, listed) if self.watched else listed
         return self.calls
 
     @callbacks.setter
@@ -1054,11 +1037,44 @@ cdef inline int wait_for(Event event, Event waiter) except -1:
     """Makes *waiter*, a process or a condition, wait for *event*, which has not been processed."""
     if event.calls is None:
         event.calls = waiter
+        if event.watched:
+            event.begin()
     elif isinstance(event.calls, Event):
         event.callbacks.append(bound(waiter))
     else:
         event.calls.append(bound(waiter))
     return 0
+
+
+cdef inline int leave(Event event) except -1:
+    """Takes away from *event* the one that waits for it."""
+    event.calls = None
+    if event.watched:
+        event.cease()
+    return 0
+
+
+cdef class Waiters(list):
+    """The callbacks of an event that is watched, or of a condition over one."""
+
+    def append(self, callback):
+        """Add a callback: somebody waits."""
+        list.append(self, callback)
+        self.event.begin()
+
+    def remove(self, callback):
+        """Take a callback back: perhaps nobody waits any more."""
+        list.remove(self, callback)
+        if not self:
+            self.event.cease()
+
+
+cdef object waiters_of(Event event, object callbacks):
+    """Returns *callbacks* as a list that tells *event* who waits."""
+    cdef Waiters waiters = Waiters.__new__(Waiters)
+    waiters.event = event
+    waiters.extend(callbacks)
+    return waiters
 
 
 cdef class Timeout(Event, PlainTimeout):
@@ -1143,7 +1159,7 @@ cdef int interrupt_now(Interruption self) except -1:
         return 0
     target = process._target
     if isinstance(target, Event) and (<Event> target).calls is process:
-        (<Event> target).calls = None
+        leave(<Event> target)
     else:
         target.callbacks.remove(process._resume)
     return resume(process, self)
@@ -1151,10 +1167,6 @@ cdef int interrupt_now(Interruption self) except -1:
 
 cdef class Process(Event, PlainProcess):
     """Process an event yielding generator. See ``simpy.Process``."""
-
-    cdef public object _generator
-    cdef public object _target
-    cdef bint sendable, killed
 
     def __init__(self, env, generator):
         start_process(self, env, generator)
@@ -1480,7 +1492,7 @@ cdef int forget(Event event, Condition condition) except -1:
     if calls is None:
         return 0
     if calls is condition:
-        event.calls = None
+        leave(event)
     elif type(calls) is list:
         for at in range(PyList_GET_SIZE(calls)):
             callback = <object> PyList_GET_ITEM(calls, at)
@@ -1672,15 +1684,18 @@ cdef object trigger_get = BaseResource._trigger_get
 cdef class ScheduledCall:
     """The handle of a call that is to be made, see ``Environment.call_later``."""
 
-    cdef Environment environment
-    cdef readonly object function    # None when it was made or cancelled
-    cdef readonly object argument
+    cdef int make(self) except -1:
+        """Makes the call, which is no longer pending then."""
+        function, argument = self.function, self.argument
+        self.function = self.argument = None
+        function(argument)
+        return 0
 
     def cancel(self):
         """Take the call back. Returns whether it was still to be made."""
         if self.function is None:
             return False
-        self.function = self.argument = None
+        self.function = self.argument = self.target = None
         note_cancelled(self.environment)
         return True
 
@@ -1709,15 +1724,23 @@ def fire(event, value=None):
     wait. The active process is again what it was. A run that waits for the event stops as soon as
     the present event is done. Raises RuntimeError if the event has already been triggered.
     """
+    if isinstance(event, Event):
+        fire_event(<Event> event, value)
+        return
     if event._value is not PENDING:
         raise RuntimeError(f'{event} has already been triggered')
-    if isinstance(event, Event):
-        (<Event> event).ok = TRUE
-        (<Event> event)._value = value
-    else:
-        event._ok = True
-        event._value = value
+    event._ok = True
+    event._value = value
     happen_now(event)
+
+
+cdef int fire_event(Event event, object value) except -1:
+    """What ``fire(event, value)`` does."""
+    if event._value is not PENDING:
+        raise RuntimeError(f'{event} has already been triggered')
+    event.ok = TRUE
+    event._value = value
+    return happen_now(event)
 
 
 def fail_now(event, exception):
@@ -1802,7 +1825,7 @@ def kill(Process process not None):
     process._defused = True
     target = process._target
     if isinstance(target, Event) and (<Event> target).calls is process:
-        (<Event> target).calls = None
+        leave(<Event> target)
     elif process.env.active_process is not process:
         callbacks = target.callbacks
         if callbacks is not None and process._resume in callbacks:

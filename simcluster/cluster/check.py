@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from simpy.core import EmptySchedule, StopSimulation
 
-from simcluster.cluster.processor import FirstComeFirstServed
+from simcluster.cluster.message_path import FirstComeFirstServed
 from simcluster.engine import Seconds, awaited
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def check_node(node: Node) -> None:
         must(not node.queue_length, "nothing must be computed on a node that is down", node.queue_length)
         must(not node.inbox_length, "a crash must empty the inbox", node.inbox_length)
         must(not mailbox._receives, "no receive must outlive a crash", len(mailbox._receives))
-        must(not node._requests._open, "no request must outlive a crash", list(node._requests._open))
+        must(not node._open_requests, "no request must outlive a crash", list(node._open_requests))
         used = "storage" in node.__dict__  # it is made when it is first used
         must(not used or not node.storage._blocks.unflushed, "unflushed writes must not survive a crash", "some")
     if state != "paused":

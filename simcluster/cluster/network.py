@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from itertools import count
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simcluster.cluster.carrier import Carrier, LatencyCarrier, NicCarrier
+from simcluster.cluster.carrier import Carrier
 from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.failure import Failure, LinkDown, NodeDown, Overloaded, Partitioned
 from simcluster.cluster.flow_carrier import FlowCarrier
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
+from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.topology import Topology
-from simcluster.cluster.verdict import Drop, Fate, Rule, judge
+from simcluster.cluster.verdict import Drop, Rule, judge
 from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
+    from simcluster.cluster.node import Node
 
 InFlight = Literal["deliver", "drop", "hold"]
 """What becomes of messages that are under way when a fault begins."""
@@ -58,19 +59,17 @@ _REPORTED: dict[str, type[Failure]] = {
     "partition": Partitioned,
     "overloaded": Overloaded,
 }
-_message = tuple.__new__  # what Message(...) does, without its frame: a run makes millions
 
 
-
-class Network:
+class Network(Transport):
     """The links between all nodes of a cluster."""
 
+    _nodes: dict[str, Node]
+
     def __init__(self, cluster: Cluster, spec: NetworkSpec, fabric: Fabric | None = None) -> None:
+        super().__init__(cluster.env, cluster.nodes, cluster.trace, Message, freeze, HEADER_BYTES)
         self.spec = spec
-        self._env = cluster.env
-        self._nodes = cluster.nodes
         self._seed = cluster.seed if spec.seed is None else spec.seed
-        self._ids = count()
         self._latencies: dict[tuple[str, ...], np.random.Generator] = {}
         self._constant_latency_s = spec.latency.value if isinstance(spec.latency, Constant) else None
         self._fabric = fabric
@@ -83,16 +82,12 @@ class Network:
         self._link_throttles: dict[str, dict[object, float]] = {}
         self._gone: dict[int, int] = {}  # copies of recalled messages that the carrier still brings
         self._damaged: set[int] = set()
-        self._accounts = self._order is not None  # whether anything has to be looked up when a message arrives
+        self._accounts = self._order is not None
         self._held: dict[Rule, list[Message]] = {}
-        self.rules: list[Rule] = []
         if spec.loss_probability:
             self.rules.append(loss(spec.loss_probability, self._seed, "network"))
         self._own_rules = len(self.rules)
-        keeps, recorder = cluster.trace.keeps, cluster.trace.recorder
-        self._keeps_send, self._keeps_deliver = keeps("send"), keeps("deliver")
-        self._record_send = recorder("send", "message", "source", "target", "message_kind", "size_bytes")
-        self._record_deliver = recorder("deliver", "message", "source", "target", "message_kind")
+        recorder = cluster.trace.recorder
         self._record_duplicate = recorder("duplicate", "message", "source", "target")
         self._record_hold = recorder("hold", "message", "source", "target")
         self._record_release = recorder("release", "message", "source", "target")
@@ -114,61 +109,24 @@ class Network:
 
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
+        self._names.add(name)
         self._throttles[name] = {}
         self._carrier.attach(name, bytes_per_s or self.spec.bandwidth_bytes_per_s)
 
     def knows(self, name: str) -> bool:
         """Whether a node of this name is, or was, in the cluster."""
-        return name in self._throttles
-
-    def new_id(self) -> int:
-        """A number that no other message or request of this run has."""
-        return next(self._ids)
-
-    def write(
-        self,
-        source: str,
-        target: str,
-        kind: str,
-        body: Any,
-        size_bytes: float | None,
-        request_id: int | str | None = None,
-        reply_to: int | str | None = None,
-    ) -> Message:
-        """Make a message, immutable. Raises ``ValueError`` for an unknown target or a negative size."""
-        if target not in self._throttles:
-            raise ValueError(f"target must be a node of the cluster, got {target!r}")
-        frozen, own_bytes = (None, 0.0) if body is None else freeze(body)
-        if size_bytes is None:
-            size_bytes = HEADER_BYTES + own_bytes
-        elif not size_bytes >= 0:
-            raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
-        return _message(Message, (next(self._ids), source, target, kind, frozen, size_bytes, request_id, reply_to))
+        return name in self._names
 
     # The way of a message
 
-    def send(self, message: Message) -> None:
-        """Judge a message and put it on its way."""
-        if self._keeps_send:
-            self._record_send(*message[:4], message.size_bytes)
-        latency_s = self._constant_latency_s
-        if latency_s is None:
-            latency_s = self._latency_s(message.source, message.target)
-        if self.rules:
-            fate = judge(self.rules, message)
-            if fate is not None:
-                self._meet(fate, message, latency_s)
-                return
-        if self._accounts or message.source == message.target:
-            self._carry(message, latency_s)
-        else:
-            self._carrier.carry(message, latency_s)
-
-    def _meet(self, fate: Fate, message: Message, latency_s: float) -> None:
-        """Do to a message what the rules say."""
+    def _meet(self, message: Message, latency_s: float) -> bool:
+        """Do to a message what the rules say; false when they say nothing."""
+        fate = judge(self.rules, message)
+        if fate is None:
+            return False
         if fate.dropped is not None:
             self._drop(message, fate.dropped.cause)
-            return
+            return True
         if fate.rewrite is not None:
             message = message._replace(body=freeze(fate.rewrite.body)[0])
         if fate.corrupt:
@@ -176,11 +134,12 @@ class Network:
             self._accounts = True
         if fate.held_by is not None:
             self._hold(message, fate.held_by)
-            return
+            return True
         self._carry(message, latency_s + fate.delay_s)
         for delay_s in fate.copies:
             self._record_duplicate(message.id, message.source, message.target)
             self._carry(message, latency_s + fate.delay_s + delay_s)
+        return True
 
     def _carry(self, message: Message, latency_s: float) -> None:
         if self._order is not None:
@@ -190,31 +149,17 @@ class Network:
         else:
             self._carrier.carry(message, latency_s)
 
-    def _arrive(self, message: Message) -> None:
-        """The last bit is at the receiver's interface."""
-        if not self._accounts:
-            self._deliver(message)
-        elif self._gone and self._was_recalled(message):
+    def _account(self, message: Message) -> None:
+        """A message arrives of which something may have to be looked up: was it recalled, or damaged, is it next?"""
+        if self._gone and self._was_recalled(message):
             return
-        elif message.id in self._damaged:
+        if message.id in self._damaged:
             self._drop(message, "corrupted")
         elif self._order is None:
             self._deliver(message)
         else:
             for ready in self._order.arrived(message):
                 self._deliver(ready)
-
-    def _deliver(self, message: Message) -> None:
-        node = self._nodes.get(message.target)
-        if node is None or node.state == "down":
-            self._lose(message, "target_left" if node is None else "target_down")
-            return
-        if node.inbox_is_full and message.reply_to is None:
-            self._lose(message, "overloaded")
-            return
-        if self._keeps_deliver:
-            self._record_deliver(*message[:4])
-        node.deliver(message)
 
     def _drop(self, message: Message, cause: str) -> None:
         self._lose(message, cause)

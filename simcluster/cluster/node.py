@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from simcluster.cluster.clock import Clock
-from simcluster.cluster.failure import Failure, Killed, NodeDown
+from simcluster.cluster.failure import Failure, Killed, NodeDown, TimedOut
 from simcluster.cluster.machine import CallCost, NodeSpec
-from simcluster.cluster.mailbox import Mailbox, Receive
 from simcluster.cluster.memory import Memory
 from simcluster.cluster.message import Message
-from simcluster.cluster.processor import FirstComeFirstServed, Processor, ProcessorSharing
-from simcluster.cluster.requests import Requests
+from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
+from simcluster.cluster.processor import Processor, ProcessorSharing
 from simcluster.cluster.storage import DISK_RECORD, Storage
-from simcluster.cluster.timer import Timer
 from simcluster.engine import Event, Process, Program, fail, kill, stream
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ class Computation(Protocol[R]):
         ...
 
 
-class Node:
+class Node(Endpoint):
     """A machine of a running cluster, as its programs see it.
 
     Everything that takes time returns an event. A crash ends all of it without a word; a pause only delays it.
@@ -47,22 +45,14 @@ class Node:
     """
 
     def __init__(self, cluster: Cluster, spec: NodeSpec) -> None:
+        super().__init__(cluster.env, spec.name, cluster.network, spec.inbox_messages)
         self.cluster = cluster
-        self.env = cluster.env
         self.spec = spec
-        self.name = spec.name
-        self.crashes = 0
-        self.runs = True  # neither down nor paused
         self._since_s = cluster.env.now
-        self._down = 0
-        self._pauses = 0
         self._slowdowns: dict[object, float] = {}
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
         self._processes: dict[Process, str | None] = {}
-        self._held: list[Callable[[], None]] = []
-        self._mailbox = Mailbox(self.env, self.when_up)
-        self._requests = Requests(self.env, self.when_up)
         discipline = FirstComeFirstServed if spec.discipline == "fcfs" else ProcessorSharing
         record = cluster.trace.recorder("compute", "node", "begin_s")
         self._processor: Processor = discipline(self.env, spec.name, spec.cores, spec.speed, record)
@@ -134,59 +124,7 @@ class Node:
             raise ValueError(f"seconds must be at least 0, got {seconds}")
         return self._occupy(seconds, None)
 
-    def timer(self, delay_s: float) -> Event:
-        """An event ``delay_s`` from now. One that expires during a pause happens when the node resumes."""
-        if self._down:
-            self._require_up("timer")
-        if not delay_s >= 0:
-            raise ValueError(f"delay_s must be at least 0, got {delay_s}")
-        return Timer(self, delay_s)
-
-    def receive(self, *kinds: str) -> Event:
-        """The next message of one of ``kinds`` (of any kind when none is named), for as long as it is awaited."""
-        if self._down:
-            self._require_up("receive")
-        return Receive(self._mailbox, kinds)
-
-    def send(self, target: str, kind: str, body: Any = None, size_bytes: float | None = None) -> Message:
-        """Send a message and go on at once; arrays in ``body`` become read-only.
-
-        ``size_bytes`` defaults to the size of the body and a header. Raises ``ValueError`` for an unknown target.
-        """
-        return self._send(target, kind, body, size_bytes, None, None)
-
-    def request(
-        self,
-        target: str,
-        kind: str,
-        body: Any = None,
-        size_bytes: float | None = None,
-        timeout_s: float | None = None,
-        request_id: int | str | None = None,
-    ) -> Event:
-        """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
-
-        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one.
-        """
-        if timeout_s is not None and not timeout_s >= 0:
-            raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
-        if request_id is None:
-            request_id = self.cluster.network.new_id()
-        self._send(target, kind, body, size_bytes, request_id, None)
-        return self._requests.open(request_id, timeout_s, target, kind)
-
-    def reply(self, message: Message, body: Any = None, size_bytes: float | None = None) -> Message:
-        """Answer a request. Raises ``ValueError`` when ``message`` is none."""
-        if message.request_id is None:
-            raise ValueError(f"only a request can be replied to, got a {message.kind!r} message without request_id")
-        return self._send(message.source, message.kind + "-reply", body, size_bytes, None, message.request_id)
-
     # What goes wrong. Each verb has its opposite; all count, so faults may overlap in any order.
-
-    @property
-    def state(self) -> Literal["up", "paused", "down"]:
-        """What the node is now."""
-        return "down" if self._down else "paused" if self._pauses else "up"
 
     @property
     def at_baseline(self) -> bool:
@@ -201,17 +139,6 @@ class Node:
         """Computations that are running on this node or waiting for a core."""
         return self._processor.queue_length
 
-    @property
-    def inbox_length(self) -> int:
-        """Messages that have arrived and that no program has taken."""
-        return self._mailbox.length
-
-    @property
-    def inbox_is_full(self) -> bool:
-        """Whether the inbox has no room for one more message."""
-        limit = self.spec.inbox_messages
-        return limit is not None and self._mailbox.length >= limit
-
     def crash(self) -> None:
         """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons."""
         self._down += 1
@@ -221,7 +148,7 @@ class Node:
         self.crashes += 1
         self._end(self._processes)
         self._held.clear()
-        self._requests.clear()
+        self._forget_requests()
         self._mailbox.clear()
         self._processor.clear()
         for part in ("storage", "memory"):
@@ -295,46 +222,34 @@ class Node:
 
     # How it works
 
-    def when_up(self, function: Callable[[], None]) -> None:
-        """Call ``function`` now, after the pause, or, on a node that is down, never."""
-        if self._down:
-            return
-        if self._pauses:
-            self._held.append(function)
-        else:
-            function()
-
-    def deliver(self, message: Message) -> None:
-        """Take a message from the network, which has made sure that the node is not down."""
-        if self._pauses:
-            self._held.append(partial(self.deliver, message))
-        elif message.reply_to is None:
-            self._mailbox.put(message)
-        elif not self._requests.answer(message):
-            self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
-
     def refuse(self, refusal: tuple[int | str, Failure]) -> None:
         """Let a request fail that the network knows to be lost. Only the network calls this."""
-        self.when_up(partial(self._requests.refuse, *refusal))
+        self.when_up(partial(self._fail, *refusal))
 
-    def _send(
-        self,
-        target: str,
-        kind: str,
-        body: Any,
-        size_bytes: float | None,
-        request_id: int | str | None,
-        reply_to: int | str | None,
-    ) -> Message:
-        if self._down:
-            self._require_up("send")
-        network = self.cluster.network
-        message = network.write(self.name, target, kind, body, size_bytes, request_id, reply_to)
-        if self._pauses:
-            self._held.append(partial(network.send, message))
-        else:
-            network.send(message)
-        return message
+    def _expire(self, request: tuple[int | str, Event, float, str, str]) -> None:
+        request_id, reply, timeout_s, target, kind = request
+
+        def give_up() -> None:
+            if self._open_requests.get(request_id) is reply:
+                self._fail(request_id, TimedOut(f"no reply to {kind!r} from {target} within {timeout_s} s"))
+
+        self.when_up(give_up)
+
+    def _fail(self, request_id: int | str, failure: Failure) -> None:
+        """Let a request fail now, if it is still open."""
+        reply = self._open_requests.pop(request_id, None)
+        if reply is not None:
+            self._forget_expiry(request_id)
+            fail(reply, failure)
+
+    def _forget_requests(self) -> None:
+        for expiry in self._expiries.values():
+            expiry.cancel()
+        self._expiries.clear()
+        self._open_requests.clear()
+
+    def _late(self, message: Message) -> None:
+        self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
 
     def _occupy(self, seconds: float, result: Any) -> Event:
         if self.spec.jitter is not None:

@@ -83,8 +83,7 @@ class FirstComeFirstServed:
         if len(self._running) >= self._cores:
             self._ready.append(work)
             return
-        now = self._env.now
-        work.begin_s = work.since_s = now
+        work.begin_s = work.since_s = float(self._env.now)
         self._running[work] = None
         if self._speed > 0:
             work.completion = self._env.call_later(seconds / self._speed, self._complete, work)
@@ -118,7 +117,7 @@ class FirstComeFirstServed:
         self._ready.clear()
 
     def _start(self, work: Work) -> None:
-        work.begin_s = self._env.now
+        work.begin_s = float(self._env.now)
         self._running[work] = None
         self._continue(work)
 
@@ -174,7 +173,7 @@ class ProcessorSharing:
         """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
         self._settle()
         work = Work(done, result, seconds, owner)
-        work.begin_s = self._env.now
+        work.begin_s = float(self._env.now)
         heappush(self._running, (self._virtual_s + seconds, next(self._serial), work))
         self._plan()
 

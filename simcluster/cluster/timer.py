@@ -8,18 +8,18 @@ from simcluster.cluster.waiting import Waiters
 from simcluster.engine import Event, ScheduledCall, fire
 
 if TYPE_CHECKING:
-    from simcluster.cluster.node import Node
+    from simcluster.cluster.endpoint import Endpoint
 
 
 class Timer(Event):
     """An event ``delay_s`` from now, unless its node crashes. While nobody awaits it, it is in no event queue."""
 
-    def __init__(self, node: Node, delay_s: float) -> None:
+    def __init__(self, node: Endpoint, delay_s: float) -> None:
         env = node.env
         super().__init__(env)
         self._node = node
         self._crashes = node.crashes
-        self._at_s = env.now + delay_s
+        self._at_s = env.now + float(delay_s)
         self._call: ScheduledCall | None = None
         self.callbacks = Waiters(self)
 

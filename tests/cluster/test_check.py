@@ -1,5 +1,9 @@
 """What must hold between two events is checked when asked for, and each way of breaking it is caught."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +16,7 @@ from simcluster.cluster.network import Network
 from simcluster.cluster.node import Node
 from simcluster.cluster.processor import FirstComeFirstServed, Work
 from simcluster.cluster.storage import Storage
-from simcluster.engine import Environment, Exponential, Trace, idle
+from simcluster.engine import ENGINE, Environment, Exponential, Trace, idle
 from tests.strategies import schedules, staleness, training
 
 
@@ -89,6 +93,16 @@ def test_a_cluster_that_works_passes(make):
     cluster.check()
 
 
+def test_each_way_of_breaking_it_is_caught_where_it_can_be_broken():
+    """Compiled classes cannot be broken from here: the plain ones are, by the next test in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", __file__, "-k", "way_of_breaking_it_is_caught"]
+    environment = {**os.environ, "SIMCLUSTER_ENGINE": "simpy"}
+    if ENGINE != "simpy":
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert "10 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(ENGINE != "simpy", reason="only what is written in Python can be broken by a test")
 @pytest.mark.parametrize(
     ("owner", "name", "wrong", "rule"),
     [

@@ -1,0 +1,774 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False
+"""The message path, from ``send`` to ``receive``, compiled.
+
+Every class does what the class of the same name in simcluster/cluster/ does, whose documentation holds for it too;
+the same events are put on the schedule in the same order, so a run has the same trace on both.
+
+What makes it fast: a message costs one ``Arrival``, which is put on the schedule once for the sender's side and once
+for the receiver's; nodes, interfaces and mailboxes find each other by pointer, once the target's name has been
+looked up; a program that awaits a message is resumed from here, without a Python frame in between.
+"""
+
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.stdint cimport int64_t
+
+from collections import deque
+from functools import partial
+
+from simpy.events import PENDING
+from simpy.events import Condition as PlainCondition
+
+from simcluster.kernels.events cimport (
+    Environment, Event, ScheduledCall, Waiters, call_after, fire_event, is_awaited, seconds
+)
+
+cdef extern from *:
+    """
+    /* an instance of a subclass of tuple, its items still to be set */
+    static PyObject *new_tuple(PyObject *type, Py_ssize_t size) {
+        return ((PyTypeObject *) type)->tp_alloc((PyTypeObject *) type, size);
+    }
+    """
+    object new_tuple(object type, Py_ssize_t size)
+    void PyTuple_SET_ITEM(object tuple, Py_ssize_t place, object item)
+
+cdef enum Field:
+    """The fields of a message, which is a tuple."""
+    ID
+    SOURCE
+    TARGET
+    KIND
+    BODY
+    SIZE_BYTES
+    REQUEST_ID
+    REPLY_TO
+    FIELDS
+
+cdef extern from *:
+    """
+    #define UNLIMITED -1.0  /* the bandwidth of what never queues */
+    #define ARRIVES -1.0    /* the span of a message whose last bit is about to be at the receiver's interface */
+    """
+    const double UNLIMITED
+    const double ARRIVES
+
+
+cdef inline object field(object message, Field place):
+    return <object> PyTuple_GET_ITEM(message, place)
+
+
+cdef inline void set_field(object message, Field place, object item):
+    Py_INCREF(item)
+    PyTuple_SET_ITEM(message, place, item)
+
+
+cdef inline double slower(double one, double other) noexcept:
+    """The smaller of two bandwidths."""
+    return other if one < 0.0 or 0.0 <= other < one else one
+
+
+# --- Carriers -------------------------------------------------------------------------------------
+
+cdef class Interface:
+    """A node's network interface: its bandwidth, when each direction is free, and what waits to be sent."""
+
+    cdef Endpoint endpoint
+    cdef double nominal_bytes_per_s, bytes_per_s
+    cdef double send_free_s, receive_free_s
+    cdef object unsent      # a deque of (begin_s, arrival, message), made for the first that has to wait
+
+
+cdef class Arrival(ScheduledCall):
+    """A message under way.
+
+    ``function`` is its carrier, ``argument`` the message, ``target`` the receiver's interface, and ``span`` the time
+    in seconds for which it will hold that interface, ARRIVES as soon as it does.
+    """
+
+    cdef int make(self) except -1:
+        cdef LatencyCarrier carrier = <LatencyCarrier> self.function
+        cdef Interface receiver = <Interface> self.target
+        cdef double now_s, free_s
+        if self.span == ARRIVES:
+            message = self.argument
+            self.function = self.argument = self.target = None
+            if carrier.transport is not None:
+                carrier.transport.bring(message, receiver)
+            else:
+                carrier.arrive(message)
+            return 0
+        now_s = seconds(self.environment)
+        free_s = receiver.receive_free_s
+        if free_s < now_s:
+            free_s = now_s
+        receiver.receive_free_s = free_s = free_s + self.span
+        self.span = ARRIVES
+        return call_after(self, self.environment, free_s - now_s)
+
+
+cdef class LatencyCarrier:
+    """Nobody waits for anybody: each message takes latency + size / bandwidth."""
+
+    cdef Environment env
+    cdef object arrive, bottleneck
+    cdef Transport transport    # whose method ``arrive`` is, if it is one
+    cdef dict interfaces
+
+    def __init__(self, env, arrive, bottleneck=None):
+        self.env = env
+        self.arrive = arrive
+        self.bottleneck = bottleneck
+        self.interfaces = {}
+
+    def attach(self, name, bytes_per_s):
+        """Give a node its interface."""
+        cdef Interface interface = Interface.__new__(Interface)
+        interface.nominal_bytes_per_s = UNLIMITED if bytes_per_s is None else bytes_per_s
+        interface.bytes_per_s = interface.nominal_bytes_per_s
+        self.interfaces[name] = interface
+
+    def throttle(self, name, double factor):
+        """Let an interface work at its bandwidth divided by ``factor``; what has begun goes on as it began."""
+        cdef Interface interface = <Interface?> self.interfaces[name]
+        if interface.nominal_bytes_per_s >= 0:
+            interface.bytes_per_s = interface.nominal_bytes_per_s / factor
+
+    def carry(self, message, double latency_s):
+        """Bring a message to its target."""
+        sender, receiver = self.interfaces[message.source], self.interfaces[message.target]
+        self.take(message, <Interface?> sender, <Interface?> receiver, latency_s)
+
+    def recall_unsent(self, source):
+        """Take back the messages of ``source`` that are not on the wire yet; the one that is goes on."""
+        cdef Interface sender = <Interface?> self.interfaces[source]
+        cdef double now_s = seconds(self.env)
+        unsent = [entry for entry in sender.unsent or () if entry[0] > now_s]
+        if unsent:
+            sender.send_free_s = unsent[0][0]  # the end of the message that is on the wire
+        for _, arrival, _ in unsent:
+            arrival.cancel()
+        sender.unsent = None
+        return [message for _, _, message in unsent]
+
+    def under_way(self):
+        """The messages that have not arrived, those first that have not reached the receiver's interface."""
+        cdef ScheduledCall call
+        coming, arriving = [], []
+        for _, _, _, event in self.env._queue:
+            if isinstance(event, ScheduledCall):
+                call = <ScheduledCall> event
+                if call.function is self and isinstance(call, Arrival):
+                    (arriving if call.span == ARRIVES else coming).append(call.argument)
+                elif call.function == self.arrive:
+                    arriving.append(call.argument)
+        return coming + arriving
+
+    cdef double rate(self, object message, Interface sender, Interface receiver) except? -2:
+        """The bandwidth between two nodes in bytes per second, or UNLIMITED."""
+        cdef double rate = slower(sender.bytes_per_s, receiver.bytes_per_s)
+        if self.bottleneck is not None:
+            limit = self.bottleneck(field(message, SOURCE), field(message, TARGET))
+            if limit is not None:
+                rate = slower(rate, limit)
+        return rate
+
+    cdef int take(self, object message, Interface sender, Interface receiver, double latency_s) except -1:
+        cdef double rate = self.rate(message, sender, receiver)
+        if rate >= 0:
+            latency_s += <double> field(message, SIZE_BYTES) / rate
+        call_after(self.arrival(message, receiver, ARRIVES), self.env, latency_s)
+        return 0
+
+    cdef Arrival arrival(self, object message, Interface receiver, double span):
+        cdef Arrival arrival = Arrival.__new__(Arrival)
+        arrival.function = self
+        arrival.argument = message
+        arrival.target = receiver
+        arrival.span = span
+        return arrival
+
+
+cdef class NicCarrier(LatencyCarrier):
+    """Cut-through between two interfaces, each of which serves one message at a time in each direction."""
+
+    cdef int take(self, object message, Interface sender, Interface receiver, double latency_s) except -1:
+        cdef double rate = self.rate(message, sender, receiver)
+        cdef double size_bytes = field(message, SIZE_BYTES)
+        cdef double now_s, begin_s, hold_s
+        cdef Arrival arrival
+        if rate < 0 or size_bytes == 0:
+            call_after(self.arrival(message, receiver, ARRIVES), self.env, latency_s)
+            return 0
+        now_s = seconds(self.env)
+        hold_s = size_bytes / rate
+        arrival = self.arrival(message, receiver, hold_s)
+        begin_s = sender.send_free_s
+        if begin_s <= now_s:
+            sender.send_free_s = now_s + hold_s
+            return call_after(arrival, self.env, latency_s)
+        sender.send_free_s = begin_s + hold_s
+        call_after(arrival, self.env, begin_s - now_s + latency_s)
+        if sender.unsent is None:
+            sender.unsent = deque()
+        while sender.unsent and sender.unsent[0][0] <= now_s:
+            sender.unsent.popleft()
+        sender.unsent.append((begin_s, arrival, message))
+        return 0
+
+
+# --- Mailboxes and timers -------------------------------------------------------------------------
+
+cdef class Receive(Event):
+    """The arrival of a message of one of ``kinds`` (of any kind when none is named); its value is the message."""
+
+    cdef Mailbox mailbox
+    cdef readonly tuple kinds
+
+    cdef int begin(self) except -1:
+        return self.mailbox.begin(self)
+
+    cdef int cease(self) except -1:
+        return self.mailbox.cease(self)
+
+    cdef inline bint takes(self, object message) except -1:
+        return not self.kinds or field(message, KIND) in self.kinds
+
+
+cdef class Offer(ScheduledCall):
+    """A look at what waits in a mailbox, which is the ``function``."""
+
+    cdef int make(self) except -1:
+        cdef Mailbox mailbox = <Mailbox> self.function
+        cdef Endpoint endpoint = mailbox.endpoint
+        self.function = None
+        if endpoint.runs:
+            mailbox.offer_now()
+        else:
+            endpoint.when_up(mailbox.offer_now)
+        return 0
+
+
+cdef class Mailbox:
+    """Messages in order of arrival, handed to awaited receives in the order in which those began to wait."""
+
+    cdef Endpoint endpoint
+    cdef list messages          # those that wait, from ``head`` on; None until the first has to
+    cdef Py_ssize_t head
+    cdef Receive longest        # of the receives that have somebody waiting, the first to begin
+    cdef dict others            # the rest in their order, or None
+    cdef readonly bint _offer_due
+
+    @property
+    def _messages(self):
+        return self.messages[self.head:] if self.messages is not None else []
+
+    @property
+    def _receives(self):
+        return self.receives()
+
+    cdef tuple receives(self):
+        if self.longest is None:
+            return ()
+        return (self.longest, *self.others) if self.others else (self.longest,)
+
+    cdef inline Py_ssize_t length(self) noexcept:
+        return len(self.messages) - self.head if self.messages is not None else 0
+
+    cdef inline bint hand_over(self, object message) except -1:
+        """Give a message to the one receive that there is, if it is awaited and takes it: the common case."""
+        cdef Receive receive = self.longest
+        if self.others or not receive.takes(message) or not is_awaited(receive):
+            return False
+        self.longest = None
+        fire_event(receive, message)
+        return True
+
+    cdef int put(self, object message) except -1:
+        """A message arrives."""
+        if self.longest is not None and self.length() == 0 and self.hand_over(message):
+            return 0
+        if self.messages is None:
+            self.messages = []
+        self.messages.append(message)
+        if self.longest is not None:
+            self.offer()
+        return 0
+
+    cdef object take_out(self, Py_ssize_t place):
+        """Take the message at ``place`` out of those that wait."""
+        message = self.messages[self.head + place]
+        if place:
+            del self.messages[self.head + place]
+            return message
+        self.messages[self.head] = None
+        self.head += 1
+        if self.head == len(self.messages):
+            self.messages.clear()
+            self.head = 0
+        elif self.head >= 32 and 2 * self.head > len(self.messages):
+            del self.messages[:self.head]
+            self.head = 0
+        return message
+
+    cpdef clear(self):
+        """Forget all messages and all receives."""
+        self.messages = None
+        self.head = 0
+        self.longest = None
+        self.others = None
+        self._offer_due = False
+
+    cdef int begin(self, Receive receive) except -1:
+        """Somebody begins to wait for ``receive``."""
+        cdef Offer offer
+        if not receive.processed:
+            if self.longest is None:
+                self.longest = receive
+            elif self.longest is not receive:
+                if self.others is None:
+                    self.others = {}
+                self.others[receive] = None
+        if self.length() and not self._offer_due:
+            self._offer_due = True
+            offer = Offer.__new__(Offer)
+            offer.function = self
+            call_after(offer, self.endpoint.env, 0.0)
+        return 0
+
+    cdef int cease(self, Receive receive) except -1:
+        """Nobody waits for ``receive`` any more."""
+        if receive is not self.longest:
+            if self.others is not None:
+                self.others.pop(receive, None)
+            return 0
+        self.longest = None
+        if self.others:
+            self.longest = next(iter(self.others))
+            del self.others[self.longest]
+        return 0
+
+    def offer_now(self):
+        """Hand over what somebody awaits."""
+        self._offer_due = False
+        self.offer()
+
+    cdef int offer(self) except -1:
+        cdef Receive receive
+        cdef Py_ssize_t place
+        if self.longest is not None and self.length() and not self.others:
+            # Taken out before it is handed over: what is resumed may look here again.
+            message = self.messages[self.head]
+            if self.longest.takes(message) and is_awaited(self.longest):
+                receive = self.longest
+                self.longest = None
+                fire_event(receive, self.take_out(0))
+                return 0
+        for each in self.receives():
+            receive = <Receive> each
+            if receive is not self.longest and (self.others is None or receive not in self.others):
+                continue  # an earlier hand-over ended this wait
+            place = self.first_for(receive)
+            if place < 0:
+                continue
+            if not is_awaited(receive):
+                self.watch(receive)
+                continue
+            message = self.take_out(place)
+            self.cease(receive)
+            fire_event(receive, message)
+        return 0
+
+    cdef Py_ssize_t first_for(self, Receive receive) except -2:
+        cdef Py_ssize_t place
+        for place in range(self.length()):
+            if receive.takes(self.messages[self.head + place]):
+                return place
+        return -1
+
+    cdef int watch(self, Receive receive) except -1:
+        """Offer again as soon as one of the conditions over ``receive``, which nobody awaits yet, is awaited."""
+        cdef Waiters waiters
+        for callback in receive.callbacks:
+            condition = getattr(callback, "__self__", None)
+            if isinstance(condition, PlainCondition) and condition._value is PENDING:
+                callbacks = condition.callbacks
+                if type(callbacks) is list:
+                    waiters = Waiters.__new__(Waiters)
+                    waiters.event = receive
+                    waiters.extend(callbacks)
+                    condition.callbacks = waiters
+        return 0
+
+
+cdef class Expiry(ScheduledCall):
+    """The time of a timer, which is the ``function``, has come."""
+
+    cdef int make(self) except -1:
+        cdef Timer timer = <Timer> self.function
+        self.function = None
+        if timer.crashes == timer.endpoint.crashes:
+            if timer.endpoint.runs:
+                fire_event(timer, None)
+            else:
+                timer.endpoint.when_up(timer.happen)
+        return 0
+
+
+cdef class Timer(Event):
+    """An event ``delay_s`` from now, unless its node crashes. While nobody awaits it, it is in no event queue."""
+
+    cdef Endpoint endpoint
+    cdef Py_ssize_t crashes
+    cdef double at_s
+    cdef Expiry expiry
+
+    cdef int begin(self) except -1:
+        cdef double delay_s
+        if self.expiry is None:
+            delay_s = self.at_s - seconds(self.endpoint.env)
+            self.expiry = Expiry.__new__(Expiry)
+            self.expiry.function = self
+            call_after(self.expiry, self.endpoint.env, delay_s if delay_s > 0 else 0.0)
+        return 0
+
+    cdef int cease(self) except -1:
+        if self.expiry is not None:
+            self.expiry.cancel()
+            self.expiry = None
+        return 0
+
+    def happen(self):
+        """Happen now, unless it has."""
+        if not self.processed:
+            fire_event(self, None)
+
+
+# --- Endpoints ------------------------------------------------------------------------------------
+
+cdef class Endpoint:
+    """The part of a node that sends, receives, requests, replies and waits: ``Node`` adds the rest."""
+
+    cdef readonly Environment env
+    cdef readonly object name
+    cdef public Py_ssize_t crashes
+    cdef public bint runs
+    cdef public Py_ssize_t _down, _pauses
+    cdef readonly list _held
+    cdef readonly Mailbox _mailbox
+    cdef readonly dict _open_requests
+    cdef dict expiries                  # None until the first
+    cdef Transport transport
+    cdef Interface interface            # None if the carrier is not compiled
+    cdef Py_ssize_t inbox_messages      # -1: no limit
+
+    def __init__(self, env, name, Transport transport not None, inbox_messages):
+        self.env = env
+        self.name = name
+        self.runs = True
+        self.transport = transport
+        self.inbox_messages = -1 if inbox_messages is None else inbox_messages
+        self._held = []
+        self._mailbox = Mailbox.__new__(Mailbox)
+        self._mailbox.endpoint = self
+        self._open_requests = {}
+        if transport.carrier is not None:
+            self.interface = transport.carrier.interfaces[name]
+            self.interface.endpoint = self
+
+    @property
+    def state(self):
+        """What the node is now."""
+        return "down" if self._down else "paused" if self._pauses else "up"
+
+    @property
+    def inbox_length(self):
+        """Messages that have arrived and that no program has taken."""
+        return self._mailbox.length()
+
+    @property
+    def inbox_is_full(self):
+        """Whether the inbox has no room for one more message."""
+        return self.is_full()
+
+    @property
+    def _expiries(self):
+        return self.expiries if self.expiries is not None else {}
+
+    cdef inline bint is_full(self) noexcept:
+        return 0 <= self.inbox_messages <= self._mailbox.length()
+
+    def timer(self, delay_s):
+        """An event ``delay_s`` from now. One that expires during a pause happens when the node resumes."""
+        cdef Timer timer
+        if self._down:
+            self._require_up("timer")
+        if not delay_s >= 0:
+            raise ValueError(f"delay_s must be at least 0, got {delay_s}")
+        timer = Timer.__new__(Timer)
+        timer.env = self.env
+        timer.watched = True
+        timer.endpoint = self
+        timer.crashes = self.crashes
+        timer.at_s = seconds(self.env) + <double> delay_s
+        return timer
+
+    def receive(self, *kinds):
+        """The next message of one of ``kinds`` (of any kind when none is named), for as long as it is awaited."""
+        cdef Receive receive
+        if self._down:
+            self._require_up("receive")
+        receive = Receive.__new__(Receive)
+        receive.env = self.env
+        receive.watched = True
+        receive.mailbox = self._mailbox
+        receive.kinds = kinds
+        return receive
+
+    def send(self, target, kind, body=None, size_bytes=None):
+        """Send a message and go on at once; arrays in ``body`` become read-only.
+
+        ``size_bytes`` defaults to the size of the body and a header. Raises ``ValueError`` for an unknown target.
+        """
+        return self.post(target, kind, body, size_bytes, None, None)
+
+    def request(self, target, kind, body=None, size_bytes=None, timeout_s=None, request_id=None):
+        """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
+
+        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one.
+        """
+        cdef Event reply
+        if timeout_s is not None and not timeout_s >= 0:
+            raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
+        if request_id is None:
+            request_id = self.transport.new_id()
+        self.post(target, kind, body, size_bytes, request_id, None)
+        reply = Event.__new__(Event)
+        reply.env = self.env
+        if timeout_s is not None:
+            if self.expiries is None:
+                self.expiries = {}
+            request = (request_id, reply, timeout_s, target, kind)
+            self.expiries[request_id] = self.env.call_later(timeout_s, self._expire, request)
+        self._open_requests[request_id] = reply
+        return reply
+
+    def reply(self, message, body=None, size_bytes=None):
+        """Answer a request. Raises ``ValueError`` when ``message`` is none."""
+        if type(message) is not self.transport.message_type:
+            message.request_id  # raises the proper exception
+        request_id = field(message, REQUEST_ID)
+        if request_id is None:
+            raise ValueError(f"only a request can be replied to, got a {message.kind!r} message without request_id")
+        kind = self.transport.reply_kind(field(message, KIND))
+        return self.post(field(message, SOURCE), kind, body, size_bytes, None, request_id)
+
+    def when_up(self, function):
+        """Call ``function`` now, after the pause, or, on a node that is down, never."""
+        if self._down:
+            return
+        if self._pauses:
+            self._held.append(function)
+        else:
+            function()
+
+    def deliver(self, message):
+        """Take a message from the network, which has made sure that the node is not down."""
+        self.take(message)
+
+    cdef int take(self, object message) except -1:
+        if self._pauses:
+            self._held.append(partial(self.deliver, message))
+            return 0
+        request_id = field(message, REPLY_TO)
+        if request_id is None:
+            return self._mailbox.put(message)
+        reply = self._open_requests.pop(request_id, None)
+        if reply is None:
+            self._late(message)
+            return 0
+        if self.expiries:
+            self._forget_expiry(request_id)
+        return fire_event(<Event> reply, message)
+
+    def _forget_expiry(self, request_id):
+        expiry = self.expiries.pop(request_id, None) if self.expiries else None
+        if expiry is not None:
+            expiry.cancel()
+
+    cdef object post(self, object target, object kind, object body, object size_bytes, object request_id,
+                     object reply_to):
+        """Writes a message and sends it, or keeps it until the pause ends."""
+        cdef Interface receiver
+        if self._down:
+            self._require_up("send")
+        receiver = self.transport.receiver_of(target)
+        message = self.transport.written(self.name, target, kind, body, size_bytes, request_id, reply_to)
+        if self._pauses:
+            self._held.append(partial(self.transport.send, message))
+        else:
+            self.transport.dispatch(message, self.interface, receiver)
+        return message
+
+
+# --- Transport ------------------------------------------------------------------------------------
+
+cdef class Transport:
+    """What happens to each message, as far as it is the same for all: ``Network`` adds the rest."""
+
+    cdef readonly Environment _env
+    cdef readonly object _nodes
+    cdef readonly set _names            # of all nodes that ever were
+    cdef int64_t ids
+    cdef object given_carrier
+    cdef LatencyCarrier carrier         # the same, if it is compiled
+    cdef object latency
+    cdef double latency_s
+    cdef public bint _accounts
+    cdef public list rules
+    cdef object message_type, freeze, header_bytes
+    cdef dict reply_kinds
+    cdef bint keeps_send, keeps_deliver
+    cdef object record_send, record_deliver
+
+    def __init__(self, env, nodes, trace, message_type, freeze, header_bytes):
+        keeps, recorder = trace.keeps, trace.recorder
+        self._env = env
+        self._nodes = nodes
+        self._names = set()
+        self.rules = []
+        self.message_type = message_type
+        self.freeze = freeze
+        self.header_bytes = header_bytes
+        self.reply_kinds = {}
+        self.keeps_send, self.keeps_deliver = keeps("send"), keeps("deliver")
+        self.record_send = recorder("send", "message", "source", "target", "message_kind", "size_bytes")
+        self.record_deliver = recorder("deliver", "message", "source", "target", "message_kind")
+
+    @property
+    def _carrier(self):
+        return self.given_carrier
+
+    @_carrier.setter
+    def _carrier(self, carrier):
+        self.given_carrier = carrier
+        self.carrier = None
+        if isinstance(carrier, LatencyCarrier):
+            self.carrier = carrier
+            self.carrier.transport = self
+
+    @property
+    def _constant_latency_s(self):
+        return self.latency
+
+    @_constant_latency_s.setter
+    def _constant_latency_s(self, latency_s):
+        self.latency = latency_s
+        self.latency_s = 0.0 if latency_s is None else latency_s
+
+    def new_id(self):
+        """A number that no other message or request of this run has."""
+        self.ids += 1
+        return self.ids - 1
+
+    def write(self, source, target, kind, body, size_bytes, request_id=None, reply_to=None):
+        """Make a message, immutable. Raises ``ValueError`` for an unknown target or a negative size."""
+        self.receiver_of(target)
+        return self.written(source, target, kind, body, size_bytes, request_id, reply_to)
+
+    def send(self, message):
+        """Judge a message and put it on its way."""
+        cdef Interface sender = None, receiver = None
+        if self.carrier is not None:
+            sender, receiver = self.carrier.interfaces[message.source], self.carrier.interfaces[message.target]
+        self.dispatch(message, sender, receiver)
+
+    def _arrive(self, message):
+        """The last bit is at the receiver's interface."""
+        self.bring(message, None)
+
+    def _deliver(self, message):
+        """Hand a message to its node, if that is there, up, and has room."""
+        node = self._nodes.get(message.target)
+        if node is None or (<Endpoint?> node)._down:
+            self._lose(message, "target_left" if node is None else "target_down")
+        elif (<Endpoint> node).is_full() and message.reply_to is None:
+            self._lose(message, "overloaded")
+        else:
+            if self.keeps_deliver:
+                self.record_deliver(*message[:4])
+            (<Endpoint> node).take(message)
+
+    cdef Interface receiver_of(self, object target):
+        """The interface of the node that is called ``target``, or None if the carrier is not compiled."""
+        cdef PyObject *found
+        if self.carrier is not None:
+            found = PyDict_GetItemWithError(self.carrier.interfaces, target)
+            if found != NULL:
+                return <Interface> found
+        elif target in self._names:
+            return None
+        raise ValueError(f"target must be a node of the cluster, got {target!r}")
+
+    cdef object written(self, object source, object target, object kind, object body, object size_bytes,
+                        object request_id, object reply_to):
+        """A message to a node that is known."""
+        own_bytes = 0.0
+        if type(body) is float or type(body) is int:
+            own_bytes = 8.0
+        elif body is not None:
+            body, own_bytes = self.freeze(body)
+        if size_bytes is None:
+            size_bytes = self.header_bytes + own_bytes
+        elif not size_bytes >= 0:
+            raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
+        message = new_tuple(self.message_type, FIELDS)
+        set_field(message, ID, self.ids)
+        self.ids += 1
+        set_field(message, SOURCE, source)
+        set_field(message, TARGET, target)
+        set_field(message, KIND, kind)
+        set_field(message, BODY, body)
+        set_field(message, SIZE_BYTES, size_bytes)
+        set_field(message, REQUEST_ID, request_id)
+        set_field(message, REPLY_TO, reply_to)
+        return message
+
+    cdef int dispatch(self, object message, Interface sender, Interface receiver) except -1:
+        """Judges a message and puts it on its way."""
+        cdef double latency_s = self.latency_s
+        if self.keeps_send:
+            self.record_send(*message[:4], field(message, SIZE_BYTES))
+        if self.latency is None:
+            latency_s = self._latency_s(field(message, SOURCE), field(message, TARGET))
+        if self.rules and self._meet(message, latency_s):
+            return 0
+        if self._accounts or field(message, SOURCE) == field(message, TARGET):
+            self._carry(message, latency_s)
+        elif sender is not None:
+            self.carrier.take(message, sender, receiver, latency_s)
+        else:
+            self.given_carrier.carry(message, latency_s)
+        return 0
+
+    cdef int bring(self, object message, Interface receiver) except -1:
+        """The last bit is at the receiver's interface."""
+        cdef Endpoint endpoint = receiver.endpoint if receiver is not None else None
+        if self._accounts:
+            self._account(message)
+        elif endpoint is None or endpoint._down or endpoint.inbox_messages >= 0:
+            self._deliver(message)
+        else:
+            if self.keeps_deliver:
+                self.record_deliver(*message[:4])
+            return endpoint.take(message)
+        return 0
+
+    cdef object reply_kind(self, object kind):
+        known = self.reply_kinds.get(kind)
+        if known is None:
+            known = self.reply_kinds[kind] = kind + "-reply"
+        return known

@@ -1,0 +1,128 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False
+"""A first-come-first-served processor, compiled: what the class of its name in simcluster/cluster/ does."""
+
+from collections import deque
+
+from simcluster.kernels.events cimport Environment, Event, ScheduledCall, call_after, fire_event, seconds
+
+
+cdef class Work:
+    """One computation: its result, already known, and the seconds at speed 1 that it still takes."""
+
+    cdef Event done
+    cdef readonly object result, owner
+    cdef double remaining_s, since_s
+    cdef readonly double begin_s
+    cdef Completion completion
+
+
+cdef class Completion(ScheduledCall):
+    """The end of a computation, the ``argument``, on a processor, the ``function``."""
+
+    cdef int make(self) except -1:
+        cdef FirstComeFirstServed processor = <FirstComeFirstServed> self.function
+        cdef Work work = <Work> self.argument
+        self.function = self.argument = None
+        return processor.complete(work)
+
+
+cdef class FirstComeFirstServed:
+    """Each core does one computation at a time; the others wait in order of submission."""
+
+    cdef Environment env
+    cdef object name, record
+    cdef readonly Py_ssize_t _cores
+    cdef readonly double speed
+    cdef object ready           # a deque, or None until the first has to wait
+    cdef readonly dict _running
+
+    def __init__(self, env, name, cores, speed, record):
+        self.env = env
+        self.name = name
+        self._cores = cores
+        self.speed = speed
+        self.record = record
+        self._running = {}
+
+    @property
+    def queue_length(self):
+        """Computations that are running or waiting for a core."""
+        return len(self._running) + len(self._ready)
+
+    @property
+    def _ready(self):
+        return self.ready if self.ready is not None else ()
+
+    def submit(self, Event done not None, result, double work_s, owner=None):
+        """Compute for ``work_s`` seconds at speed 1, then let ``done`` happen with ``result``."""
+        cdef Work work = Work.__new__(Work)
+        work.done = done
+        work.result = result
+        work.remaining_s = work_s
+        work.owner = owner
+        if len(self._running) < self._cores:
+            self.start(work)
+            return
+        if self.ready is None:
+            self.ready = deque()
+        self.ready.append(work)
+
+    def set_speed(self, double speed):
+        """Go on at another speed; what is running keeps the work that it has done."""
+        if speed == self.speed:
+            return
+        for work in self._running:
+            self.settle(work)
+        self.speed = speed
+        for work in self._running:
+            self.go_on(work)
+
+    def cancel(self, owner):
+        """Give up the computations of one owner; the cores go on to what waits."""
+        cdef Work work
+        if self.ready:
+            self.ready = deque([each for each in self.ready if (<Work> each).owner is not owner])
+        for work in [each for each in self._running if (<Work> each).owner is owner]:
+            if work.completion is not None:
+                work.completion.cancel()
+            del self._running[work]
+            if self.ready:
+                self.start(self.ready.popleft())
+
+    def clear(self):
+        """Lose everything that is running or waiting."""
+        cdef Work work
+        for work in self._running:
+            if work.completion is not None:
+                work.completion.cancel()
+        self._running.clear()
+        self.ready = None
+
+    cdef int start(self, Work work) except -1:
+        work.begin_s = seconds(self.env)
+        self._running[work] = None
+        return self.go_on(work)
+
+    cdef int go_on(self, Work work) except -1:
+        work.since_s = seconds(self.env)
+        if self.speed > 0:
+            work.completion = Completion.__new__(Completion)
+            work.completion.function = self
+            work.completion.argument = work
+            call_after(work.completion, self.env, work.remaining_s / self.speed)
+        return 0
+
+    cdef int settle(self, Work work) except -1:
+        if work.completion is not None:
+            work.completion.cancel()
+            work.completion = None
+            work.remaining_s = max(0.0, work.remaining_s - (seconds(self.env) - work.since_s) * self.speed)
+        return 0
+
+    cdef int complete(self, Work work) except -1:
+        del self._running[work]
+        if self.ready:
+            self.start(self.ready.popleft())
+        self.record(self.name, work.begin_s)
+        return fire_event(work.done, work.result)

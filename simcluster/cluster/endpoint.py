@@ -1,0 +1,167 @@
+"""What of a node its messages pass through, in plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from simcluster.cluster.mailbox import Mailbox, Receive
+from simcluster.cluster.message import Message
+from simcluster.cluster.timer import Timer
+from simcluster.engine import Environment, Event, ScheduledCall, fire
+
+if TYPE_CHECKING:
+    from simcluster.cluster.transport import Transport
+
+
+class Endpoint:
+    """The part of a node that sends, receives, requests, replies and waits: ``Node`` adds the rest.
+
+    ``crashes`` counts how often the machine has lost its memory; ``runs`` is whether its state is "up".
+    It asks ``_require_up`` of its subclass on a node that is down, ``_expire`` when a request is not replied to in
+    time, and ``_late`` for a reply that nobody awaits any more.
+    """
+
+    def __init__(self, env: Environment, name: str, transport: Transport, inbox_messages: int | None) -> None:
+        self.env = env
+        self.name = name
+        self.crashes = 0
+        self.runs = True  # neither down nor paused
+        self._transport = transport
+        self._inbox_messages = inbox_messages
+        self._down = 0
+        self._pauses = 0
+        self._held: list[Callable[[], object]] = []
+        self._mailbox = Mailbox(env, self.when_up)
+        self._open_requests: dict[int | str, Event] = {}
+        self._expiries: dict[int | str, ScheduledCall] = {}
+
+    @property
+    def state(self) -> Literal["up", "paused", "down"]:
+        """What the node is now."""
+        return "down" if self._down else "paused" if self._pauses else "up"
+
+    @property
+    def inbox_length(self) -> int:
+        """Messages that have arrived and that no program has taken."""
+        return self._mailbox.length
+
+    @property
+    def inbox_is_full(self) -> bool:
+        """Whether the inbox has no room for one more message."""
+        return self._inbox_messages is not None and self._mailbox.length >= self._inbox_messages
+
+    # What programs use
+
+    def timer(self, delay_s: float) -> Event:
+        """An event ``delay_s`` from now. One that expires during a pause happens when the node resumes."""
+        if self._down:
+            self._require_up("timer")
+        if not delay_s >= 0:
+            raise ValueError(f"delay_s must be at least 0, got {delay_s}")
+        return Timer(self, delay_s)
+
+    def receive(self, *kinds: str) -> Event:
+        """The next message of one of ``kinds`` (of any kind when none is named), for as long as it is awaited."""
+        if self._down:
+            self._require_up("receive")
+        return Receive(self._mailbox, kinds)
+
+    def send(self, target: str, kind: str, body: Any = None, size_bytes: float | None = None) -> Message:
+        """Send a message and go on at once; arrays in ``body`` become read-only.
+
+        ``size_bytes`` defaults to the size of the body and a header. Raises ``ValueError`` for an unknown target.
+        """
+        return self._send(target, kind, body, size_bytes, None, None)
+
+    def request(
+        self,
+        target: str,
+        kind: str,
+        body: Any = None,
+        size_bytes: float | None = None,
+        timeout_s: float | None = None,
+        request_id: int | str | None = None,
+    ) -> Event:
+        """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
+
+        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one.
+        """
+        if timeout_s is not None and not timeout_s >= 0:
+            raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
+        if request_id is None:
+            request_id = self._transport.new_id()
+        self._send(target, kind, body, size_bytes, request_id, None)
+        reply = Event(self.env)
+        if timeout_s is not None:
+            request = (request_id, reply, timeout_s, target, kind)
+            self._expiries[request_id] = self.env.call_later(timeout_s, self._expire, request)
+        self._open_requests[request_id] = reply
+        return reply
+
+    def reply(self, message: Message, body: Any = None, size_bytes: float | None = None) -> Message:
+        """Answer a request. Raises ``ValueError`` when ``message`` is none."""
+        if message.request_id is None:
+            raise ValueError(f"only a request can be replied to, got a {message.kind!r} message without request_id")
+        return self._send(message.source, message.kind + "-reply", body, size_bytes, None, message.request_id)
+
+    # How it works
+
+    def when_up(self, function: Callable[[], object]) -> None:
+        """Call ``function`` now, after the pause, or, on a node that is down, never."""
+        if self._down:
+            return
+        if self._pauses:
+            self._held.append(function)
+        else:
+            function()
+
+    def deliver(self, message: Message) -> None:
+        """Take a message from the network, which has made sure that the node is not down."""
+        if self._pauses:
+            self._held.append(partial(self.deliver, message))
+        elif message.reply_to is None:
+            self._mailbox.put(message)
+        else:
+            reply = self._open_requests.pop(message.reply_to, None)
+            if reply is None:
+                self._late(message)
+                return
+            self._forget_expiry(message.reply_to)
+            fire(reply, message)
+
+    def _forget_expiry(self, request_id: int | str) -> None:
+        expiry = self._expiries.pop(request_id, None)
+        if expiry is not None:
+            expiry.cancel()
+
+    def _send(
+        self,
+        target: str,
+        kind: str,
+        body: Any,
+        size_bytes: float | None,
+        request_id: int | str | None,
+        reply_to: int | str | None,
+    ) -> Message:
+        if self._down:
+            self._require_up("send")
+        transport = self._transport
+        message = transport.write(self.name, target, kind, body, size_bytes, request_id, reply_to)
+        if self._pauses:
+            self._held.append(partial(transport.send, message))
+        else:
+            transport.send(message)
+        return message
+
+    # What Node says
+
+    def _require_up(self, what: str) -> None:
+        raise NotImplementedError
+
+    def _expire(self, request: tuple[int | str, Event, float, str, str]) -> None:
+        raise NotImplementedError
+
+    def _late(self, message: Message) -> None:
+        raise NotImplementedError
