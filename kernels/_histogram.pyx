@@ -94,7 +94,7 @@ cdef inline void _add_rows(
     Py_ssize_t count, const int64_t* row, const uint8_t* bin, Py_ssize_t next,
     const double* term, double* first, double* second,
 ) noexcept nogil:
-    """Add the terms to the table of a feature and to that of the one that is `next` bytes further on, if it is not 0."""
+    """Add the terms to the table of a feature, and to that of the one `next` bytes further on, if that is not 0."""
     cdef Py_ssize_t i, r, a, b
     if next:
         for i in range(count):

@@ -192,6 +192,31 @@ cdef extern from *:
         p = (simcluster_lanes) ((simcluster_bits) p + ((simcluster_bits) k << 52));
         return (simcluster_lanes) (((simcluster_bits) p & normal) | ((simcluster_bits) v & nan));
     }
+    /* tanh, to 3 ulp: -m / (m + 2) with m = e^{-2|v|} - 1 = 2^n (e^r - 1) + 2^n - 1, which keeps its digits near 0;
+       1 beyond 20; NaN stays NaN */
+    static SIMCLUSTER_INLINE simcluster_lanes simcluster_tanh(simcluster_lanes v) {
+        const double magic = 6755399441055744.0;
+        simcluster_bits sign = (simcluster_bits) v & INT64_MIN;
+        simcluster_lanes a = simcluster_min(simcluster_splat(20.0), simcluster_abs(v)) * -2.0;
+        simcluster_lanes k = a * 1.4426950408889634 + magic, n = k - magic, one = simcluster_splat(1.0);
+        simcluster_lanes r = a - n * 0.693147180369123816490, p, m;
+        r = r - n * 1.90821492927058770002e-10;
+        p = r * (1.0 / 6227020800.0) + 1.0 / 479001600.0;
+        p = p * r + 1.0 / 39916800.0;
+        p = p * r + 1.0 / 3628800.0;
+        p = p * r + 1.0 / 362880.0;
+        p = p * r + 1.0 / 40320.0;
+        p = p * r + 1.0 / 5040.0;
+        p = p * r + 1.0 / 720.0;
+        p = p * r + 1.0 / 120.0;
+        p = p * r + 1.0 / 24.0;
+        p = p * r + 1.0 / 6.0;
+        p = p * r + 0.5;
+        p = p * (r * r) + r;
+        n = (simcluster_lanes) ((simcluster_bits) one + ((simcluster_bits) k << 52));
+        m = n * p + (n - 1.0);
+        return (simcluster_lanes) (((simcluster_bits) (m / (m + 2.0)) & INT64_MAX) | sign);
+    }
     #else
     #define SIMCLUSTER_WIDTH 1
     typedef double simcluster_lanes;
@@ -218,6 +243,7 @@ cdef extern from *:
     static SIMCLUSTER_INLINE double simcluster_round(double v) { return (v + 6755399441055744.0) - 6755399441055744.0; }
     static SIMCLUSTER_INLINE double simcluster_sqrt(double v) { return sqrt(v); }
     static SIMCLUSTER_INLINE double simcluster_exp(double v) { return v < -708.0 ? 0.0 : exp(v); }
+    static SIMCLUSTER_INLINE double simcluster_tanh(double v) { return tanh(v); }
     #endif
 
     /* Rows of a tile of dot products, as registers allow: 8 x 2 lanes of the 32 of AVX-512, 4 x 2 of 16. */
@@ -226,16 +252,6 @@ cdef extern from *:
     #else
     #define SIMCLUSTER_TILE 4
     #endif
-
-    /* tanh, to 2 ulp: a rational function near 0 (Moshier, Cephes, tanh.c), beyond it (1 - e)/(1 + e), e = e^{-2|v|} */
-    static SIMCLUSTER_INLINE simcluster_lanes simcluster_tanh(simcluster_lanes v) {
-        simcluster_lanes a = simcluster_abs(v), e = simcluster_exp(a * -2.0), z = v * v, near, far;
-        near = ((z * -9.64399179425052238628e-1 - 9.92877231001918586564e1) * z - 1.61468768441708447952e3)
-             / (((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3);
-        far = (simcluster_splat(1.0) - e) / (e + 1.0);
-        far = simcluster_where_less(v, simcluster_splat(0.0), -far, far);
-        return simcluster_where_less(a, simcluster_splat(0.625), v + v * z * near, far);
-    }
 
     /* four sums that stand side by side, in one addition */
     static SIMCLUSTER_INLINE void simcluster_add_four(double *sums, const double *terms) {

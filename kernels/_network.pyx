@@ -1,11 +1,13 @@
 """A dense layer forward and backward, and softmax cross-entropy. float64, C order, one thread.
 
-The products are BLAS, called on one thread by simcluster.kernels.blas. BLAS counts columns first: our (n, k)
-in C order is its (k, n), so C = A B is asked for as Cᵀ = Bᵀ Aᵀ, with nothing moved.
+The products of small weights are taken in tiles, those of large ones by BLAS, called on one thread by
+simcluster.kernels.blas. BLAS counts columns first: our (n, k) in C order is its (k, n), so C = A B is asked for as
+Cᵀ = Bᵀ Aᵀ, with nothing moved.
 """
 
 from libc.stdint cimport int64_t
 from libc.math cimport log, tanh
+from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
@@ -14,14 +16,19 @@ from scipy.linalg.cython_blas cimport dgemm
 from _checks cimport (
     check_index_range, check_length, check_some, checked_labels, checked_matrix, checked_vector
 )
-from _lanes cimport LANES, TILE, lanes, load, separate, splat, store, tanh_lanes, where_less
+from _lanes cimport LANES, TILE, inlined, lanes, load, separate, splat, store, tanh_lanes, where_less
 from _softmax cimport softmax_row
-from _tile cimport dot_tile, padded
+from _tile cimport add_outer_tile, dot_tile, pack_panels, padded
 
 cnp.import_array()
 
-# Weights up to which the forward product is taken tile by tile, bias and activation at once, not by BLAS.
-cdef Py_ssize_t PACKED = 2**17
+# Weights up to which the products are taken tile by tile, with all that goes with them in one pass, not by BLAS. With
+# narrower lanes a tile reuses less of what it loads.
+cdef Py_ssize_t TILED = 2**17 if LANES == 8 else 2**15
+WITHOUT_BLAS = TILED
+
+# Rows at a time of the backward pass: their slopes stay in the cache.
+cdef Py_ssize_t BLOCK = 64
 
 cdef enum Activation:
     IDENTITY, RELU, TANH
@@ -46,15 +53,17 @@ def dense_forward(inputs, weights, bias, activation="relu"):
     check_length("bias", "elements", b.shape[0], "columns of weights", W.shape[1])
     cdef Py_ssize_t d = X.shape[1], k = W.shape[1]
     outputs = cnp.PyArray_EMPTY(2, [X.shape[0], k], cnp.NPY_FLOAT64, 0)
-    cdef double[:, ::1] Y = outputs
-    cdef double[:, ::1] P
-    if d * k > PACKED:
+    cdef double* Y = <double*> cnp.PyArray_DATA(outputs)
+    cdef double* P = NULL
+    if d * k > TILED:
         with nogil:
             _forward(X, W, b, kind, Y)
-    else:
-        P = cnp.PyArray_ZEROS(2, [d + 1 + TILE, padded(k)], cnp.NPY_FLOAT64, 0)
-        with nogil:
-            _forward_tiles(X, W, b, kind, P, Y)
+        return outputs
+    if k % (2 * LANES):
+        work = cnp.PyArray_EMPTY(1, [(d + 1) * padded(k % (2 * LANES))], cnp.NPY_FLOAT64, 0)
+        P = <double*> cnp.PyArray_DATA(work)
+    with nogil:
+        _forward_tiles(X, W, b, kind, P, Y)
     return outputs
 
 
@@ -63,69 +72,104 @@ cdef void _forward_tiles(
     const double[:, ::1] W,  # IN  (d, k)
     const double[::1] b,     # IN  (k,)
     Activation kind,         # IN
-    double[:, ::1] P,        # work (d + 1 + TILE, k padded), zeros on entry: W, b, a tile of outputs
-    double[:, ::1] Y,        # OUT (n, k)
+    double* P,               # work (d + 1, rest padded): the columns of W and b that fill no panel
+    double* Y,               # OUT (n, k)
 ) noexcept nogil:
-    cdef Py_ssize_t c, i, r, count, n = X.shape[0], d = X.shape[1], k = W.shape[1], width = P.shape[1]
-    cdef const double* x[8]
-    # Y = φ(X W + 1 bᵀ), TILE rows at a time: the bias and φ are applied before a row leaves the registers' cache
-    for i in range(d):
-        for c in range(k):
-            P[i, c] = W[i, c]
-    for c in range(k):
-        P[d, c] = b[c]
+    cdef Py_ssize_t c, i, n = X.shape[0], d = X.shape[1], k = W.shape[1]
+    cdef Py_ssize_t rest = k % (2 * LANES), width = padded(rest), whole = k - rest
+    # Y = φ(X W + 1 bᵀ), TILE rows at a time: the bias and φ are applied before an output leaves its register
+    if n == 0 or k == 0:
+        return
+    if rest:
+        memset(P, 0, (d + 1) * width * sizeof(double))
+        for i in range(d):
+            for c in range(rest):
+                P[i * width + c] = W[i, whole + c]
+        for c in range(rest):
+            P[d * width + c] = b[whole + c]
     i = 0
-    while i < n and k > 0:
-        count = min(TILE, n - i)
-        for r in range(TILE):
-            x[r] = &X[i + r if r < count else i, 0] if d else NULL
-        if count == TILE and k == width:
-            _tile_outputs(x, &P[0, 0], &P[d, 0], d, width, &Y[i, 0])
-            _activate(kind, TILE * k, &Y[i, 0])
-        else:
-            _tile_outputs(x, &P[0, 0], &P[d, 0], d, width, &P[d + 1, 0])
-            _activate(kind, count * width, &P[d + 1, 0])
-            for r in range(count):
-                for c in range(k):
-                    Y[i + r, c] = P[d + 1 + r, c]
+    while i < n:
+        _tile_rows(
+            kind, min(TILE, n - i), d, &X[i, 0] if d else NULL, d, &W[0, 0] if d else NULL, 2 * LANES, k, P, &b[0],
+            k, Y + i * k,
+        )
         i += TILE
 
 
-cdef separate _tile_outputs(
-    const double** x, const double* P, const double* b, Py_ssize_t d, Py_ssize_t width, double* Y
+cdef separate _tile_rows(
+    Activation kind,         # IN
+    Py_ssize_t count,        # IN  1..TILE
+    Py_ssize_t d,            # IN
+    const double* X,         # IN  (count, d), rows `lead` apart
+    Py_ssize_t lead,         # IN
+    const double* P,         # IN  panels of 2 LANES columns, `panel` apart, their rows `stride` apart
+    Py_ssize_t panel,        # IN
+    Py_ssize_t stride,       # IN
+    const double* rest,      # IN  (d + 1, padded): the columns that fill no panel, and their bias
+    const double* b,         # IN  (k,), or NULL: no bias
+    Py_ssize_t k,            # IN
+    double* Y,               # OUT (count, k)
 ) noexcept nogil:
-    """Y_rc = Σ_j x_rj P_jc + b_c for TILE rows."""
+    """Y_rc = φ(Σ_j x_rj P_jc + b_c)."""
     cdef Py_ssize_t c = 0, r
+    cdef const double* x[8]
     cdef lanes z[16]
-    while c + 2 * LANES <= width:
-        dot_tile(x, P + c, width, d, 2, z)
-        for r in range(TILE):
-            store(Y + r * width + c, z[2 * r] + load(b + c))
-            store(Y + r * width + c + LANES, z[2 * r + 1] + load(b + c + LANES))
+    for r in range(TILE):
+        # A tile that is not full repeats its first row, which is stored once.
+        x[r] = X + lead * (r if r < count else 0)
+    while c + 2 * LANES <= k:
+        dot_tile(x, P, stride, d, 2, z)
+        _put(kind, 2, z, NULL if b == NULL else b + c, count, 2 * LANES, Y + c, k)
+        P += panel
         c += 2 * LANES
-    if c < width:
-        dot_tile(x, P + c, width, d, 1, z)
+    if b != NULL:
+        b = rest + d * padded(k - c)
+    if k - c > LANES:
+        dot_tile(x, rest, 2 * LANES, d, 2, z)
+        _put(kind, 2, z, b, count, k - c, Y + c, k)
+    elif c < k:
+        dot_tile(x, rest, LANES, d, 1, z)
+        _put(kind, 1, z, b, count, k - c, Y + c, k)
+
+
+cdef inlined _put(
+    Activation kind, Py_ssize_t wide, const lanes* z, const double* b, Py_ssize_t count, Py_ssize_t columns,
+    double* Y, Py_ssize_t k,
+) noexcept nogil:
+    """Y_rc = φ(z_rc + b_c), of the `wide` lanes of each row as many as there are columns."""
+    cdef Py_ssize_t c, r
+    cdef double out[128]
+    cdef double* y = Y
+    cdef Py_ssize_t step = k
+    if count < TILE or columns < wide * LANES:
+        y = out
+        step = wide * LANES
+    for c in range(wide):
         for r in range(TILE):
-            store(Y + r * width + c, z[r] + load(b + c))
+            store(y + r * step + c * LANES, z[r * wide + c] if b == NULL else z[r * wide + c] + load(b + c * LANES))
+    for r in range(TILE):
+        _activate(kind, wide * LANES, y + r * step)
+    if y == out:
+        for r in range(count):
+            for c in range(columns):
+                Y[r * k + c] = out[r * step + c]
 
 
 cdef void _forward(
     const double[:, ::1] X,  # IN  (n, d)
-    const double[:, ::1] W,  # IN  (d, k)
+    const double[:, ::1] W,  # IN  (d, k), d and k at least 1
     const double[::1] b,     # IN  (k,)
     Activation kind,         # IN
-    double[:, ::1] Y,        # OUT (n, k)
+    double* Y,               # OUT (n, k)
 ) noexcept nogil:
     cdef Py_ssize_t i, c, n = X.shape[0], d = X.shape[1], k = W.shape[1]
     # Y = φ(X W + 1 bᵀ)
     for i in range(n):
         for c in range(k):
-            Y[i, c] = b[c]
-    if n == 0 or k == 0:
-        return
-    if d:
-        _multiply(b"N", b"N", k, n, d, &W[0, 0], k, &X[0, 0], d, 1.0, &Y[0, 0], k)
-    _activate(kind, n * k, &Y[0, 0])
+            Y[i * k + c] = b[c]
+    if n:
+        _multiply(b"N", b"N", k, n, d, &W[0, 0], k, &X[0, 0], d, 1.0, Y, k)
+        _activate(kind, n * k, Y)
 
 
 cdef inline void _multiply(
@@ -174,17 +218,22 @@ def dense_backward(inputs, weights, outputs, output_gradient, activation="relu")
     check_length("output_gradient", "rows", E.shape[0], "inputs", X.shape[0])
     check_length("output_gradient", "columns", E.shape[1], "weights", W.shape[1])
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[1]
-    # BLAS fills them; where a size is 0 nobody does.
-    cdef bint some = n and d and k
+    # The products fill them; where a size is 0 nobody does.
+    cdef bint some = n and d and k, tiled = d * k <= TILED
+    cdef Py_ssize_t rows = min(BLOCK, n), width = padded(k)
     input_gradient = _output(n, d, some)
     weight_gradient = _output(d, k, some)
     bias_gradient = cnp.PyArray_ZEROS(1, [k], cnp.NPY_FLOAT64, 0)
-    cdef double[:, ::1] S = cnp.PyArray_EMPTY(2, [n, k], cnp.NPY_FLOAT64, 0)
-    cdef double[:, ::1] A = input_gradient
-    cdef double[:, ::1] B = weight_gradient
-    cdef double[::1] c = bias_gradient
+    work = cnp.PyArray_EMPTY(1, [(rows + d) * width + padded(d) * k if tiled else n * k], cnp.NPY_FLOAT64, 0)
+    cdef double* A = <double*> cnp.PyArray_DATA(input_gradient)
+    cdef double* B = <double*> cnp.PyArray_DATA(weight_gradient)
+    cdef double* c = <double*> cnp.PyArray_DATA(bias_gradient)
+    cdef double* S = <double*> cnp.PyArray_DATA(work)
     with nogil:
-        _backward(X, W, Y, E, kind, S, A, B, c)
+        if tiled:
+            _backward_tiles(X, W, Y, E, kind, rows, S, S + rows * width, S + (rows + d) * width, A, B, c)
+        else:
+            _backward(X, W, Y, E, kind, S, A, B, c)
     return input_gradient, weight_gradient, bias_gradient
 
 
@@ -197,25 +246,87 @@ cdef object _output(Py_ssize_t rows, Py_ssize_t columns, bint filled):
 
 cdef void _backward(
     const double[:, ::1] X,  # IN  (n, d)
-    const double[:, ::1] W,  # IN  (d, k)
+    const double[:, ::1] W,  # IN  (d, k), d and k at least 1
     const double[:, ::1] Y,  # IN  (n, k), what the layer put out
     const double[:, ::1] E,  # IN  (n, k), ∂f/∂Y
     Activation kind,         # IN
-    double[:, ::1] S,        # work (n, k): the slopes
-    double[:, ::1] A,        # OUT (n, d), zeros on entry
-    double[:, ::1] B,        # OUT (d, k), zeros on entry
-    double[::1] c,           # OUT (k,), zeros on entry
+    double* S,               # work (n, k): the slopes
+    double* A,               # OUT (n, d)
+    double* B,               # OUT (d, k)
+    double* c,               # OUT (k,), zeros on entry
 ) noexcept nogil:
     cdef Py_ssize_t i, n = X.shape[0], d = X.shape[1], k = W.shape[1]
     # S = E ∘ φ'(Y): relu [Y > 0] (NaN stays NaN), tanh 1 - Y²
     # ∂f/∂X = S Wᵀ;   ∂f/∂W = Xᵀ S;   ∂f/∂b = Sᵀ 1
-    if n == 0 or k == 0:
+    if n == 0:
         return
     for i in range(n):
-        _slopes(kind, k, &Y[i, 0], &E[i, 0], &S[i, 0], &c[0])
+        _slopes(kind, k, &Y[i, 0], &E[i, 0], S + i * k, c)
+    _multiply(b"T", b"N", d, n, k, &W[0, 0], k, S, k, 0.0, A, d)
+    _multiply(b"N", b"T", k, d, n, S, k, &X[0, 0], d, 0.0, B, k)
+
+
+cdef void _backward_tiles(
+    const double[:, ::1] X,  # IN  (n, d)
+    const double[:, ::1] W,  # IN  (d, k)
+    const double[:, ::1] Y,  # IN  (n, k), what the layer put out
+    const double[:, ::1] E,  # IN  (n, k), ∂f/∂Y
+    Activation kind,         # IN
+    Py_ssize_t rows,         # IN  how many at a time
+    double* S,               # work (rows, k padded): their slopes
+    double* G,               # work (d, k padded): ∂f/∂W
+    double* P,               # work (k d padded,): Wᵀ in panels
+    double* A,               # OUT (n, d)
+    double* B,               # OUT (d, k)
+    double* c,               # OUT (k,), zeros on entry
+) noexcept nogil:
+    cdef Py_ssize_t i, j, count, start = 0, n = X.shape[0], d = X.shape[1], k = W.shape[1], width = padded(k)
+    cdef Py_ssize_t whole = d - d % (2 * LANES)
+    cdef const double* x
+    # The same formulas, some rows at a time: both products while the slopes are in the cache
+    if n == 0 or k == 0:
+        return
     if d:
-        _multiply(b"T", b"N", d, n, k, &W[0, 0], k, &S[0, 0], k, 0.0, &A[0, 0], d)
-        _multiply(b"N", b"T", k, d, n, &S[0, 0], k, &X[0, 0], d, 0.0, &B[0, 0], k)
+        pack_panels(&W[0, 0], d, k, P)
+    memset(G, 0, d * width * sizeof(double))
+    memset(S, 0, rows * width * sizeof(double))
+    while start < n:
+        count = min(rows, n - start)
+        x = &X[start, 0] if d else NULL
+        for i in range(count):
+            _slopes(kind, k, &Y[start + i, 0], &E[start + i, 0], S + i * width, c)
+        i = 0
+        while i < count:
+            _tile_rows(
+                IDENTITY, min(TILE, count - i), k, S + i * width, width, P, 2 * LANES * k, 2 * LANES, P + whole * k,
+                NULL, d, A + (start + i) * d,
+            )
+            i += TILE
+        j = 0
+        while j < d:
+            _add_products(x + j, min(TILE, d - j), d, S, width, count, G + j * width)
+            j += TILE
+        start += rows
+    for j in range(d):
+        memcpy(B + j * k, G + j * width, k * sizeof(double))
+
+
+cdef separate _add_products(
+    const double* X,         # IN  (rows, columns), rows `lead` apart
+    Py_ssize_t columns,      # IN  1..TILE
+    Py_ssize_t lead,         # IN
+    const double* S,         # IN  (rows, width)
+    Py_ssize_t width,        # IN  whole lanes
+    Py_ssize_t rows,         # IN
+    double* G,               # IN, OUT (columns, width)
+) noexcept nogil:
+    """G_jc += Σ_i x_ij s_ic."""
+    cdef Py_ssize_t c = 0
+    while c + 2 * LANES <= width:
+        add_outer_tile(X, columns, lead, S + c, width, rows, 2, G + c)
+        c += 2 * LANES
+    if c < width:
+        add_outer_tile(X, columns, lead, S + c, width, rows, 1, G + c)
 
 
 cdef inline void _slopes(

@@ -1,6 +1,6 @@
 """Tiles of dot products in registers: TILE rows against one or two lanes of packed columns."""
 
-from _lanes cimport LANES, TILE, inlined, lanes, load, splat
+from _lanes cimport LANES, TILE, inlined, lanes, load, splat, store
 
 
 cdef inline inlined dot_tile(
@@ -51,3 +51,56 @@ cdef inline void pack_columns(
 cdef inline Py_ssize_t padded(Py_ssize_t k) noexcept nogil:
     """*k* rounded up to whole lanes."""
     return (k + LANES - 1) // LANES * LANES
+
+
+cdef inline void pack_panels(
+    const double* A,         # IN  (k, d)
+    Py_ssize_t k,            # IN
+    Py_ssize_t d,            # IN
+    double* P,               # OUT (d k padded,): Aᵀ in panels of 2 LANES columns, each (d, 2 LANES), the last one
+                             #     filled up with zeros to whole lanes
+) noexcept nogil:
+    cdef Py_ssize_t c = 0, i, j, width
+    while c < k:
+        width = min(2 * LANES, padded(k - c))
+        for j in range(d):
+            for i in range(width):
+                P[j * width + i] = A[(c + i) * d + j] if c + i < k else 0.0
+        P += width * d
+        c += 2 * LANES
+
+
+cdef inline inlined add_outer_tile(
+    const double* X,         # IN  (rows, columns), rows `lead` apart
+    Py_ssize_t columns,      # IN  1..TILE
+    Py_ssize_t lead,         # IN
+    const double* S,         # IN  (rows, wide lanes), rows `width` apart
+    Py_ssize_t width,        # IN
+    Py_ssize_t rows,         # IN
+    Py_ssize_t wide,         # IN  1 or 2 lanes; a constant at every call, so that the loops unroll
+    double* G,               # IN, OUT (columns, wide lanes), rows `width` apart: G_jv += Σ_i x_ij s_iv
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef const double* x[8]
+    cdef lanes a[8]
+    cdef lanes b[8]
+    cdef lanes u, p, q
+    for j in range(TILE):
+        # A tile that is not full repeats its first column, which is added once.
+        x[j] = X + (j if j < columns else 0)
+        a[j] = splat(0.0)
+        b[j] = splat(0.0)
+    for i in range(rows):
+        p = load(S + i * width)
+        if wide == 2:
+            q = load(S + i * width + LANES)
+        for j in range(TILE):
+            u = splat(x[j][i * lead])
+            a[j] += u * p
+            if wide == 2:
+                b[j] += u * q
+    for j in range(TILE):
+        if j < columns:
+            store(G + j * width, load(G + j * width) + a[j])
+            if wide == 2:
+                store(G + j * width + LANES, load(G + j * width + LANES) + b[j])

@@ -1,4 +1,4 @@
-"""A dense layer, forward and backward, and softmax cross-entropy. The products are scipy's BLAS.
+"""A dense layer, forward and backward, and softmax cross-entropy. Large products are scipy's BLAS.
 
 Arrays are float64 (labels int64) and C-contiguous. NaN and infinity propagate. TypeError for another
 dtype; ValueError for shapes that disagree, another activation, a label out of range.
@@ -15,6 +15,8 @@ from simcluster.kernels.instructions import compiled
 from simcluster.kernels.reference import Floats, Integers
 
 _network = compiled("_network")
+
+_WITHOUT_BLAS: int = _network.WITHOUT_BLAS
 
 Activation = Literal["identity", "relu", "tanh"]
 
@@ -35,6 +37,11 @@ def _backward_cost(
     return Cost(4 * n * d * k + 4 * n * k, 8 * (2 * n * d + 2 * d * k + k + 3 * n * k))
 
 
+def _is_blas(weights: Floats) -> bool:
+    # What is no array is refused further on.
+    return getattr(weights, "size", 0) > _WITHOUT_BLAS
+
+
 def _multiply_adds(inputs: Floats, weights: Floats) -> int:
     # What is no array is refused further on.
     return int(getattr(inputs, "size", 0) * (getattr(weights, "shape", None) or (0,))[-1])
@@ -48,6 +55,8 @@ def _cross_entropy_cost(scores: Floats, labels: Integers) -> Cost:
 @kernel(cost=_forward_cost, reference=reference.dense_forward)
 def dense_forward(inputs: Floats, weights: Floats, bias: Floats, activation: Activation = "relu") -> Floats:
     """A dense layer φ(X W + b): *inputs* (n, d), *weights* (d, k), *bias* (k,); outputs (n, k)."""
+    if not _is_blas(weights):
+        return _network.dense_forward(inputs, weights, bias, activation)  # type: ignore[no-any-return]
     with one_thread(_multiply_adds(inputs, weights)):
         return _network.dense_forward(inputs, weights, bias, activation)  # type: ignore[no-any-return]
 
@@ -65,10 +74,11 @@ def dense_backward(
     *outputs* (n, k) is what dense_forward returned, *output_gradient* (n, k) is ∂f/∂outputs. Source:
     Rumelhart, Hinton & Williams, Learning representations by back-propagating errors, 1986.
     """
+    arguments = inputs, weights, outputs, output_gradient, activation
+    if not _is_blas(weights):
+        return _network.dense_backward(*arguments)  # type: ignore[no-any-return]
     with one_thread(_multiply_adds(inputs, weights)):
-        return _network.dense_backward(  # type: ignore[no-any-return]
-            inputs, weights, outputs, output_gradient, activation
-        )
+        return _network.dense_backward(*arguments)  # type: ignore[no-any-return]
 
 
 @kernel(cost=_cross_entropy_cost, reference=reference.softmax_cross_entropy)
