@@ -104,6 +104,18 @@ cdef extern from *:
         return (unsigned) (a[0] < b[0]) | (unsigned) (a[1] < b[1]) << 1;
     #endif
     }
+    /* in which lanes a or b is NaN */
+    static SIMCLUSTER_INLINE unsigned simcluster_nan(simcluster_lanes a, simcluster_lanes b) {
+    #if defined(__AVX512F__)
+        return _mm512_cmp_pd_mask((__m512d) a, (__m512d) b, _CMP_UNORD_Q);
+    #elif defined(__AVX__)
+        return (unsigned) _mm256_movemask_pd(_mm256_cmp_pd((__m256d) a, (__m256d) b, _CMP_UNORD_Q));
+    #elif defined(__SSE2__)
+        return (unsigned) _mm_movemask_pd(_mm_cmpunord_pd((__m128d) a, (__m128d) b));
+    #else
+        return (unsigned) (isnan(a[0]) || isnan(b[0])) | (unsigned) (isnan(a[1]) || isnan(b[1])) << 1;
+    #endif
+    }
     /* zero in all lanes but the last / the first *count*, whatever stood there */
     static SIMCLUSTER_INLINE simcluster_lanes simcluster_keep_last(simcluster_lanes v, Py_ssize_t count) {
     #define SIMCLUSTER_FROM_END(i) (SIMCLUSTER_WIDTH - 1 - i)
@@ -229,6 +241,7 @@ cdef extern from *:
     static SIMCLUSTER_INLINE double simcluster_min(double a, double b) { return a < b ? a : b; }
     static SIMCLUSTER_INLINE double simcluster_max(double a, double b) { return b < a ? a : b; }
     static SIMCLUSTER_INLINE unsigned simcluster_less(double a, double b) { return a < b; }
+    static SIMCLUSTER_INLINE unsigned simcluster_nan(double a, double b) { return a != a || b != b; }
     static SIMCLUSTER_INLINE double simcluster_keep_last(double v, Py_ssize_t count) { return count < 1 ? 0.0 : v; }
     static SIMCLUSTER_INLINE double simcluster_keep_first(double v, Py_ssize_t count) { return count < 1 ? 0.0 : v; }
     static SIMCLUSTER_INLINE double simcluster_abs(double v) { return fabs(v); }
@@ -300,6 +313,7 @@ cdef extern from *:
     lanes splat "simcluster_splat"(double x) noexcept nogil
     lanes where_less "simcluster_where_less"(lanes a, lanes b, lanes x, lanes y) noexcept nogil
     unsigned int less_bits "simcluster_less"(lanes a, lanes b) noexcept nogil
+    unsigned int nan_bits "simcluster_nan"(lanes a, lanes b) noexcept nogil
     lanes min_lanes "simcluster_min"(lanes a, lanes b) noexcept nogil
     lanes max_lanes "simcluster_max"(lanes a, lanes b) noexcept nogil
     lanes keep_last "simcluster_keep_last"(lanes v, Py_ssize_t count) noexcept nogil

@@ -24,9 +24,18 @@ def test_vectors_are_added_in_the_order_of_the_rows():
 def test_median_and_trimmed_mean_sort_any_number_of_vectors(m):
     vectors = np.random.default_rng(m).normal(size=(m, 37))
     assert coordinate_median(vectors) == pytest.approx(np.median(vectors, axis=0), rel=1e-15)
-    trim = (m - 1) // 2
-    kept = np.sort(vectors, axis=0)[trim : m - trim]
-    assert trimmed_mean(vectors, trim) == pytest.approx(kept.mean(axis=0), rel=1e-14)
+    for trim in {0, min(1, (m - 1) // 2), m // 4, (m - 1) // 2}:
+        kept = np.sort(vectors, axis=0)[trim : m - trim]
+        assert trimmed_mean(vectors, trim) == pytest.approx(kept.mean(axis=0), rel=1e-13)
+
+
+def test_what_is_trimmed_takes_no_digits_from_what_is_kept():
+    vectors = np.random.default_rng(0).normal(size=(64, 11))
+    kept = np.sort(vectors, axis=0)[10:54]
+    for row in range(5):
+        vectors[np.argsort(vectors, axis=0)[row], np.arange(11)] = -1e300
+        vectors[np.argsort(vectors, axis=0)[63 - row], np.arange(11)] = [1e300, np.inf] * 5 + [1e300]
+    assert trimmed_mean(vectors, 10) == pytest.approx(kept.mean(axis=0), rel=1e-13)
 
 
 @pytest.mark.parametrize("column", [0, 7, 8, 16])
