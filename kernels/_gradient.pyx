@@ -15,12 +15,15 @@ from _checks cimport (
 )
 from _lanes cimport (
     LANES, TILE, abs_lanes, exp_lanes, inlined, keep_first, keep_last, lanes, load, log1p_lanes,
-    separate, splat, store, total, totals, where_less
+    prefetch, separate, splat, store, total, totals, where_less
 )
 from _softmax cimport softmax_row
 from _tile cimport dot_tile, padded
 
 cnp.import_array()
+
+# Elements of features from which they are read from beyond the second cache, and their blocks are prefetched.
+cdef Py_ssize_t FAR = 2**18
 
 cdef enum Loss:
     LEAST_SQUARES, HUBER, LOGISTIC, HINGE, SQUARED_HINGE
@@ -101,7 +104,7 @@ cdef void _linear(
     double[::1] g,                 # OUT (d,), zeros on entry
     double* f,                     # OUT
 ) noexcept nogil:
-    cdef Py_ssize_t i, r, row, count, d = X.shape[1]
+    cdef Py_ssize_t i, j, r, row, count, d = X.shape[1]
     cdef Py_ssize_t m = X.shape[0] if index is None else index.shape[0]
     cdef const double* x[8]
     cdef double y[8]
@@ -109,6 +112,7 @@ cdef void _linear(
     cdef lanes z, loss, slope, losses = splat(0.0)
     cdef const double* weight = &w[0] if d else NULL
     cdef double* gradient = &g[0] if d else NULL
+    cdef bint far = index is None and m * d > FAR
     # z_i = x_i·w;   f = 1/m Σ φ(z_i, y_i) + l2/2 |w|²;   ∇f = 1/m Σ φ'(z_i, y_i) x_i + l2 w
     i = 0
     while i < m:
@@ -120,6 +124,12 @@ cdef void _linear(
                 row = index[row]
             x[r] = &X[row, 0] if d else NULL
             y[r] = targets[row] if labels is None else <double> labels[row]
+        if far:
+            # The next block comes while this one is computed. Beyond the last one it is a hint that leads nowhere.
+            j = LANES * d
+            while j < 2 * LANES * d:
+                prefetch(x[0] + j)
+                j += 8
         _dots(x, weight, d, &z)
         _slope(kind, z, load(y), delta, &loss, &slope)
         losses += keep_first(loss, count)

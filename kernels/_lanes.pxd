@@ -266,6 +266,13 @@ cdef extern from *:
     #define SIMCLUSTER_TILE 4
     #endif
 
+    /* begin to load the line of p, wherever it is: a hint, never a fault */
+    static SIMCLUSTER_INLINE void simcluster_prefetch(const double *p) {
+    #if defined(__clang__) || defined(__GNUC__)
+        __builtin_prefetch(p);
+    #endif
+    }
+
     /* four sums that stand side by side, in one addition */
     static SIMCLUSTER_INLINE void simcluster_add_four(double *sums, const double *terms) {
     #if defined(__clang__) || defined(__GNUC__)
@@ -325,6 +332,7 @@ cdef extern from *:
     lanes tanh_lanes "simcluster_tanh"(lanes v) noexcept nogil
     void add_four "simcluster_add_four"(double* sums, const double* terms) noexcept nogil
     lanes log1p_lanes "simcluster_log1p"(lanes v) noexcept nogil
+    void prefetch "simcluster_prefetch"(const double* p) noexcept nogil
     double lowest "simcluster_lowest"(lanes v) noexcept nogil
     Py_ssize_t first_bit "simcluster_first"(unsigned int bits) noexcept nogil
     double total "simcluster_total"(lanes v) noexcept nogil
