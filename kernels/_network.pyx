@@ -6,7 +6,7 @@ Cᵀ = Bᵀ Aᵀ, with nothing moved.
 """
 
 from libc.stdint cimport int64_t
-from libc.math cimport log, tanh
+from libc.math cimport log
 from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
@@ -119,7 +119,7 @@ cdef separate _tile_rows(
         x[r] = X + lead * (r if r < count else 0)
     while c + 2 * LANES <= k:
         dot_tile(x, P, stride, d, 2, z)
-        _put(kind, 2, z, NULL if b == NULL else b + c, count, 2 * LANES, Y + c, k)
+        _put(kind, 2, z, b if b == NULL else b + c, count, 2 * LANES, Y + c, k)
         P += panel
         c += 2 * LANES
     if b != NULL:
@@ -162,14 +162,19 @@ cdef void _forward(
     Activation kind,         # IN
     double* Y,               # OUT (n, k)
 ) noexcept nogil:
-    cdef Py_ssize_t i, c, n = X.shape[0], d = X.shape[1], k = W.shape[1]
+    cdef Py_ssize_t i, c, n = X.shape[0], d = X.shape[1], k = W.shape[1], rest = n * k % LANES
+    cdef double last[8]
     # Y = φ(X W + 1 bᵀ)
     for i in range(n):
         for c in range(k):
             Y[i * k + c] = b[c]
     if n:
         _multiply(b"N", b"N", k, n, d, &W[0, 0], k, &X[0, 0], d, 1.0, Y, k)
-        _activate(kind, n * k, Y)
+        _activate(kind, n * k - rest, Y)
+        memset(last, 0, sizeof(last))
+        memcpy(last, Y + n * k - rest, rest * sizeof(double))
+        _activate(kind, LANES, last)
+        memcpy(Y + n * k - rest, last, rest * sizeof(double))
 
 
 cdef inline void _multiply(
@@ -188,22 +193,19 @@ cdef inline void _multiply(
 
 
 cdef void _activate(Activation kind, Py_ssize_t count, double* y) noexcept nogil:
+    """Put φ(y) in place of each of count y, whole lanes."""
     cdef Py_ssize_t i = 0
     cdef lanes v, zero = splat(0.0)
     # relu: max(0, y), NaN stays NaN;   tanh: tanh y
     if kind == RELU:
-        while i + LANES <= count:
+        while i < count:
             v = load(y + i)
             store(y + i, where_less(v, zero, zero, v))
             i += LANES
-        for i in range(i, count):
-            y[i] = 0.0 if y[i] < 0.0 else y[i]
     elif kind == TANH:
-        while i + LANES <= count:
+        while i < count:
             store(y + i, tanh_lanes(load(y + i)))
             i += LANES
-        for i in range(i, count):
-            y[i] = tanh(y[i])
 
 
 def dense_backward(inputs, weights, outputs, output_gradient, activation="relu"):
