@@ -15,7 +15,7 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-VARIED = ("_distance", "_gradient", "_histogram", "_network", "_reduction")
+VARIED = ("_distance", "_gradient", "_histogram", "_nearest", "_neighbours", "_network", "_reduction")
 VARIANTS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": [

@@ -7,6 +7,9 @@ simcluster.kernels.instructions picks the best that the machine has. A function 
 always part of its caller: no lanes cross a call.
 """
 
+from libc.stdint cimport uint64_t
+
+
 cdef extern from *:
     """
     #ifndef SIMCLUSTER_LANES
@@ -147,6 +150,18 @@ cdef extern from *:
         return SIMCLUSTER_MIX(t[0], t[1], 0, 2, 4, 6, 8, 10, 12, 14)
              + SIMCLUSTER_MIX(t[0], t[1], 1, 3, 5, 7, 9, 11, 13, 15);
     }
+    /* the least of each of as many lanes as there are places, one in each: as simcluster_totals */
+    static SIMCLUSTER_INLINE simcluster_lanes simcluster_lowests(const simcluster_lanes *a) {
+        simcluster_lanes s[4], t[2];
+        for (int i = 0; i < 4; i++)
+            s[i] = simcluster_min(SIMCLUSTER_MIX(a[2 * i], a[2 * i + 1], 0, 1, 2, 3, 8, 9, 10, 11),
+                                  SIMCLUSTER_MIX(a[2 * i], a[2 * i + 1], 4, 5, 6, 7, 12, 13, 14, 15));
+        for (int i = 0; i < 2; i++)
+            t[i] = simcluster_min(SIMCLUSTER_MIX(s[2 * i], s[2 * i + 1], 0, 1, 4, 5, 8, 9, 12, 13),
+                                  SIMCLUSTER_MIX(s[2 * i], s[2 * i + 1], 2, 3, 6, 7, 10, 11, 14, 15));
+        return simcluster_min(SIMCLUSTER_MIX(t[0], t[1], 0, 2, 4, 6, 8, 10, 12, 14),
+                              SIMCLUSTER_MIX(t[0], t[1], 1, 3, 5, 7, 9, 11, 13, 15));
+    }
     #elif SIMCLUSTER_WIDTH == 4
     static SIMCLUSTER_INLINE double simcluster_total(simcluster_lanes v) { return (v[0] + v[2]) + (v[1] + v[3]); }
     static SIMCLUSTER_INLINE simcluster_lanes simcluster_totals(const simcluster_lanes *a) {
@@ -154,10 +169,19 @@ cdef extern from *:
         simcluster_lanes t = SIMCLUSTER_MIX(a[2], a[3], 0, 1, 4, 5) + SIMCLUSTER_MIX(a[2], a[3], 2, 3, 6, 7);
         return SIMCLUSTER_MIX(s, t, 0, 2, 4, 6) + SIMCLUSTER_MIX(s, t, 1, 3, 5, 7);
     }
+    static SIMCLUSTER_INLINE simcluster_lanes simcluster_lowests(const simcluster_lanes *a) {
+        simcluster_lanes s, t;
+        s = simcluster_min(SIMCLUSTER_MIX(a[0], a[1], 0, 1, 4, 5), SIMCLUSTER_MIX(a[0], a[1], 2, 3, 6, 7));
+        t = simcluster_min(SIMCLUSTER_MIX(a[2], a[3], 0, 1, 4, 5), SIMCLUSTER_MIX(a[2], a[3], 2, 3, 6, 7));
+        return simcluster_min(SIMCLUSTER_MIX(s, t, 0, 2, 4, 6), SIMCLUSTER_MIX(s, t, 1, 3, 5, 7));
+    }
     #else
     static SIMCLUSTER_INLINE double simcluster_total(simcluster_lanes v) { return v[0] + v[1]; }
     static SIMCLUSTER_INLINE simcluster_lanes simcluster_totals(const simcluster_lanes *a) {
         return SIMCLUSTER_MIX(a[0], a[1], 0, 2) + SIMCLUSTER_MIX(a[0], a[1], 1, 3);
+    }
+    static SIMCLUSTER_INLINE simcluster_lanes simcluster_lowests(const simcluster_lanes *a) {
+        return simcluster_min(SIMCLUSTER_MIX(a[0], a[1], 0, 2), SIMCLUSTER_MIX(a[0], a[1], 1, 3));
     }
     #endif
     /* the least of the lanes */
@@ -172,6 +196,9 @@ cdef extern from *:
     #endif
     }
     #define simcluster_first(bits) __builtin_ctz(bits)
+    #define simcluster_first_of_word(word) __builtin_ctzll(word)
+    #define simcluster_count_bits(word) __builtin_popcountll(word)
+    #define simcluster_prefetch(p) __builtin_prefetch(p)
     static SIMCLUSTER_INLINE simcluster_lanes simcluster_sqrt(simcluster_lanes v) {
         for (int i = 0; i < SIMCLUSTER_WIDTH; i++) v[i] = sqrt(v[i]);
         return v;
@@ -248,11 +275,23 @@ cdef extern from *:
     static SIMCLUSTER_INLINE double simcluster_total(double v) { return v; }
     static SIMCLUSTER_INLINE double simcluster_totals(const double *a) { return a[0]; }
     static SIMCLUSTER_INLINE double simcluster_lowest(double v) { return v; }
+    static SIMCLUSTER_INLINE double simcluster_lowests(const double *a) { return a[0]; }
     static SIMCLUSTER_INLINE int simcluster_first(unsigned bits) {
         int place = 0;
         while (!(bits >> place & 1)) place++;
         return place;
     }
+    static SIMCLUSTER_INLINE int simcluster_first_of_word(uint64_t word) {
+        int place = 0;
+        while (!(word >> place & 1)) place++;
+        return place;
+    }
+    static SIMCLUSTER_INLINE int simcluster_count_bits(uint64_t word) {
+        int count = 0;
+        for (; word; word &= word - 1) count++;
+        return count;
+    }
+    #define simcluster_prefetch(p) ((void) (p))
     static SIMCLUSTER_INLINE double simcluster_round(double v) { return (v + 6755399441055744.0) - 6755399441055744.0; }
     static SIMCLUSTER_INLINE double simcluster_sqrt(double v) { return sqrt(v); }
     static SIMCLUSTER_INLINE double simcluster_exp(double v) { return v < -708.0 ? 0.0 : exp(v); }
@@ -337,3 +376,7 @@ cdef extern from *:
     Py_ssize_t first_bit "simcluster_first"(unsigned int bits) noexcept nogil
     double total "simcluster_total"(lanes v) noexcept nogil
     lanes totals "simcluster_totals"(const lanes* a) noexcept nogil
+    lanes lowests "simcluster_lowests"(const lanes* a) noexcept nogil
+    Py_ssize_t first_bit_of_word "simcluster_first_of_word"(uint64_t word) noexcept nogil
+    Py_ssize_t count_bits "simcluster_count_bits"(uint64_t word) noexcept nogil
+    void prefetch "simcluster_prefetch"(const double* p) noexcept nogil

@@ -13,7 +13,7 @@ from simcluster.kernels.call import Cost, kernel
 from simcluster.kernels.instructions import compiled
 from simcluster.kernels.reference import Floats, Integers
 
-_distance = compiled("_distance")
+_distance, _nearest, _neighbours = compiled("_distance"), compiled("_nearest"), compiled("_neighbours")
 
 
 def _block_cost(a: Floats, b: Floats) -> Cost:
@@ -104,11 +104,11 @@ def nearest_centre(
 
     *points* (n, d), *centres* (k, d) with k >= 1, *weights* (n,) at least 0, or None for all 1. Returns
     labels (n,) int64 (of equal distances the lowest index), weighted sums (k, d) and counts (k,), and the
-    inertia Σ w min |x - c|². The answer is that of the direct sum of squares, ties included. A point or
-    centre that is not finite, or whose square overflows, is refused. Source: Lloyd, Least squares
-    quantization in PCM, 1982.
+    inertia Σ w min |x - c|², to 11 digits at least. The labels are those of the direct sum of squares, ties
+    included. A point or centre that is not finite, or whose square overflows, is refused. Source: Lloyd,
+    Least squares quantization in PCM, 1982.
     """
-    return _distance.nearest_centre(points, centres, weights)  # type: ignore[no-any-return]
+    return _nearest.nearest_centre(points, centres, weights)  # type: ignore[no-any-return]
 
 
 @kernel(cost=_top_k_cost, reference=reference.top_k_neighbours)
@@ -119,7 +119,7 @@ def top_k_neighbours(queries: Floats, points: Floats, k: int) -> tuple[Floats, I
     [1, n]. The distances are direct sums of squares, the same bits in whichever shard a point stands.
     Queries and points that are not finite are refused.
     """
-    return _distance.top_k_neighbours(queries, points, k)  # type: ignore[no-any-return]
+    return _neighbours.top_k_neighbours(queries, points, k)  # type: ignore[no-any-return]
 
 
 @kernel(cost=_merge_cost, reference=reference.merge_top_k)
@@ -129,4 +129,4 @@ def merge_top_k(distances: Floats, indices: Integers) -> tuple[Floats, Integers]
     *distances* (p, q, k) and *indices* (p, q, k) int64, in any order; a list that is too short is filled
     with infinity. Returns (q, k) of each, ascending by (distance, index). NaN is refused.
     """
-    return _distance.merge_top_k(distances, indices)  # type: ignore[no-any-return]
+    return _neighbours.merge_top_k(distances, indices)  # type: ignore[no-any-return]

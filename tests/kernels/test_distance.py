@@ -32,6 +32,57 @@ def test_nearest_and_neighbours_are_those_of_the_direct_sum_far_from_the_origin(
     np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :5], rtol=1e-9)
 
 
+@pytest.mark.parametrize(("n", "d", "k"), [(130, 300, 1), (67, 24, 10), (67, 513, 65), (40, 5, 70), (33, 17, 136)])
+def test_a_step_of_lloyd_is_that_of_the_direct_sum_at_any_number_of_centres(n, d, k):
+    generator = np.random.default_rng(n + d + k)
+    points, centres = generator.normal(size=(n, d)), generator.normal(size=(k, d))
+    exact = ((points[:, None] - centres) ** 2).sum(axis=2)
+    labels, sums, counts, inertia = nearest_centre(points, centres)
+    assert (labels == exact.argmin(axis=1)).all()
+    assert counts.tolist() == np.bincount(labels, minlength=k).tolist()
+    np.testing.assert_allclose(sums, np.eye(k)[labels].T @ points, rtol=1e-9, atol=1e-12)
+    assert inertia == pytest.approx(exact.min(axis=1).sum(), rel=1e-11)
+
+
+def test_the_inertia_keeps_its_digits_far_from_the_origin():
+    points = np.array([[1e8, 1.0], [1e8, 2.0]])
+    assert nearest_centre(points, points + np.array([0.0, 2.0**-20]))[3] == 2 * 2.0**-40
+
+
+@pytest.mark.parametrize("k", [1, 10, 42, 43, 300])
+def test_neighbours_are_those_of_the_direct_sum_among_many_points(k):
+    generator = np.random.default_rng(k)
+    # Ever nearer points, so that the lists of candidates fill up again and again, and one far away.
+    queries, points = generator.normal(size=(70, 3)), generator.normal(size=(900, 3))
+    points *= np.linspace(9, 1, 900)[:, None]
+    points[5] = 1e9
+    exact = ((queries[:, None] - points) ** 2).sum(axis=2)
+    distances, indices = top_k_neighbours(queries, points, k)
+    assert (indices == np.argsort(exact, axis=1, kind="stable")[:, :k]).all()
+    np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :k], rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 7, 100])
+def test_the_lowest_indices_win_among_many_equals(k):
+    points = np.tile([[3.0, 4.0], [5.0, 0.0], [0.0, 5.0]], (200, 1))
+    points[400:] = 0.0
+    distances, indices = top_k_neighbours(np.zeros((600, 2)), points, k)
+    assert (indices == np.arange(400, 400 + k)).all()
+    assert not distances.any()
+    distances, indices = top_k_neighbours(np.zeros((600, 2)), points[:400], k)
+    assert (indices == np.arange(k)).all()
+    assert (distances == 25.0).all()
+
+
+def test_points_whose_squares_overflow_are_neighbours_of_those_beside_them():
+    huge = np.full((9, 2), 1e200)
+    distances, indices = top_k_neighbours(huge, huge, 2)
+    assert indices.tolist() == [[0, 1]] * 9
+    assert not distances.any()
+    with pytest.raises(ValueError, match=r"points must have finite distances to the queries, .* at row 8"):
+        top_k_neighbours(-huge, huge, 2)
+
+
 def test_the_lowest_index_wins_a_tie():
     centres = np.array([[1.0, 0], [0, -1.0], [-1.0, 0]])
     labels, sums, counts, inertia = nearest_centre(np.zeros((3, 2)), centres)
