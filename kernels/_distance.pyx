@@ -6,7 +6,7 @@ cimport numpy as cnp
 
 from _checks cimport check_finite_at_least, check_length, checked_matrix
 from _lanes cimport LANES, TILE, abs_lanes, exp_lanes, lanes, load, separate, splat, store, total
-from _squares cimport squared, squared_distance
+from _squares cimport squared
 from _tile cimport dot_tile, pack_columns
 
 cnp.import_array()
@@ -16,6 +16,8 @@ cdef enum Metric:
 
 # Rows between two packings of the other side: they stay in the cache meanwhile.
 cdef Py_ssize_t CHUNK = 128
+# Columns of long vectors at a time: some of them stay in the first cache, all in the second.
+cdef Py_ssize_t STRETCH = 512
 
 
 def squared_distances(a, b):
@@ -175,14 +177,53 @@ cdef void _pairwise(
     const double[:, ::1] V,  # IN  (m, d), d long
     double[:, ::1] D,        # OUT (m, m), zeros on entry
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, start = 0, d = V.shape[1], m = V.shape[0], span
-    # D_ij = D_ji = Σ_c (v_ic - v_jc)², a stretch of columns at a time: each is read once from memory.
+    cdef Py_ssize_t c, i, j, r, start = 0, d = V.shape[1], m = V.shape[0], span
+    cdef const double* x[4]
+    cdef const double* y[4]
+    cdef double sums[16]
+    # D_ij = D_ji = Σ_c (v_ic - v_jc)², a stretch of columns at a time, which is read once from memory.
     while start < d:
-        span = min(1024, d - start)
-        for i in range(m):
-            for j in range(i):
-                D[i, j] += squared_distance(&V[i, start], &V[j, start], span)
+        span = min(STRETCH, d - start)
+        i = 0
+        while i < m:
+            for r in range(TILE // 2):
+                x[r] = &V[min(i + r, m - 1), start]
+            j = 0
+            while j < min(i + TILE // 2, m):
+                for c in range(4):
+                    y[c] = &V[min(j + c, m - 1), start]
+                _pairs(x, y, span, sums)
+                for r in range(min(TILE // 2, m - i)):
+                    for c in range(min(<Py_ssize_t> 4, i + r - j)):
+                        D[i + r, j + c] += sums[4 * r + c]
+                j += 4
+            i += TILE // 2
         start += span
     for i in range(m):
         for j in range(i):
             D[j, i] = D[i, j]
+
+
+cdef separate _pairs(const double** x, const double** y, Py_ssize_t d, double* sums) noexcept nogil:
+    """|x_r - y_c|² for TILE/2 rows and 4 others, in registers."""
+    cdef Py_ssize_t c, j = 0, r
+    cdef lanes t, u
+    cdef lanes v[4]
+    cdef lanes a[16]
+    for r in range(2 * TILE):
+        a[r] = splat(0.0)
+    while j + LANES <= d:
+        for c in range(4):
+            v[c] = load(y[c] + j)
+        for r in range(TILE // 2):
+            u = load(x[r] + j)
+            for c in range(4):
+                t = u - v[c]
+                a[4 * r + c] += t * t
+        j += LANES
+    for r in range(2 * TILE):
+        sums[r] = total(a[r])
+    while j < d:
+        for r in range(2 * TILE):
+            sums[r] += (x[r // 4][j] - y[r % 4][j]) * (x[r // 4][j] - y[r % 4][j])
+        j += 1

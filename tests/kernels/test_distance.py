@@ -7,6 +7,7 @@ from simcluster.kernels import (
     cosine_distances,
     merge_top_k,
     nearest_centre,
+    pairwise_squared_distances,
     rbf_kernel,
     squared_distances,
     top_k_neighbours,
@@ -16,6 +17,14 @@ from simcluster.kernels import (
 def test_close_points_keep_their_digits():
     distances = squared_distances(np.array([[1e8, 1.0]]), np.array([[1e8, 1.0 + 2.0**-30]]))
     assert distances[0, 0] == 2.0**-60
+
+
+@pytest.mark.parametrize(("m", "d"), [(1, 5), (3, 513), (9, 1030), (33, 700)])
+def test_distances_between_long_vectors_are_those_of_all_pairs(m, d):
+    vectors = np.random.default_rng(m).normal(size=(m, d))
+    distances = pairwise_squared_distances(vectors)
+    np.testing.assert_allclose(distances, squared_distances(vectors, vectors), rtol=1e-12)
+    assert (distances == distances.T).all()
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 130])
