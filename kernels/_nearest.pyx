@@ -167,8 +167,7 @@ cdef separate _squares(const double** x, Py_ssize_t d, double* squares) noexcept
         store(squares + g * LANES, totals(a))
     if d < LANES:
         for r in range(TILE):
-            for j in range(d):
-                squares[r] += x[r][j] * x[r][j]
+            squares[r] = squared(x[r], d)
 
 
 cdef separate _products(
