@@ -136,10 +136,18 @@ cdef void _linear(
         store(c, keep_first(slope, count))
         _add_rows(x, c, d, gradient)
         i += LANES
-    f[0] = total(losses) / m
+    f[0] = total(losses) / m + 0.5 * l2 * _squared(weight, d)
     for r in range(d):
-        f[0] += 0.5 * l2 * w[r] * w[r]
         g[r] = g[r] / m + l2 * w[r]
+
+
+cdef double _squared(const double* w, Py_ssize_t count) noexcept nogil:
+    """|w|². Not beside a store: of that the compiler makes two loops, and chooses by addresses how to round."""
+    cdef Py_ssize_t r
+    cdef double sum = 0.0
+    for r in range(count):
+        sum += w[r] * w[r]
+    return sum
 
 
 cdef inlined _slope(
@@ -288,10 +296,9 @@ cdef void _softmax(
         losses += log(norm)
         _add_outer(x, &Z[0, 0], d, width, &S[0, 0])
         i += TILE
-    f[0] = losses / m
+    f[0] = losses / m + 0.5 * l2 * _squared(&W[0, 0] if d else NULL, d * k)
     for j in range(d):
         for r in range(k):
-            f[0] += 0.5 * l2 * W[j, r] * W[j, r]
             G[j, r] = S[j, r] / m + l2 * W[j, r]
 
 

@@ -198,7 +198,6 @@ cdef extern from *:
     #define simcluster_first(bits) __builtin_ctz(bits)
     #define simcluster_first_of_word(word) __builtin_ctzll(word)
     #define simcluster_count_bits(word) __builtin_popcountll(word)
-    #define simcluster_prefetch(p) __builtin_prefetch(p)
     static SIMCLUSTER_INLINE simcluster_lanes simcluster_sqrt(simcluster_lanes v) {
         for (int i = 0; i < SIMCLUSTER_WIDTH; i++) v[i] = sqrt(v[i]);
         return v;
@@ -291,7 +290,6 @@ cdef extern from *:
         for (; word; word &= word - 1) count++;
         return count;
     }
-    #define simcluster_prefetch(p) ((void) (p))
     static SIMCLUSTER_INLINE double simcluster_round(double v) { return (v + 6755399441055744.0) - 6755399441055744.0; }
     static SIMCLUSTER_INLINE double simcluster_sqrt(double v) { return sqrt(v); }
     static SIMCLUSTER_INLINE double simcluster_exp(double v) { return v < -708.0 ? 0.0 : exp(v); }
@@ -379,4 +377,3 @@ cdef extern from *:
     lanes lowests "simcluster_lowests"(const lanes* a) noexcept nogil
     Py_ssize_t first_bit_of_word "simcluster_first_of_word"(uint64_t word) noexcept nogil
     Py_ssize_t count_bits "simcluster_count_bits"(uint64_t word) noexcept nogil
-    void prefetch "simcluster_prefetch"(const double* p) noexcept nogil
