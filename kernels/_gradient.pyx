@@ -104,7 +104,7 @@ cdef void _linear(
     double[::1] g,                 # OUT (d,), zeros on entry
     double* f,                     # OUT
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, r, row, count, d = X.shape[1]
+    cdef Py_ssize_t i, r, row, count, d = X.shape[1]
     cdef Py_ssize_t m = X.shape[0] if index is None else index.shape[0]
     cdef const double* x[8]
     cdef double y[8]
@@ -112,7 +112,9 @@ cdef void _linear(
     cdef lanes z, loss, slope, losses = splat(0.0)
     cdef const double* weight = &w[0] if d else NULL
     cdef double* gradient = &g[0] if d else NULL
-    cdef bint far = index is None and m * d > FAR
+    # A block of rows that comes from far is fetched while an earlier one is computed. Beyond the last row it is a hint
+    # that leads nowhere.
+    cdef Py_ssize_t ahead = LANES * d if index is None and m * d > FAR else 0
     # z_i = x_i·w;   f = 1/m Σ φ(z_i, y_i) + l2/2 |w|²;   ∇f = 1/m Σ φ'(z_i, y_i) x_i + l2 w
     i = 0
     while i < m:
@@ -124,13 +126,7 @@ cdef void _linear(
                 row = index[row]
             x[r] = &X[row, 0] if d else NULL
             y[r] = targets[row] if labels is None else <double> labels[row]
-        if far:
-            # The next block comes while this one is computed. Beyond the last one it is a hint that leads nowhere.
-            j = LANES * d
-            while j < 2 * LANES * d:
-                prefetch(x[0] + j)
-                j += 8
-        _dots(x, weight, d, &z)
+        _dots(x, weight, d, ahead, &z)
         _slope(kind, z, load(y), delta, &loss, &slope)
         losses += keep_first(loss, count)
         store(c, keep_first(slope, count))
@@ -184,8 +180,8 @@ cdef inlined _slope(
             slope[0] = -(s + s) * t
 
 
-cdef inlined _dots(const double** x, const double* w, Py_ssize_t d, lanes* z) noexcept nogil:
-    """z_r = x_r·w for LANES rows, one in each lane."""
+cdef inlined _dots(const double** x, const double* w, Py_ssize_t d, Py_ssize_t ahead, lanes* z) noexcept nogil:
+    """z_r = x_r·w for LANES rows, one in each lane; what stands so many elements ahead is fetched meanwhile."""
     cdef Py_ssize_t j = 0, r
     cdef lanes a[8]
     cdef lanes u
@@ -195,6 +191,8 @@ cdef inlined _dots(const double** x, const double* w, Py_ssize_t d, lanes* z) no
     while j + LANES <= d:
         u = load(w + j)
         for r in range(LANES):
+            if ahead:
+                prefetch(x[r] + j + ahead)
             a[r] += load(x[r] + j) * u
         j += LANES
     if j < d and LANES <= d:
