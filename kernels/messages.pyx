@@ -459,7 +459,9 @@ cdef class Endpoint:
     cdef public Py_ssize_t _down, _pauses
     cdef readonly list _held
     cdef readonly Mailbox _mailbox
-    cdef readonly dict _open_requests
+    cdef object request_id              # of the first open request, None if there is none
+    cdef Event awaited_reply            # to that
+    cdef dict requests                  # the other open ones: replies by id, None until there is one
     cdef dict expiries                  # None until the first
     cdef Transport transport
     cdef Interface interface            # None if the carrier is not compiled
@@ -474,7 +476,6 @@ cdef class Endpoint:
         self._held = []
         self._mailbox = Mailbox.__new__(Mailbox)
         self._mailbox.endpoint = self
-        self._open_requests = {}
         if transport.carrier is not None:
             self.interface = transport.carrier.interfaces[name]
             self.interface.endpoint = self
@@ -495,8 +496,9 @@ cdef class Endpoint:
         return self.is_full()
 
     @property
-    def _expiries(self):
-        return self.expiries if self.expiries is not None else {}
+    def _open_requests(self):
+        first = () if self.request_id is None else (self.request_id,)
+        return (*first, *(self.requests or ()))
 
     cdef inline bint is_full(self) noexcept:
         return 0 <= self.inbox_messages <= self._mailbox.length()
@@ -553,7 +555,15 @@ cdef class Endpoint:
                 self.expiries = {}
             request = (request_id, reply, timeout_s, target, kind)
             self.expiries[request_id] = self.env.call_later(timeout_s, self._expire, request)
-        self._open_requests[request_id] = reply
+        if self.requests and request_id in self.requests:
+            self.requests[request_id] = reply
+        elif self.request_id is None or self.request_id == request_id:
+            self.request_id = request_id
+            self.awaited_reply = reply
+        else:
+            if self.requests is None:
+                self.requests = {}
+            self.requests[request_id] = reply
         return reply
 
     def reply(self, message, body=None, size_bytes=None):
@@ -583,21 +593,41 @@ cdef class Endpoint:
         if self._pauses:
             self._held.append(partial(self.deliver, message))
             return 0
+        cdef Event reply
         request_id = field(message, REPLY_TO)
         if request_id is None:
             return self._mailbox.put(message)
-        reply = self._open_requests.pop(request_id, None)
+        reply = self.closed(request_id)
         if reply is None:
             self._late(message)
             return 0
-        if self.expiries:
-            self._forget_expiry(request_id)
-        return fire_event(<Event> reply, message)
+        return fire_event(reply, message)
 
-    def _forget_expiry(self, request_id):
-        expiry = self.expiries.pop(request_id, None) if self.expiries else None
-        if expiry is not None:
-            expiry.cancel()
+    cdef Event closed(self, object request_id):
+        """The reply that was awaited by this name, and no longer is, or None."""
+        cdef Event reply = None
+        if self.request_id is not None and self.request_id == request_id:
+            reply = self.awaited_reply
+            self.request_id = self.awaited_reply = None
+        elif self.requests:
+            reply = self.requests.pop(request_id, None)
+        if reply is not None and self.expiries:
+            expiry = self.expiries.pop(request_id, None)
+            if expiry is not None:
+                expiry.cancel()
+        return reply
+
+    def _close(self, request_id):
+        return self.closed(request_id)
+
+    def _awaits(self, request_id, reply):
+        return reply is self.awaited_reply or (self.requests is not None and self.requests.get(request_id) is reply)
+
+    def _close_all(self):
+        if self.expiries:
+            for expiry in self.expiries.values():
+                expiry.cancel()
+        self.request_id = self.awaited_reply = self.requests = self.expiries = None
 
     cdef object post(self, object target, object kind, object body, object size_bytes, object request_id,
                      object reply_to):

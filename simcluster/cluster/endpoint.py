@@ -124,17 +124,31 @@ class Endpoint:
         elif message.reply_to is None:
             self._mailbox.put(message)
         else:
-            reply = self._open_requests.pop(message.reply_to, None)
+            reply = self._close(message.reply_to)
             if reply is None:
                 self._late(message)
-                return
-            self._forget_expiry(message.reply_to)
-            fire(reply, message)
+            else:
+                fire(reply, message)
 
-    def _forget_expiry(self, request_id: int | str) -> None:
-        expiry = self._expiries.pop(request_id, None)
-        if expiry is not None:
+    def _close(self, request_id: int | str) -> Event | None:
+        """The reply that was awaited by this name, and no longer is, or ``None``."""
+        reply = self._open_requests.pop(request_id, None)
+        if reply is not None:
+            expiry = self._expiries.pop(request_id, None)
+            if expiry is not None:
+                expiry.cancel()
+        return reply
+
+    def _awaits(self, request_id: int | str, reply: Event) -> bool:
+        """Whether a request of this name is open, and this is the reply to it."""
+        return self._open_requests.get(request_id) is reply
+
+    def _close_all(self) -> None:
+        """Forget all requests, as a crash does."""
+        for expiry in self._expiries.values():
             expiry.cancel()
+        self._expiries.clear()
+        self._open_requests.clear()
 
     def _send(
         self,

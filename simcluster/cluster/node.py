@@ -148,7 +148,7 @@ class Node(Endpoint):
         self.crashes += 1
         self._end(self._processes)
         self._held.clear()
-        self._forget_requests()
+        self._close_all()
         self._mailbox.clear()
         self._processor.clear()
         for part in ("storage", "memory"):
@@ -230,23 +230,16 @@ class Node(Endpoint):
         request_id, reply, timeout_s, target, kind = request
 
         def give_up() -> None:
-            if self._open_requests.get(request_id) is reply:
+            if self._awaits(request_id, reply):
                 self._fail(request_id, TimedOut(f"no reply to {kind!r} from {target} within {timeout_s} s"))
 
         self.when_up(give_up)
 
     def _fail(self, request_id: int | str, failure: Failure) -> None:
         """Let a request fail now, if it is still open."""
-        reply = self._open_requests.pop(request_id, None)
+        reply = self._close(request_id)
         if reply is not None:
-            self._forget_expiry(request_id)
             fail(reply, failure)
-
-    def _forget_requests(self) -> None:
-        for expiry in self._expiries.values():
-            expiry.cancel()
-        self._expiries.clear()
-        self._open_requests.clear()
 
     def _late(self, message: Message) -> None:
         self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
