@@ -423,6 +423,11 @@ cdef double seconds(Environment self) except? -1:
     return self.time if self.tuples is None else float(self.moment)
 
 
+cdef object present(Environment self):
+    """The present time as the number that SimPy has."""
+    return now_of(self)
+
+
 cdef inline object now_of(Environment self):
     return self.moment if self.tuples is not None else number(self.time, self.whole)
 

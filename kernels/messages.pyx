@@ -23,7 +23,7 @@ from simpy.events import PENDING
 from simpy.events import Condition as PlainCondition
 
 from simcluster.kernels.events cimport (
-    Environment, Event, ScheduledCall, Waiters, call_after, fire_event, is_awaited, seconds
+    Environment, Event, ScheduledCall, Waiters, call_after, fire_event, is_awaited, present, seconds
 )
 
 cdef extern from *:
@@ -661,11 +661,9 @@ cdef class Transport:
     cdef public list rules
     cdef object message_type, freeze, header_bytes
     cdef dict reply_kinds
-    cdef bint keeps_send, keeps_deliver
-    cdef object record_send, record_deliver
+    cdef list sends, delivers           # where their records go, None where they are not kept
 
     def __init__(self, env, nodes, trace, message_type, freeze, header_bytes):
-        keeps, recorder = trace.keeps, trace.recorder
         self._env = env
         self._nodes = nodes
         self._names = set()
@@ -674,9 +672,8 @@ cdef class Transport:
         self.freeze = freeze
         self.header_bytes = header_bytes
         self.reply_kinds = {}
-        self.keeps_send, self.keeps_deliver = keeps("send"), keeps("deliver")
-        self.record_send = recorder("send", "message", "source", "target", "message_kind", "size_bytes")
-        self.record_deliver = recorder("deliver", "message", "source", "target", "message_kind")
+        self.sends = trace.sink("send", "message", "source", "target", "message_kind", "size_bytes")
+        self.delivers = trace.sink("deliver", "message", "source", "target", "message_kind")
 
     @property
     def _carrier(self):
@@ -728,8 +725,8 @@ cdef class Transport:
         elif (<Endpoint> node).is_full() and message.reply_to is None:
             self._lose(message, "overloaded")
         else:
-            if self.keeps_deliver:
-                self.record_deliver(*message[:4])
+            if self.delivers is not None:
+                self.record_delivery(message)
             (<Endpoint> node).take(message)
 
     cdef Interface receiver_of(self, object target):
@@ -770,8 +767,11 @@ cdef class Transport:
     cdef int dispatch(self, object message, Interface sender, Interface receiver) except -1:
         """Judges a message and puts it on its way."""
         cdef double latency_s = self.latency_s
-        if self.keeps_send:
-            self.record_send(*message[:4], field(message, SIZE_BYTES))
+        if self.sends is not None:
+            self.sends.append((
+                present(self._env), "send", field(message, ID), field(message, SOURCE), field(message, TARGET),
+                field(message, KIND), field(message, SIZE_BYTES),
+            ))
         if self.latency is None:
             latency_s = self._latency_s(field(message, SOURCE), field(message, TARGET))
         if self.rules and self._meet(message, latency_s):
@@ -784,6 +784,13 @@ cdef class Transport:
             self.given_carrier.carry(message, latency_s)
         return 0
 
+    cdef int record_delivery(self, object message) except -1:
+        self.delivers.append((
+            present(self._env), "deliver", field(message, ID), field(message, SOURCE), field(message, TARGET),
+            field(message, KIND),
+        ))
+        return 0
+
     cdef int bring(self, object message, Interface receiver) except -1:
         """The last bit is at the receiver's interface."""
         cdef Endpoint endpoint = receiver.endpoint if receiver is not None else None
@@ -792,8 +799,8 @@ cdef class Transport:
         elif endpoint is None or endpoint._down or endpoint.inbox_messages >= 0:
             self._deliver(message)
         else:
-            if self.keeps_deliver:
-                self.record_deliver(*message[:4])
+            if self.delivers is not None:
+                self.record_delivery(message)
             return endpoint.take(message)
         return 0
 

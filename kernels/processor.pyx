@@ -4,7 +4,7 @@
 
 from collections import deque
 
-from simcluster.kernels.events cimport Environment, Event, ScheduledCall, call_after, fire_event, seconds
+from simcluster.kernels.events cimport Environment, Event, ScheduledCall, call_after, fire_event, present, seconds
 
 
 cdef class Work:
@@ -31,18 +31,19 @@ cdef class FirstComeFirstServed:
     """Each core does one computation at a time; the others wait in order of submission."""
 
     cdef Environment env
-    cdef object name, record
+    cdef object name
+    cdef list computes          # where the records of computations go, None where they are not kept
     cdef readonly Py_ssize_t _cores
     cdef readonly double speed
     cdef object ready           # a deque, or None until the first has to wait
     cdef readonly dict _running
 
-    def __init__(self, env, name, cores, speed, record):
+    def __init__(self, env, name, cores, speed, trace):
         self.env = env
         self.name = name
         self._cores = cores
         self.speed = speed
-        self.record = record
+        self.computes = trace.sink("compute", "node", "begin_s")
         self._running = {}
 
     @property
@@ -124,5 +125,6 @@ cdef class FirstComeFirstServed:
         del self._running[work]
         if self.ready:
             self.start(self.ready.popleft())
-        self.record(self.name, work.begin_s)
+        if self.computes is not None:
+            self.computes.append((present(self.env), "compute", self.name, work.begin_s))
         return fire_event(work.done, work.result)

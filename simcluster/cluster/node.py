@@ -54,8 +54,7 @@ class Node(Endpoint):
         self._kills: dict[str, int] = {}
         self._processes: dict[Process, str | None] = {}
         discipline = FirstComeFirstServed if spec.discipline == "fcfs" else ProcessorSharing
-        record = cluster.trace.recorder("compute", "node", "begin_s")
-        self._processor: Processor = discipline(self.env, spec.name, spec.cores, spec.speed, record)
+        self._processor: Processor = discipline(self.env, spec.name, spec.cores, spec.speed, cluster.trace)
 
     def __repr__(self) -> str:
         return f"<Node {self.name} {self.state}>"

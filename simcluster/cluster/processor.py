@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Protocol
 
-from simcluster.engine import Environment, Event, Record, ScheduledCall, fire
+from simcluster.engine import Environment, Event, ScheduledCall, Trace, fire
 
 
 class Processor(Protocol):
@@ -58,12 +58,12 @@ class Work:
 class FirstComeFirstServed:
     """Each core does one computation at a time; the others wait in order of submission."""
 
-    def __init__(self, env: Environment, name: str, cores: int, speed: float, record: Record) -> None:
+    def __init__(self, env: Environment, name: str, cores: int, speed: float, trace: Trace) -> None:
         self._env = env
         self._name = name
         self._cores = cores
         self._speed = speed
-        self._record = record
+        self._record = trace.recorder("compute", "node", "begin_s")
         self._ready: deque[Work] = deque()
         self._running: dict[Work, None] = {}
 
@@ -147,12 +147,12 @@ class ProcessorSharing:
     at a virtual time that is known when it begins, and a change costs O(log n).
     """
 
-    def __init__(self, env: Environment, name: str, cores: int, speed: float, record: Record) -> None:
+    def __init__(self, env: Environment, name: str, cores: int, speed: float, trace: Trace) -> None:
         self._env = env
         self._name = name
         self._cores = cores
         self._speed = speed
-        self._record = record
+        self._record = trace.recorder("compute", "node", "begin_s")
         self._virtual_s = 0.0
         self._since_s = env.now
         self._serial = count()

@@ -50,12 +50,23 @@ class Trace:
 
         Raises ``ValueError`` when ``kind`` has been declared with other fields.
         """
-        known = self._fields.setdefault(kind, fields)
-        if known != fields:
-            raise ValueError(f"records of kind {kind!r} have the fields {known}, got {fields}")
+        self._declare(kind, fields)
         if kind not in self._recorders:
             self._recorders[kind] = self._make(kind, fields) if self.keeps(kind) else _skip
         return self._recorders[kind]
+
+    def sink(self, kind: str, *fields: str) -> list[tuple[Any, ...]] | None:
+        """Where compiled code appends its records (time, kind, values…) of ``kind``, ``None`` when none are kept.
+
+        Raises ``ValueError`` when ``kind`` has been declared with other fields.
+        """
+        self._declare(kind, fields)
+        return self._rows if self.keeps(kind) else None
+
+    def _declare(self, kind: str, fields: tuple[str, ...]) -> None:
+        known = self._fields.setdefault(kind, fields)
+        if known != fields:
+            raise ValueError(f"records of kind {kind!r} have the fields {known}, got {fields}")
 
     def _make(self, kind: str, fields: tuple[str, ...]) -> Record:
         append, env, size = self._rows.append, self._env, len(fields)

@@ -77,6 +77,7 @@ cdef class ScheduledCall:
     cdef int make(self) except -1
 
 
+cdef object present(Environment self)
 cdef double seconds(Environment self) except? -1
 cdef int call_after(ScheduledCall call, Environment env, double delay) except -1
 cdef int fire_event(Event event, object value) except -1

@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.cluster.processor import FirstComeFirstServed, ProcessorSharing
-from simcluster.engine import Environment
+from simcluster.cluster.message_path import FirstComeFirstServed
+from simcluster.cluster.processor import ProcessorSharing
+from simcluster.engine import Environment, Trace
 
 
 def completions(discipline, cores, submissions, speeds=()):
     """Completion time of each (time, seconds), in order of submission."""
     env = Environment()
-    processor = discipline(env, "n", cores, 1.0, lambda *_: None)
+    processor = discipline(env, "n", cores, 1.0, Trace(env, ()))
     times = {}
 
     def submit(i, seconds):
