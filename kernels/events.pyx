@@ -27,6 +27,11 @@ call through Python. ``own`` says that the event's own callback comes first (a c
 value, an interruption interrupts). A list may be replaced by any object that iterates and has
 ``append`` and ``remove``: all but exact lists are used through those.
 
+*Watched events* are told, by ``begin()`` and ``cease()``, when somebody begins to wait for them and when
+nobody does any more: a timer takes its place on the schedule then, a receive its place at its mailbox.
+``fire`` lets such an event happen at once. Calls on the schedule are objects whose ``make()`` the loop
+calls; ``simcluster/kernels/events.pxd`` says what other compiled modules may know of all this.
+
 *Processes* are resumed by ``PyIter_Send``: no StopIteration, and no frame of ours between the
 user's frames. A generator that yields events which have already happened is resumed in a loop,
 never by recursion.
