@@ -26,6 +26,8 @@ def program(node, draw, log, others):
         log.append((float(env.now), node.name, *what))
 
     def seen(value):
+        if isinstance(value, simpy.events.ConditionValue):
+            return [seen(part) for part in value.todict().values()]
         return (value.id, value.kind, value.body) if hasattr(value, "kind") else str(value)
 
     def any_event():
@@ -42,28 +44,33 @@ def program(node, draw, log, others):
 
     for step in range(STEPS):
         try:
-            match draw.integers(7):
-                case 0 | 1:
+            match draw.integers(10):
+                case 0 | 1 | 2:
                     size = (None, 0, 1000, 2e5)[draw.integers(4)]
                     note("sent", node.send(str(draw.choice(others)), str(draw.choice(KINDS)), step, size).id)
-                case 2:
+                case 3:
                     message = yield node.receive("ask")
                     note("replies", node.reply(message, step).id)
-                case 3:
+                case 4 | 5:
                     race = any_event() | any_event()
-                    yield race
-                    note("race", *[seen(event.value) for event in race.events] if hasattr(race, "events") else ())
-                case 4:
+                    if draw.integers(2):
+                        yield node.timer(0.03)  # what nobody awaits yet takes no message
+                    note("race", seen((yield race)))
+                case 6:
                     meeting = any_event() & node.timer(0.02)
                     lost = meeting | node.timer(0.1)
                     yield lost
                     note("meeting", meeting.triggered)
-                case 5:
+                case 7:
                     forgotten = any_event()
                     yield node.timer(0.03)
                     note("made and forgotten", forgotten.triggered)
                     if draw.integers(2):
                         yield forgotten | node.timer(0.05)
+                case 8 if node.state == "up":
+                    node.pause()
+                    env.call_later(0.01, lambda _: node.resume())
+                    note("paused itself", seen((yield node.receive(*KINDS) | node.timer(0.05))))
                 case _:
                     note("got", seen((yield any_event())))
         except (Failure, simpy.Interrupt) as failure:
