@@ -6,6 +6,7 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,6 +95,8 @@ def test_messages_are_what_they_are_on_either_engine(make):
         cluster["n-1"].reply(sent)
     with pytest.raises(AttributeError, match="request_id"):
         cluster["n-1"].reply("no message")
+    asked = SimpleNamespace(request_id=7, source="n-0", kind="ask")  # whatever has these is replied to
+    assert cluster["n-1"].reply(asked)[1:4] == ("n-1", "n-0", "ask-reply")
 
 
 def test_the_compiled_path_is_the_default():
