@@ -17,9 +17,9 @@ from _lanes cimport (
     LANES, TILE, first_bit_of_word, inlined, keep_last, lanes, load, lowests, min_lanes, prefetch, separate,
     splat, store, totals, where_less
 )
-from _scores cimport GROUP, aligned, below, pack_panels, score_rows
+from _scores cimport GROUP, aligned, below, score_rows
 from _squares cimport margin_per_norm, squared, squared_distance
-from _tile cimport padded
+from _tile cimport pack_panels, padded
 
 cnp.import_array()
 

@@ -12,10 +12,10 @@ cimport numpy as cnp
 
 from _checks cimport check_finite, check_length, check_some, checked_array, checked_matrix
 from _lanes cimport LANES, TILE, first_bit_of_word, lanes, load, min_lanes, splat, store
-from _scores cimport GROUP, aligned, below, pack_panels, score_rows
+from _scores cimport GROUP, aligned, below, score_rows
 from _selection cimport bound_of_least, kth_least, sort_pairs
 from _squares cimport margin_per_norm, squared, squared_distance
-from _tile cimport padded
+from _tile cimport pack_panels, padded
 
 cnp.import_array()
 

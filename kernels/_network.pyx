@@ -289,7 +289,7 @@ cdef void _backward_tiles(
     if n == 0 or k == 0:
         return
     if d:
-        pack_panels(&W[0, 0], d, k, P)
+        pack_panels(&W[0, 0], d, k, P, padded(d))
     memset(G, 0, d * width * sizeof(double))
     memset(S, 0, rows * width * sizeof(double))
     while start < n:

@@ -3,26 +3,12 @@
 from libc.stdint cimport uint64_t
 
 from _lanes cimport LANES, TILE, inlined, lanes, less_bits, load, splat, store
-from _tile cimport dot_tile, pack_columns
+from _tile cimport dot_tile
 
 # Rows that are scored at a time, and elements of them: a panel and they stay in the first cache meanwhile.
 cdef enum:
     GROUP = 32
     DEPTH = 256
-
-
-cdef inline void pack_panels(
-    const double* A,         # IN  (k, d)
-    Py_ssize_t k,            # IN
-    Py_ssize_t d,            # IN
-    double* P,               # OUT width · d numbers: panels of two lanes of columns, at the end perhaps one of one
-    Py_ssize_t width,        # IN  whole lanes
-) noexcept nogil:
-    cdef Py_ssize_t j = 0, wide
-    while j < width:
-        wide = min(2 * LANES, width - j)
-        pack_columns(A + j * d, min(wide, k - j), d, P + j * d, wide)
-        j += wide
 
 
 cdef inline void score_rows(

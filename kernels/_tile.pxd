@@ -57,17 +57,14 @@ cdef inline void pack_panels(
     const double* A,         # IN  (k, d)
     Py_ssize_t k,            # IN
     Py_ssize_t d,            # IN
-    double* P,               # OUT (d k padded,): Aᵀ in panels of 2 LANES columns, each (d, 2 LANES), the last one
-                             #     filled up with zeros to whole lanes
+    double* P,               # OUT width · d numbers: panels of two lanes of columns, at the end perhaps one of one
+    Py_ssize_t width,        # IN  whole lanes
 ) noexcept nogil:
-    cdef Py_ssize_t c = 0, i, j, width
-    while c < k:
-        width = min(2 * LANES, padded(k - c))
-        for j in range(d):
-            for i in range(width):
-                P[j * width + i] = A[(c + i) * d + j] if c + i < k else 0.0
-        P += width * d
-        c += 2 * LANES
+    cdef Py_ssize_t j = 0, wide
+    while j < width:
+        wide = min(2 * LANES, width - j)
+        pack_columns(A + j * d, min(wide, k - j), d, P + j * d, wide)
+        j += wide
 
 
 cdef inline inlined add_outer_tile(
