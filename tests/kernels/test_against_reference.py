@@ -64,6 +64,8 @@ def test_kernel_equals_its_reference_and_repeats_bit_for_bit(name, data):
         assert mine.dtype == other.dtype
         # A cosine distance is the difference of two numbers near 1.
         size = float(np.abs(other).max(initial=1.0 if name == "cosine_distances" else 0.0))
+        if name == "trimmed_mean":  # summed in another order: what rounds is as large as the terms, which may cancel
+            size = float(np.abs(arguments[0]).max(initial=0.0))
         np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-11 * size)
         assert mine.tobytes() == repeated.tobytes()
     assert kernel.call(*arguments).cost == kernel.cost(*arguments)
