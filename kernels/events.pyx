@@ -1705,7 +1705,7 @@ cdef class ScheduledCall:
         """Take the call back. Returns whether it was still to be made."""
         if self.function is None:
             return False
-        self.function = self.argument = self.target = None
+        self.function = self.argument = self.source = self.target = None
         note_cancelled(self.environment)
         return True
 

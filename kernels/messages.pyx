@@ -18,6 +18,7 @@ from libc.stdint cimport int64_t
 
 from collections import deque
 from functools import partial
+from operator import attrgetter
 
 from simpy.events import PENDING
 from simpy.events import Condition as PlainCondition
@@ -79,35 +80,62 @@ cdef class Interface:
     cdef Endpoint endpoint
     cdef double nominal_bytes_per_s, bytes_per_s
     cdef double send_free_s, receive_free_s
-    cdef object unsent      # a deque of (begin_s, arrival, message), made for the first that has to wait
+    cdef object unsent      # a deque of arrivals, made for the first that has to wait
 
 
 cdef class Arrival(ScheduledCall):
-    """A message under way.
+    """A message under way: what the plain carrier calls a passage.
 
-    ``function`` is its carrier, ``argument`` the message, ``target`` the receiver's interface, and ``span`` the time
-    in seconds for which it will hold that interface, ARRIVES as soon as it does.
+    ``function`` is its carrier, ``argument`` the message, ``source`` and ``target`` the interfaces of its sender and
+    receiver. It leaves from ``begin_s`` on for ``hold_s`` (0 if it holds no interface); ``way_bytes_per_s`` is what
+    sender and links allow as it begins, ``receiver_bytes_per_s`` what the receiver does. ``span`` is ARRIVES as soon
+    as its first bit is at the receiver's interface, which takes it in from ``start_s`` to ``end_s``.
     """
 
     cdef int make(self) except -1:
         cdef LatencyCarrier carrier = <LatencyCarrier> self.function
         cdef Interface receiver = <Interface> self.target
-        cdef double now_s, free_s
+        cdef double now_s
         if self.span == ARRIVES:
             message = self.argument
-            self.function = self.argument = self.target = None
+            self.function = self.argument = self.source = self.target = None
             if carrier.transport is not None:
                 carrier.transport.bring(message, receiver)
             else:
                 carrier.arrive(message)
             return 0
         now_s = seconds(self.environment)
-        free_s = receiver.receive_free_s
-        if free_s < now_s:
-            free_s = now_s
-        receiver.receive_free_s = free_s = free_s + self.span
+        self.start_s = receiver.receive_free_s
+        if self.start_s < now_s:
+            self.start_s = now_s
+        receiver.receive_free_s = self.end_s = taken_in_s(self)
         self.span = ARRIVES
-        return call_after(self, self.environment, free_s - now_s)
+        return call_after(self, self.environment, self.end_s - now_s)
+
+
+cdef inline double taken_in_s(Arrival self) noexcept:
+    """When the last bit is in, if that begins at ``start_s``: never before it can have come."""
+    cdef double rate = (<Interface> self.target).bytes_per_s
+    cdef double sent_s, end_s
+    if rate == self.receiver_bytes_per_s:
+        return self.start_s + self.hold_s
+    rate = slower(self.way_bytes_per_s, rate)
+    sent_s = self.begin_s + self.hold_s + self.latency_s
+    end_s = self.start_s + <double> field(self.argument, SIZE_BYTES) / rate
+    return end_s if end_s > sent_s else sent_s
+
+
+cdef Arrival later(Arrival self, double delay_s):
+    """The same, that far from now and no longer when it was planned."""
+    cdef Arrival moved = Arrival.__new__(Arrival)
+    moved.function, moved.argument = self.function, self.argument
+    moved.source, moved.target = self.source, self.target
+    moved.span, moved.latency_s, moved.begin_s, moved.hold_s = self.span, self.latency_s, self.begin_s, self.hold_s
+    moved.way_bytes_per_s, moved.receiver_bytes_per_s = self.way_bytes_per_s, self.receiver_bytes_per_s
+    moved.start_s, moved.end_s = self.start_s, self.end_s
+    call_after(moved, self.environment, delay_s)
+    self.cancel()
+    return moved
 
 
 cdef class LatencyCarrier:
@@ -124,6 +152,16 @@ cdef class LatencyCarrier:
         self.bottleneck = bottleneck
         self.interfaces = {}
 
+    @property
+    def waiting(self):
+        """How many messages wait at interfaces for others to leave or to be taken in."""
+        cdef double now_s = seconds(self.env)
+        cdef Py_ssize_t count = 0
+        for each in self.under_way():
+            if (<Arrival> each).hold_s > 0:
+                count += ((<Arrival> each).start_s if (<Arrival> each).span == ARRIVES else (<Arrival> each).begin_s) > now_s
+        return count
+
     def attach(self, name, bytes_per_s):
         """Give a node its interface."""
         cdef Interface interface = Interface.__new__(Interface)
@@ -137,86 +175,181 @@ cdef class LatencyCarrier:
         if interface.nominal_bytes_per_s >= 0:
             interface.bytes_per_s = interface.nominal_bytes_per_s / factor
 
+    def replan(self):
+        """Bandwidths have changed: what waits at an interface will go, and be taken in, at what they are now."""
+
     def carry(self, message, double latency_s):
         """Bring a message to its target."""
         sender, receiver = self.interfaces[message.source], self.interfaces[message.target]
         self.take(message, <Interface?> sender, <Interface?> receiver, latency_s)
 
+    def recall(self, matches):
+        """Take back what ``matches`` and has not arrived, each copy, in the order of sending."""
+        recalled = [each for each in self.under_way() if matches((<Arrival> each).argument)]
+        recalled.sort(key=attrgetter("argument.id"))
+        messages = [(<Arrival> each).argument for each in recalled]
+        self.close_gaps(recalled)
+        for each in recalled:
+            (<Arrival> each).cancel()
+        return messages
+
     def recall_unsent(self, source):
         """Take back the messages of ``source`` that are not on the wire yet; the one that is goes on."""
         cdef Interface sender = <Interface?> self.interfaces[source]
-        cdef double now_s = seconds(self.env)
-        unsent = [entry for entry in sender.unsent or () if entry[0] > now_s]
+        unsent = self.not_begun(sender)
         if unsent:
-            sender.send_free_s = unsent[0][0]  # the end of the message that is on the wire
-        for _, arrival, _ in unsent:
-            arrival.cancel()
+            sender.send_free_s = (<Arrival> unsent[0]).begin_s  # the end of the message that is on the wire
+        messages = [(<Arrival> each).argument for each in unsent]
+        for each in unsent:
+            (<Arrival> each).cancel()
         sender.unsent = None
-        return [message for _, _, message in unsent]
+        return messages
 
-    def under_way(self):
-        """The messages that have not arrived, those first that have not reached the receiver's interface."""
-        cdef ScheduledCall call
-        coming, arriving = [], []
-        for _, _, _, event in self.env._queue:
-            if isinstance(event, ScheduledCall):
-                call = <ScheduledCall> event
-                if call.function is self and isinstance(call, Arrival):
-                    (arriving if call.span == ARRIVES else coming).append(call.argument)
-                elif call.function == self.arrive:
-                    arriving.append(call.argument)
-        return coming + arriving
+    cdef list under_way(self):
+        """What has not arrived, in the order in which it is on the schedule."""
+        return [
+            event for _, _, _, event in self.env._queue
+            if type(event) is Arrival and (<Arrival> event).function is self
+        ]
 
-    cdef double rate(self, object message, Interface sender, Interface receiver) except? -2:
-        """The bandwidth between two nodes in bytes per second, or UNLIMITED."""
-        cdef double rate = slower(sender.bytes_per_s, receiver.bytes_per_s)
-        if self.bottleneck is not None:
-            limit = self.bottleneck(field(message, SOURCE), field(message, TARGET))
-            if limit is not None:
-                rate = slower(rate, limit)
-        return rate
+    cdef list not_begun(self, Interface sender):
+        """What waits to be sent."""
+        cdef double now_s = seconds(self.env)
+        return [each for each in sender.unsent or () if (<Arrival> each).begin_s > now_s]
 
-    cdef int take(self, object message, Interface sender, Interface receiver, double latency_s) except -1:
-        cdef double rate = self.rate(message, sender, receiver)
-        if rate >= 0:
-            latency_s += <double> field(message, SIZE_BYTES) / rate
-        call_after(self.arrival(message, receiver, ARRIVES), self.env, latency_s)
+    cdef int close_gaps(self, list recalled) except -1:
+        """Let others use what the recalled have used."""
         return 0
 
-    cdef Arrival arrival(self, object message, Interface receiver, double span):
+    cdef double rate(self, Arrival arrival) except? -2:
+        """Notes what bandwidths there are now, and returns the least, in bytes per second, or UNLIMITED."""
+        cdef double way = (<Interface> arrival.source).bytes_per_s
+        if self.bottleneck is not None:
+            limit = self.bottleneck(field(arrival.argument, SOURCE), field(arrival.argument, TARGET))
+            if limit is not None:
+                way = slower(way, limit)
+        arrival.way_bytes_per_s = way
+        arrival.receiver_bytes_per_s = (<Interface> arrival.target).bytes_per_s
+        return slower(way, arrival.receiver_bytes_per_s)
+
+    cdef int take(self, object message, Interface sender, Interface receiver, double latency_s) except -1:
+        cdef Arrival arrival = self.arrival(message, sender, receiver, latency_s)
+        cdef double rate = self.rate(arrival)
+        if rate >= 0:
+            latency_s += <double> field(message, SIZE_BYTES) / rate
+        return call_after(arrival, self.env, latency_s)
+
+    cdef Arrival arrival(self, object message, Interface sender, Interface receiver, double latency_s):
         cdef Arrival arrival = Arrival.__new__(Arrival)
         arrival.function = self
         arrival.argument = message
+        arrival.source = sender
         arrival.target = receiver
-        arrival.span = span
+        arrival.latency_s = latency_s
+        arrival.span = ARRIVES
         return arrival
 
 
 cdef class NicCarrier(LatencyCarrier):
     """Cut-through between two interfaces, each of which serves one message at a time in each direction."""
 
+    def replan(self):
+        """Bandwidths have changed: what waits at an interface will go, and be taken in, at what they are now."""
+        cdef dict receiving = self.receiving()
+        for interface in self.interfaces.values():
+            waiting = self.not_begun(<Interface> interface)
+            if waiting:
+                self.plan_sending(<Interface> interface, waiting, (<Arrival> waiting[0]).begin_s)
+        for interface in self.interfaces.values():
+            if interface in receiving:
+                self.plan_receiving(<Interface> interface, receiving[interface])
+
+    cdef dict receiving(self):
+        """What each interface takes in now and after that, in that order."""
+        cdef dict receiving = {}
+        for each in self.under_way():
+            if (<Arrival> each).span == ARRIVES and (<Arrival> each).hold_s > 0:
+                receiving.setdefault((<Arrival> each).target, []).append(each)
+        return receiving
+
     cdef int take(self, object message, Interface sender, Interface receiver, double latency_s) except -1:
-        cdef double rate = self.rate(message, sender, receiver)
+        cdef Arrival arrival = self.arrival(message, sender, receiver, latency_s)
+        cdef double rate = self.rate(arrival)
         cdef double size_bytes = field(message, SIZE_BYTES)
-        cdef double now_s, begin_s, hold_s
-        cdef Arrival arrival
+        cdef double now_s
         if rate < 0 or size_bytes == 0:
-            call_after(self.arrival(message, receiver, ARRIVES), self.env, latency_s)
-            return 0
-        now_s = seconds(self.env)
-        hold_s = size_bytes / rate
-        arrival = self.arrival(message, receiver, hold_s)
-        begin_s = sender.send_free_s
-        if begin_s <= now_s:
-            sender.send_free_s = now_s + hold_s
             return call_after(arrival, self.env, latency_s)
-        sender.send_free_s = begin_s + hold_s
-        call_after(arrival, self.env, begin_s - now_s + latency_s)
+        now_s = seconds(self.env)
+        arrival.hold_s = size_bytes / rate
+        arrival.span = 0.0
+        if sender.send_free_s <= now_s:
+            arrival.begin_s = now_s
+            sender.send_free_s = now_s + arrival.hold_s
+            return call_after(arrival, self.env, latency_s)
+        arrival.begin_s = sender.send_free_s
+        sender.send_free_s = arrival.begin_s + arrival.hold_s
+        call_after(arrival, self.env, arrival.begin_s - now_s + latency_s)
         if sender.unsent is None:
             sender.unsent = deque()
-        while sender.unsent and sender.unsent[0][0] <= now_s:
+        while sender.unsent and (<Arrival> sender.unsent[0]).begin_s <= now_s:
             sender.unsent.popleft()
-        sender.unsent.append((begin_s, arrival, message))
+        sender.unsent.append(arrival)
+        return 0
+
+    cdef int close_gaps(self, list recalled) except -1:
+        cdef Arrival one
+        cdef Interface sender
+        cdef double now_s = seconds(self.env), free_s
+        cdef dict receiving = self.receiving()
+        cdef dict gone = {each: None for each in recalled if (<Arrival> each).hold_s > 0}
+        cdef dict on_wire = {}  # by sender: whether what it sends now is recalled
+        for each in gone:
+            one = <Arrival> each
+            if one.begin_s + one.hold_s > now_s:
+                on_wire[one.source] = on_wire.get(one.source, False) or one.begin_s <= now_s
+        for interface, free in on_wire.items():
+            sender = <Interface> interface
+            waiting = self.not_begun(sender)
+            free_s = now_s if free else (<Arrival> waiting[0]).begin_s if waiting else sender.send_free_s
+            self.plan_sending(sender, [each for each in waiting if each not in gone], free_s)
+        for interface in dict.fromkeys([(<Arrival> each).target for each in gone]):
+            if interface in receiving:
+                left = [each for each in receiving[interface] if each not in gone]
+                if len(left) < len(receiving[interface]):
+                    self.plan_receiving(<Interface> interface, left)
+        return 0
+
+    cdef int plan_sending(self, Interface sender, list waiting, double free_s) except -1:
+        """Lets what waits leave one after the other from ``free_s`` on."""
+        cdef Arrival arrival
+        cdef double now_s = seconds(self.env)
+        sender.unsent = deque()
+        for each in waiting:
+            arrival = <Arrival> each
+            arrival.hold_s = <double> field(arrival.argument, SIZE_BYTES) / self.rate(arrival)
+            if free_s != arrival.begin_s:
+                arrival.begin_s = free_s
+                arrival = later(arrival, free_s - now_s + arrival.latency_s)
+            if free_s > now_s:
+                sender.unsent.append(arrival)
+            free_s += arrival.hold_s
+        sender.send_free_s = free_s
+        return 0
+
+    cdef int plan_receiving(self, Interface receiver, list waiting) except -1:
+        """Takes in what has come, one after the other; what has begun to be taken in goes on as it began."""
+        cdef Arrival arrival
+        cdef double now_s = seconds(self.env), before_s, free_s = now_s
+        for each in waiting:
+            arrival = <Arrival> each
+            if arrival.start_s > now_s:
+                before_s = arrival.end_s
+                arrival.start_s = free_s
+                arrival.end_s = taken_in_s(arrival)
+                if arrival.end_s != before_s:
+                    arrival = later(arrival, arrival.end_s - now_s)
+            free_s = arrival.end_s
+        receiver.receive_free_s = free_s
         return 0
 
 
@@ -459,10 +592,11 @@ cdef class Endpoint:
     cdef public Py_ssize_t _down, _pauses
     cdef readonly list _held
     cdef readonly Mailbox _mailbox
-    cdef object request_id              # of the first open request, None if there is none
-    cdef Event awaited_reply            # to that
-    cdef dict requests                  # the other open ones: replies by id, None until there is one
-    cdef dict expiries                  # None until the first
+    # The one open request, while there is no other: its id (None if there is none), message, reply and expiry.
+    cdef object request_id, request_message
+    cdef Event awaited_reply
+    cdef ScheduledCall expiry
+    cdef dict requests                  # all others: by id, lists of (message, reply, expiry); None until there is one
     cdef Transport transport
     cdef Interface interface            # None if the carrier is not compiled
     cdef Py_ssize_t inbox_messages      # -1: no limit
@@ -540,31 +674,36 @@ cdef class Endpoint:
     def request(self, target, kind, body=None, size_bytes=None, timeout_s=None, request_id=None):
         """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
 
-        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one.
+        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one. Several
+        attempts may be open at once: each has its own timeout, and the first reply answers all of them.
         """
         cdef Event reply
+        cdef ScheduledCall expiry = None
         if timeout_s is not None and not timeout_s >= 0:
             raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
         if request_id is None:
             request_id = self.transport.new_id()
-        self.post(target, kind, body, size_bytes, request_id, None)
+        message_id = field(self.post(target, kind, body, size_bytes, request_id, None), ID)
         reply = Event.__new__(Event)
         reply.env = self.env
         if timeout_s is not None:
-            if self.expiries is None:
-                self.expiries = {}
-            request = (request_id, reply, timeout_s, target, kind)
-            self.expiries[request_id] = self.env.call_later(timeout_s, self._expire, request)
-        if self.requests and request_id in self.requests:
-            self.requests[request_id] = reply
-        elif self.request_id is None or self.request_id == request_id:
+            expiry = self.env.call_later(timeout_s, self._expire, (request_id, message_id, timeout_s, target, kind))
+        if self.request_id is None and not self.requests:
             self.request_id = request_id
+            self.request_message = message_id
             self.awaited_reply = reply
-        else:
-            if self.requests is None:
-                self.requests = {}
-            self.requests[request_id] = reply
+            self.expiry = expiry
+            return reply
+        if self.requests is None:
+            self.requests = {}
+        if self.request_id is not None and self.request_id == request_id:
+            self.requests[request_id] = [(self.request_message, self.awaited_reply, self.expiry)]
+            self.forget_one()
+        self.requests.setdefault(request_id, []).append((message_id, reply, expiry))
         return reply
+
+    cdef inline void forget_one(self) noexcept:
+        self.request_id = self.request_message = self.awaited_reply = self.expiry = None
 
     def reply(self, message, body=None, size_bytes=None):
         """Answer a request. Raises ``ValueError`` when ``message`` is none."""
@@ -596,37 +735,54 @@ cdef class Endpoint:
         request_id = field(message, REPLY_TO)
         if request_id is None:
             return self._mailbox.put(message)
-        reply = self.closed(request_id)
-        if reply is None:
-            self._late(message)
-            return 0
-        return fire_event(reply, message)
-
-    cdef Event closed(self, object request_id):
-        """The reply that was awaited by this name, and no longer is, or None."""
-        cdef Event reply = None
         if self.request_id is not None and self.request_id == request_id:
             reply = self.awaited_reply
-            self.request_id = self.awaited_reply = None
-        elif self.requests:
-            reply = self.requests.pop(request_id, None)
-        if reply is not None and self.expiries:
-            expiry = self.expiries.pop(request_id, None)
+            if self.expiry is not None:
+                self.expiry.cancel()
+            self.forget_one()
+            return fire_event(reply, message)
+        attempts = self.requests.pop(request_id, None) if self.requests else None
+        if attempts is None:
+            self._late(message)
+            return 0
+        for _, _, expiry in attempts:
             if expiry is not None:
                 expiry.cancel()
-        return reply
+        for _, each, _ in attempts:
+            fire_event(<Event> each, message)
+        return 0
 
-    def _close(self, request_id):
-        return self.closed(request_id)
-
-    def _awaits(self, request_id, reply):
-        return reply is self.awaited_reply or (self.requests is not None and self.requests.get(request_id) is reply)
+    def _withdraw(self, request_id, message_id):
+        """The reply that was awaited by this attempt, and no longer is, or None when it is not open."""
+        cdef Event reply = self.awaited_reply
+        if self.request_id is not None and self.request_id == request_id:
+            if self.request_message != message_id:
+                return None
+            if self.expiry is not None:
+                self.expiry.cancel()
+            self.forget_one()
+            return reply
+        attempts = self.requests.get(request_id, ()) if self.requests else ()
+        for attempt in attempts:
+            if attempt[0] == message_id:
+                attempts.remove(attempt)
+                if not attempts:
+                    del self.requests[request_id]
+                if attempt[2] is not None:
+                    attempt[2].cancel()
+                return attempt[1]
+        return None
 
     def _close_all(self):
-        if self.expiries:
-            for expiry in self.expiries.values():
-                expiry.cancel()
-        self.request_id = self.awaited_reply = self.requests = self.expiries = None
+        """Forget all requests, as a crash does."""
+        if self.expiry is not None:
+            self.expiry.cancel()
+        for attempts in (self.requests or {}).values():
+            for _, _, expiry in attempts:
+                if expiry is not None:
+                    expiry.cancel()
+        self.forget_one()
+        self.requests = None
 
     cdef object post(self, object target, object kind, object body, object size_bytes, object request_id,
                      object reply_to):

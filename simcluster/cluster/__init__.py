@@ -23,7 +23,7 @@ from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
 from simcluster.cluster.node import Computation, Node
 from simcluster.cluster.storage import StorageSpec
 from simcluster.cluster.topology import FatTree, Graph, OneSwitch, Racks, Ring, Star, Topology, Torus, WideArea
-from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Rewrite, Rule, Verdict
+from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, Verdict, link_of
 
 __all__ = [
     "HARDWARE",
@@ -58,6 +58,7 @@ __all__ = [
     "Overloaded",
     "Partitioned",
     "Racks",
+    "Released",
     "Rewrite",
     "Ring",
     "Rule",
@@ -68,6 +69,7 @@ __all__ = [
     "Torus",
     "Verdict",
     "WideArea",
+    "link_of",
     "loss",
     "nodes",
     "run_checked",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.cluster.mailbox import Mailbox, Receive
 from simcluster.cluster.message import Message
@@ -13,6 +13,14 @@ from simcluster.engine import Environment, Event, ScheduledCall, fire
 
 if TYPE_CHECKING:
     from simcluster.cluster.transport import Transport
+
+
+class Attempt(NamedTuple):
+    """One open request: the message that asks, the reply that is awaited, and when to give up."""
+
+    message_id: int
+    reply: Event
+    expiry: ScheduledCall | None
 
 
 class Endpoint:
@@ -34,8 +42,7 @@ class Endpoint:
         self._pauses = 0
         self._held: list[Callable[[], object]] = []
         self._mailbox = Mailbox(env, self.when_up)
-        self._open_requests: dict[int | str, Event] = {}
-        self._expiries: dict[int | str, ScheduledCall] = {}
+        self._open_requests: dict[int | str, list[Attempt]] = {}
 
     @property
     def state(self) -> Literal["up", "paused", "down"]:
@@ -86,18 +93,19 @@ class Endpoint:
     ) -> Event:
         """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
 
-        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one.
+        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one. Several
+        attempts may be open at once: each has its own timeout, and the first reply answers all of them.
         """
         if timeout_s is not None and not timeout_s >= 0:
             raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
         if request_id is None:
             request_id = self._transport.new_id()
-        self._send(target, kind, body, size_bytes, request_id, None)
+        ident = self._send(target, kind, body, size_bytes, request_id, None).id
         reply = Event(self.env)
+        expiry = None
         if timeout_s is not None:
-            request = (request_id, reply, timeout_s, target, kind)
-            self._expiries[request_id] = self.env.call_later(timeout_s, self._expire, request)
-        self._open_requests[request_id] = reply
+            expiry = self.env.call_later(timeout_s, self._expire, (request_id, ident, timeout_s, target, kind))
+        self._open_requests.setdefault(request_id, []).append(Attempt(ident, reply, expiry))
         return reply
 
     def reply(self, message: Message, body: Any = None, size_bytes: float | None = None) -> Message:
@@ -124,30 +132,35 @@ class Endpoint:
         elif message.reply_to is None:
             self._mailbox.put(message)
         else:
-            reply = self._close(message.reply_to)
-            if reply is None:
+            attempts = self._open_requests.pop(message.reply_to, None)
+            if attempts is None:
                 self._late(message)
-            else:
-                fire(reply, message)
+                return
+            for attempt in attempts:
+                if attempt.expiry is not None:
+                    attempt.expiry.cancel()
+            for attempt in attempts:
+                fire(attempt.reply, message)
 
-    def _close(self, request_id: int | str) -> Event | None:
-        """The reply that was awaited by this name, and no longer is, or ``None``."""
-        reply = self._open_requests.pop(request_id, None)
-        if reply is not None:
-            expiry = self._expiries.pop(request_id, None)
-            if expiry is not None:
-                expiry.cancel()
-        return reply
-
-    def _awaits(self, request_id: int | str, reply: Event) -> bool:
-        """Whether a request of this name is open, and this is the reply to it."""
-        return self._open_requests.get(request_id) is reply
+    def _withdraw(self, request_id: int | str, message_id: int) -> Event | None:
+        """The reply that was awaited by this attempt, and no longer is, or ``None`` when it is not open."""
+        attempts = self._open_requests.get(request_id, [])
+        for attempt in attempts:
+            if attempt.message_id == message_id:
+                attempts.remove(attempt)
+                if not attempts:
+                    del self._open_requests[request_id]
+                if attempt.expiry is not None:
+                    attempt.expiry.cancel()
+                return attempt.reply
+        return None
 
     def _close_all(self) -> None:
         """Forget all requests, as a crash does."""
-        for expiry in self._expiries.values():
-            expiry.cancel()
-        self._expiries.clear()
+        for attempts in self._open_requests.values():
+            for attempt in attempts:
+                if attempt.expiry is not None:
+                    attempt.expiry.cancel()
         self._open_requests.clear()
 
     def _send(
@@ -174,7 +187,7 @@ class Endpoint:
     def _require_up(self, what: str) -> None:
         raise NotImplementedError
 
-    def _expire(self, request: tuple[int | str, Event, float, str, str]) -> None:
+    def _expire(self, request: tuple[int | str, int, float, str, str]) -> None:
         raise NotImplementedError
 
     def _late(self, message: Message) -> None:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from itertools import count
 
-from simcluster.cluster.carrier import Arrive
+from simcluster.cluster.carrier import Arrive, Matches, by_id
 from simcluster.cluster.flows import FlowNetwork
 from simcluster.cluster.message import Message
-from simcluster.engine import Environment, ScheduledCall, pending_calls
+from simcluster.engine import Environment, ScheduledCall
 
 Route = Callable[[str, str], tuple[int, ...]]
 
@@ -36,6 +36,7 @@ class FlowCarrier:
         self._send_link: dict[str, int] = {}  # the link into the network; the one out of it is the next
         self._flows: FlowNetwork | None = None
         self._under_way: dict[int, tuple[Message, float, tuple[int, ...]]] = {}
+        self._arriving: dict[int, tuple[Message, ScheduledCall]] = {}  # their flows have ended
         self._ids = count()
         self._wake: ScheduledCall | None = None
         self._replan_due = False
@@ -67,14 +68,34 @@ class FlowCarrier:
         if self._flows is not None:
             self._network().set_capacity(link, bytes_per_s)
 
+    @property
+    def waiting(self) -> int:
+        """Nothing waits for others here: they share."""
+        return 0
+
+    def replan(self) -> None:
+        """The rates have changed with the capacities."""
+
+    def recall(self, matches: Matches) -> list[Message]:
+        """Take back what ``matches`` and has not arrived, each copy, in the order of sending."""
+        flows = [flow for flow, (message, _, _) in self._under_way.items() if matches(message)]
+        arriving = [flow for flow, (message, _) in self._arriving.items() if matches(message)]
+        recalled = [self._under_way[flow][0] for flow in flows] + [self._arriving[flow][0] for flow in arriving]
+        if flows:
+            network = self._network()
+            for flow in flows:
+                if flow in self._under_way:  # it may have ended in this instant
+                    network.finish(flow)
+                    del self._under_way[flow]
+                else:
+                    arriving.append(flow)
+        for flow in arriving:
+            self._arriving.pop(flow)[1].cancel()
+        return sorted(recalled, key=by_id)
+
     def recall_unsent(self, source: str) -> list[Message]:
         """A flow is on the wire from its beginning, so there is nothing to take back."""
         return []
-
-    def under_way(self) -> list[Message]:
-        """The messages that have not arrived."""
-        arriving = [argument for function, argument in pending_calls(self._env) if function == self._arrive]
-        return arriving + [message for message, _, _ in self._under_way.values()]
 
     def _network(self) -> FlowNetwork:
         """The flows at this moment, about to change."""
@@ -91,7 +112,13 @@ class FlowCarrier:
         assert self._flows is not None
         for end_s, flow in self._flows.advance(self._env.now):
             message, latency_s, _links = self._under_way.pop(flow)
-            self._env.call_later(max(0.0, end_s + latency_s - self._env.now), self._arrive, message)
+            delay_s = max(0.0, end_s + latency_s - self._env.now)
+            self._arriving[flow] = (message, self._env.call_later(delay_s, self._land, flow))
+
+    def _land(self, flow: int) -> None:
+        """The last bit is at the receiver's interface."""
+        message, _ = self._arriving.pop(flow)
+        self._arrive(message)
 
     def _replan(self, _: object = None) -> None:
         """Wake up when the next flow ends."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simcluster.cluster.carrier import Carrier
+from simcluster.cluster.carrier import Carrier, by_id
 from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.failure import Failure, LinkDown, NodeDown, Overloaded, Partitioned
 from simcluster.cluster.flow_carrier import FlowCarrier
@@ -17,7 +16,7 @@ from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.topology import Topology
-from simcluster.cluster.verdict import Drop, Rule, judge
+from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
 from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
 
 if TYPE_CHECKING:
@@ -62,7 +61,27 @@ _REPORTED: dict[str, type[Failure]] = {
 
 
 class Network(Transport):
-    """The links between all nodes of a cluster."""
+    """The links between all nodes of a cluster.
+
+    A copy of a message is at every moment in one of these states, and a fault can do to it what stands beside:
+
+    ==============================  =================================================================================
+    set out                         every rule in force is asked: the first that drops or holds decides; delays add,
+                                    each duplicate is one more copy; damage and lies stay, whatever becomes of it
+    waiting at its sender's         a crash of the sender drops it ("source_down"); a throttle changes the bandwidth at
+    interface ("nic" only)          which it will go; recalled like what is on the wire
+    on the wire, or waiting to be   recalled when a fault begins whose ``in_flight`` is "drop" or "hold": it loads no link
+    taken in, or (fifo) for its     any more, and is dropped or held; what waited behind it moves up at once
+    turn
+    held by a rule                  nothing but the end of that rule changes it; then it is released: it sets out anew,
+                                    in the order of sending, and meets the rules that are in force then
+    delivered                       to a node that is up or paused, with room in its inbox
+    dropped                         with its cause; for good
+    ==============================  =================================================================================
+
+    On a fifo network a message keeps its place in the order while it is held: later ones of its link wait for it.
+    What a node sends to itself crosses no link: no latency, no bandwidth, no loss.
+    """
 
     _nodes: dict[str, Node]
 
@@ -80,7 +99,6 @@ class Network(Transport):
         self._order = FifoOrder() if spec.order == "fifo" else None
         self._throttles: dict[str, dict[object, float]] = {}
         self._link_throttles: dict[str, dict[object, float]] = {}
-        self._gone: dict[int, int] = {}  # copies of recalled messages that the carrier still brings
         self._damaged: set[int] = set()
         self._accounts = self._order is not None
         self._held: dict[Rule, list[Message]] = {}
@@ -124,35 +142,44 @@ class Network(Transport):
         fate = judge(self.rules, message)
         if fate is None:
             return False
-        if fate.dropped is not None:
-            self._drop(message, fate.dropped.cause)
-            return True
+        anew = isinstance(message, Released)  # it has its place in the order
         if fate.rewrite is not None:
             message = message._replace(body=freeze(fate.rewrite.body)[0])
         if fate.corrupt:
             self._damaged.add(message.id)
             self._accounts = True
-        if fate.held_by is not None:
+        if fate.dropped is not None:
+            self._lose(message, fate.dropped.cause)
+            if anew:
+                self._pass_over(message)
+        elif fate.held_by is not None:
+            self._queue_up(message, anew)
             self._hold(message, fate.held_by)
-            return True
-        self._carry(message, latency_s + fate.delay_s)
-        for delay_s in fate.copies:
-            self._record_duplicate(message.id, message.source, message.target)
-            self._carry(message, latency_s + fate.delay_s + delay_s)
+        else:
+            self._queue_up(message, anew)
+            self._bring(message, latency_s + fate.delay_s)
+            for delay_s in fate.copies:
+                self._record_duplicate(message.id, message.source, message.target)
+                self._carry(message, latency_s + fate.delay_s + delay_s)
         return True
 
     def _carry(self, message: Message, latency_s: float) -> None:
-        if self._order is not None:
+        self._queue_up(message, False)
+        self._bring(message, latency_s)
+
+    def _queue_up(self, message: Message, has_place: bool) -> None:
+        """Give a copy its place in the order, if there is one and it has none."""
+        if self._order is not None and not has_place:
             self._order.sent(message)
+
+    def _bring(self, message: Message, latency_s: float) -> None:
         if message.source == message.target:
             self._env.call_later(0.0, self._arrive, message)
         else:
             self._carrier.carry(message, latency_s)
 
     def _account(self, message: Message) -> None:
-        """A message arrives of which something may have to be looked up: was it recalled, or damaged, is it next?"""
-        if self._gone and self._was_recalled(message):
-            return
+        """A message arrives of which something may have to be looked up: was it damaged, is it next?"""
         if message.id in self._damaged:
             self._drop(message, "corrupted")
         elif self._order is None:
@@ -163,6 +190,10 @@ class Network(Transport):
 
     def _drop(self, message: Message, cause: str) -> None:
         self._lose(message, cause)
+        self._pass_over(message)
+
+    def _pass_over(self, message: Message) -> None:
+        """A copy that has a place in the order will never arrive: others need not wait for it."""
         if self._order is not None:
             for ready in self._order.lost(message):
                 self._deliver(ready)
@@ -174,7 +205,7 @@ class Network(Transport):
             source = self._nodes.get(message.source)
             if source is not None:
                 rule = f"no {message.kind!r} reached {message.target}: {cause} at {self._env.now} s"
-                self._env.call_later(0.0, source.refuse, (message.request_id, _REPORTED[cause](rule)))
+                self._env.call_later(0.0, source.refuse, (message.request_id, message.id, _REPORTED[cause](rule)))
 
     def _make_carrier(self) -> Carrier:
         fabric, env, arrive = self._fabric, self._env, self._arrive
@@ -212,31 +243,28 @@ class Network(Transport):
         self.rules.append(rule)
 
     def remove(self, rule: Rule) -> None:
-        """Take a rule back; what it held goes on its way, in the order in which it was sent."""
+        """Take a rule back; what it held sets out anew, in the order in which it was sent."""
         self.rules.remove(rule)
-        for message in self._held.pop(rule, ()):
+        for message in sorted(self._held.pop(rule, ()), key=by_id):
             self._record_release(*message[:3])
             # From a stream of its own: a hold must not shift the draws of what is sent later.
-            self._carry(message, self._latency_s(message.source, message.target, "release"))
+            latency_s = self._latency_s(message.source, message.target, "release")
+            released = Released(*message)
+            if not (self.rules and self._meet(released, latency_s)):
+                self._bring(released, latency_s)
 
     def recall(self, matches: Callable[[Message], bool], rule: Rule, in_flight: InFlight, cause: str) -> None:
         """Say what becomes of the messages under way that ``matches``: they are lost, or wait for ``rule`` to end."""
         if in_flight == "deliver":
             return
-        under_way = self._carrier.under_way()
-        copies = Counter(message.id for message in under_way)
-        for message in under_way:
-            if not matches(message) or self._gone.get(message.id, 0) >= copies[message.id]:
-                continue  # recalled before
-            self._gone[message.id] = self._gone.get(message.id, 0) + 1
-            self._accounts = True
+        recalled = self._carrier.recall(matches)
+        if self._order is not None:
+            recalled = sorted(recalled + self._order.recall(matches), key=by_id)
+        for message in recalled:
             if in_flight == "drop":
                 self._drop(message, cause)
-                continue
-            if self._order is not None:
-                for ready in self._order.lost(message):
-                    self._deliver(ready)
-            self._hold(message, rule)
+            else:
+                self._hold(message, rule)
 
     def throttle(self, key: object, nodes: tuple[str, ...], factor: float) -> None:
         """Divide the bandwidth of these nodes' interfaces by ``factor`` until ``unthrottle(key)``."""
@@ -245,6 +273,7 @@ class Network(Transport):
         for name in nodes:
             self._throttles[name][key] = factor
             self._carrier.throttle(name, math.prod(self._throttles[name].values()))
+        self._carrier.replan()
 
     def throttle_link(self, key: object, link: str, factor: float) -> None:
         """Divide the bandwidth of one link of the topology, named "source->target", until ``unthrottle(key)``.
@@ -275,34 +304,27 @@ class Network(Transport):
         for link, factors in self._link_throttles.items():
             if factors.pop(key, None) is not None:
                 self._set_link(link)
+        self._carrier.replan()
 
     def forget_unsent(self, source: str) -> None:
         """Drop what still waits at the interface of a node that crashes; what is on the wire goes on."""
         for message in self._carrier.recall_unsent(source):
-            if not self._was_recalled(message):
-                self._drop(message, "source_down")
+            self._drop(message, "source_down")
 
     def _hold(self, message: Message, rule: Rule) -> None:
         self._record_hold(*message[:3])
         self._held.setdefault(rule, []).append(message)
 
-    def _was_recalled(self, message: Message) -> bool:
-        """Whether this copy, which the carrier brings, has been recalled meanwhile; if so it is forgotten now."""
-        copies = self._gone.get(message.id, 0)
-        if copies:
-            self._gone[message.id] = copies - 1
-            if copies == 1:
-                del self._gone[message.id]
-        return copies > 0
-
 
 def loss(probability: float, seed: int, *name: str | int) -> Rule:
-    """A rule that loses each message with ``probability``, by draws of its own for each link."""
-    generators: dict[tuple[str, str], np.random.Generator] = {}
+    """A rule that loses each message that crosses a link with ``probability``, by draws of its own for each link."""
+    generators: dict[tuple[str, ...], np.random.Generator] = {}
     lost = Drop("loss")
 
     def judge(message: Message) -> Drop | None:
-        link = (message.source, message.target)
+        if message.source == message.target:
+            return None
+        link = link_of(message)
         generator = generators.get(link)
         if generator is None:
             generator = generators[link] = stream(seed, *name, "loss", *link)

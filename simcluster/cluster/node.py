@@ -221,22 +221,18 @@ class Node(Endpoint):
 
     # How it works
 
-    def refuse(self, refusal: tuple[int | str, Failure]) -> None:
+    def refuse(self, refusal: tuple[int | str, int, Failure]) -> None:
         """Let a request fail that the network knows to be lost. Only the network calls this."""
         self.when_up(partial(self._fail, *refusal))
 
-    def _expire(self, request: tuple[int | str, Event, float, str, str]) -> None:
-        request_id, reply, timeout_s, target, kind = request
+    def _expire(self, request: tuple[int | str, int, float, str, str]) -> None:
+        request_id, message_id, timeout_s, target, kind = request
+        failure = TimedOut(f"no reply to {kind!r} from {target} within {timeout_s} s")
+        self.when_up(partial(self._fail, request_id, message_id, failure))
 
-        def give_up() -> None:
-            if self._awaits(request_id, reply):
-                self._fail(request_id, TimedOut(f"no reply to {kind!r} from {target} within {timeout_s} s"))
-
-        self.when_up(give_up)
-
-    def _fail(self, request_id: int | str, failure: Failure) -> None:
-        """Let a request fail now, if it is still open."""
-        reply = self._close(request_id)
+    def _fail(self, request_id: int | str, message_id: int, failure: Failure) -> None:
+        """Let an attempt at a request fail now, if it is still open."""
+        reply = self._withdraw(request_id, message_id)
         if reply is not None:
             fail(reply, failure)
 

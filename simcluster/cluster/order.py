@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from simcluster.cluster.message import Message
 
@@ -36,6 +37,14 @@ class FifoOrder:
             return []
         queue.remove(message.id)
         return self._ready(queue)
+
+    def recall(self, matches: Callable[[Message], bool]) -> list[Message]:
+        """Take back the copies that ``matches`` and that wait for earlier ones; they keep their places."""
+        recalled = []
+        for ident in list(self._arrived):
+            if matches(self._arrived[ident][0]):
+                recalled += self._arrived.pop(ident)
+        return recalled
 
     def _ready(self, queue: deque[int]) -> list[Message]:
         ready = []

@@ -32,7 +32,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The message waits in the network until the rule is removed."""
+    """The message waits in the network until the rule is removed, and then meets those that are in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,24 @@ class Rewrite:
     body: Any
 
 
+class Released(Message):
+    """A message that was held and sets out anew: the rules are asked once more, with draws of their own for it."""
+
+    __slots__ = ()
+
+
+def link_of(message: Message) -> tuple[str, ...]:
+    """What names the stream of a rule's draws for a message: its link.
+
+    What is released has a stream beside that of its link, so that a hold never shifts the draws of what is sent later.
+    """
+    link = (message.source, message.target)
+    return (*link, "release") if isinstance(message, Released) else link
+
+
 Verdict = Drop | Delay | Duplicate | Hold | Corrupt | Rewrite
 Rule = Callable[[Message], Verdict | None]
-"""Sees every message as it is sent; ``None`` lets it pass."""
+"""Sees every message as it is sent, and once more when it is released; ``None`` lets it pass."""
 
 
 @dataclass(slots=True)

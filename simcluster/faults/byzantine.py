@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from simcluster.cluster import Cluster, Message, Rewrite
+from simcluster.cluster import Cluster, Message, Released, Rewrite
 from simcluster.engine import Name, Positive, stream
 from simcluster.faults.bodies import Change, Numbers, map_numbers
 from simcluster.faults.fault import Lift
@@ -61,8 +61,8 @@ class Byzantine(NodeFault):
             return lambda numbers: lie(numbers, self.strength, generator, receiver)
 
         def rule(message: Message) -> Rewrite | None:
-            if message.source not in liars or message.source == message.target:
-                return None
+            if message.source not in liars or message.source == message.target or isinstance(message, Released):
+                return None  # what is released has been lied about when it was sent
             if self.kinds is not None and message.kind not in self.kinds:
                 return None
             return Rewrite(map_numbers(message.body, change(message)))

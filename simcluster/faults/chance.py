@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from simcluster.cluster import Message
+from simcluster.cluster import Message, link_of
 from simcluster.engine import Probability, Spec, stream
 
 Transition = Annotated[float, Field(gt=0, le=1)]
@@ -51,10 +51,10 @@ def chance(probability: float, bursts: GilbertElliott | None, seed: int, *name: 
 
 
 def _independent(probability: float, seed: int, *name: str | int) -> Chance:
-    generators: dict[tuple[str, str], np.random.Generator] = {}
+    generators: dict[tuple[str, ...], np.random.Generator] = {}
 
     def hit(message: Message) -> bool:
-        link = (message.source, message.target)
+        link = link_of(message)
         generator = generators.get(link)
         if generator is None:
             generator = generators[link] = stream(seed, *name, "chance", *link)
@@ -64,10 +64,10 @@ def _independent(probability: float, seed: int, *name: str | int) -> Chance:
 
 
 def _bursty(probability: float, bursts: GilbertElliott, seed: int, *name: str | int) -> Chance:
-    links: dict[tuple[str, str], tuple[np.random.Generator, bool]] = {}
+    links: dict[tuple[str, ...], tuple[np.random.Generator, bool]] = {}
 
     def hit(message: Message) -> bool:
-        link = (message.source, message.target)
+        link = link_of(message)
         if link not in links:
             generator = stream(seed, *name, "chance", *link)
             links[link] = (generator, generator.random() < bursts.share_bad)

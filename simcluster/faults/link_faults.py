@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule
+from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule, link_of
 from simcluster.engine import Constant, Distribution, Name, Positive, ScheduledCall, Seconds, stream
 from simcluster.faults.fault import Fault, Lift, recall
 from simcluster.faults.node_faults import NodeFault
@@ -175,10 +175,10 @@ class ThrottleBandwidth(NodeFault):
 
 def draws(distribution: Distribution, seed: int, key: str) -> Callable[[Message], float]:
     """A draw of ``distribution`` for each message, from a stream of its link's own."""
-    generators: dict[tuple[str, str], np.random.Generator] = {}
+    generators: dict[tuple[str, ...], np.random.Generator] = {}
 
     def draw(message: Message) -> float:
-        link = (message.source, message.target)
+        link = link_of(message)
         if link not in generators:
             generators[link] = stream(seed, "faults", key, "draws", *link)
         return distribution.sample(generators[link])

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from simcluster.cluster import Cluster, Corrupt, Delay, Drop, Duplicate, Message, Rewrite, Rule
+from simcluster.cluster import Cluster, Corrupt, Delay, Drop, Duplicate, Message, Rewrite, Rule, link_of
 from simcluster.engine import Distribution, Exponential, Probability, stream
 from simcluster.faults.bodies import flip_bit
 from simcluster.faults.chance import Chance, GilbertElliott, chance
@@ -78,14 +78,14 @@ class CorruptMessages(MessageFault):
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Corrupt what is hit."""
         hits = self.hits(cluster, key)
-        generators: dict[tuple[str, str], np.random.Generator] = {}
+        generators: dict[tuple[str, ...], np.random.Generator] = {}
 
         def judge(message: Message) -> Corrupt | Rewrite | None:
             if not (concerns(message) and hits(message)):
                 return None
             if self.detected:
                 return Corrupt()
-            link = (message.source, message.target)
+            link = link_of(message)
             if link not in generators:
                 generators[link] = stream(cluster.seed, "faults", key, "bits", *link)
             return Rewrite(flip_bit(message.body, generators[link]))

@@ -136,9 +136,9 @@ class SlowNode(NodeFault):
 
 def crash(cluster: Cluster, nodes: tuple[Node, ...], in_flight: InFlight) -> Lift:
     """Crash ``nodes`` together; what is returned restarts them and then releases what was held for them."""
-    release = recall(cluster, _to_or_from(nodes), in_flight, "node_down")
     for node in nodes:
-        node.crash()
+        node.crash()  # before the rest is recalled: what waits at its interface is lost whatever ``in_flight`` says
+    release = recall(cluster, _to_or_from(nodes), in_flight, "node_down")
     return lift_all([*(node.restart for node in nodes), release])
 
 

@@ -72,8 +72,9 @@ cdef class ScheduledCall:
     cdef Environment environment
     cdef readonly object function    # None when it was made or cancelled
     cdef readonly object argument
-    cdef object target               # for subclasses, which add nothing, so that they share the free list
-    cdef double span
+    # For subclasses, which add nothing, so that they share the free list:
+    cdef object source, target
+    cdef double span, latency_s, begin_s, hold_s, way_bytes_per_s, receiver_bytes_per_s, start_s, end_s
     cdef int make(self) except -1
 
 

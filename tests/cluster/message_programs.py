@@ -152,7 +152,7 @@ def fingerprint(seed):
     except Failure as failure:  # of a condition that nobody awaits any more, which SimPy does not forgive
         log.append((float(env.now), "ended by", str(failure)))
     left = [(node.inbox_length, node.queue_length, len(node._open_requests)) for node in cluster.nodes.values()]
-    text = repr((log, left, [message.id for message in cluster.network._carrier.under_way()]))
+    text = repr((log, left, [message.id for message in cluster.network._carrier.recall(lambda _: True)]))
     return f"{trace.digest()} {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()} {len(trace)} {len(log)}"
 
 

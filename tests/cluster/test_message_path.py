@@ -47,7 +47,7 @@ def test_a_cluster_with_messages_under_way_and_programs_that_wait_is_collected(m
         one.send("n-1", "word", size_bytes=1e6)
     cluster.env.run(until=0.01)
     left = [weakref.ref(each) for each in (cluster, cluster.env, one, two, cluster.network)]
-    assert cluster.network._carrier.under_way()
+    assert cluster.network._carrier.waiting
 
     del cluster, one, two
     gc.collect()
