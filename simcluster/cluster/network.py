@@ -68,10 +68,10 @@ class Network(Transport):
     ==============================  =================================================================================
     set out                         every rule in force is asked: the first that drops or holds decides; delays add,
                                     each duplicate is one more copy; damage and lies stay, whatever becomes of it
-    waiting at its sender's         a crash of the sender drops it ("source_down"); a throttle changes the bandwidth at
-    interface ("nic" only)          which it will go; recalled like what is on the wire
-    on the wire, or waiting to be   recalled when a fault begins whose ``in_flight`` is "drop" or "hold": it loads no link
-    taken in, or (fifo) for its     any more, and is dropped or held; what waited behind it moves up at once
+    waiting at its sender's         a crash of the sender drops it ("source_down"); a throttle changes the bandwidth
+    interface ("nic" only)          at which it will go; recalled like what is on the wire
+    on the wire, or waiting to be   recalled when a fault begins whose ``in_flight`` is "drop" or "hold": it loads no
+    taken in, or (fifo) for its     link any more, and is dropped or held; what waited behind it moves up at once
     turn
     held by a rule                  nothing but the end of that rule changes it; then it is released: it sets out anew,
                                     in the order of sending, and meets the rules that are in force then
