@@ -552,16 +552,22 @@ cdef class Expiry(ScheduledCall):
 
 
 cdef class Timer(Event):
-    """An event ``delay_s`` from now, unless its node crashes. While nobody awaits it, it is in no event queue."""
+    """An event ``delay_s`` from now by its node's oscillator, unless the node crashes.
+
+    While nobody awaits it, it is in no event queue.
+    """
 
     cdef Endpoint endpoint
-    cdef Py_ssize_t crashes
+    cdef Py_ssize_t crashes, stretch
     cdef double at_s
     cdef Expiry expiry
 
     cdef int begin(self) except -1:
         cdef double delay_s
         if self.expiry is None:
+            if self.stretch != self.endpoint.stretch:
+                self.at_s = self.endpoint.clock.renewed_s(self.at_s, self.stretch)
+                self.stretch = self.endpoint.stretch
             delay_s = self.at_s - seconds(self.endpoint.env)
             self.expiry = Expiry.__new__(Expiry)
             self.expiry.function = self
@@ -588,7 +594,8 @@ cdef class Endpoint:
     cdef readonly Environment env
     cdef readonly object name
     cdef public Py_ssize_t crashes
-    cdef public bint runs
+    cdef public bint runs, true_clock
+    cdef public Py_ssize_t stretch
     cdef public Py_ssize_t _down, _pauses
     cdef readonly list _held
     cdef readonly Mailbox _mailbox
@@ -604,7 +611,7 @@ cdef class Endpoint:
     def __init__(self, env, name, Transport transport not None, inbox_messages):
         self.env = env
         self.name = name
-        self.runs = True
+        self.runs = self.true_clock = True
         self.transport = transport
         self.inbox_messages = -1 if inbox_messages is None else inbox_messages
         self._held = []
@@ -638,7 +645,10 @@ cdef class Endpoint:
         return 0 <= self.inbox_messages <= self._mailbox.length()
 
     def timer(self, delay_s):
-        """An event ``delay_s`` from now. One that expires during a pause happens when the node resumes."""
+        """An event ``delay_s`` from now by the node's own oscillator, see ``Clock``.
+
+        One that expires during a pause happens when the node resumes.
+        """
         cdef Timer timer
         if self._down:
             self._require_up("timer")
@@ -649,7 +659,8 @@ cdef class Endpoint:
         timer.watched = True
         timer.endpoint = self
         timer.crashes = self.crashes
-        timer.at_s = seconds(self.env) + <double> delay_s
+        timer.at_s = seconds(self.env) + <double> delay_s if self.true_clock else self.clock.due_s(delay_s)
+        timer.stretch = self.stretch
         return timer
 
     def receive(self, *kinds):
@@ -687,7 +698,8 @@ cdef class Endpoint:
         reply = Event.__new__(Event)
         reply.env = self.env
         if timeout_s is not None:
-            expiry = self.env.call_later(timeout_s, self._expire, (request_id, message_id, timeout_s, target, kind))
+            delay_s = timeout_s if self.true_clock else self.clock.due_s(timeout_s) - seconds(self.env)
+            expiry = self.env.call_later(delay_s, self._expire, (request_id, message_id, timeout_s, target, kind))
         if self.request_id is None and not self.requests:
             self.request_id = request_id
             self.request_message = message_id
@@ -772,6 +784,35 @@ cdef class Endpoint:
                     attempt[2].cancel()
                 return attempt[1]
         return None
+
+    def _retime(self):
+        """The oscillator runs at another rate: what waits for it comes at another time."""
+        cdef Py_ssize_t before = self.stretch
+        cdef Timer timer
+        self.stretch += 1
+        self.true_clock = self.clock.is_true
+        for due_s, _, _, call in self.env._queue:
+            if type(call) is Expiry and (<Expiry> call).function is not None:
+                timer = <Timer> (<Expiry> call).function
+                if timer.endpoint is self:
+                    timer.cease()
+                    timer.begin()
+            elif type(call) is ScheduledCall and (<ScheduledCall> call).function == self._expire:
+                delay_s = max(0.0, self.clock.renewed_s(due_s, before) - seconds(self.env))
+                argument = (<ScheduledCall> call).argument
+                self.replace(argument, self.env.call_later(delay_s, self._expire, argument))
+                (<ScheduledCall> call).cancel()
+
+    cdef int replace(self, tuple request, ScheduledCall expiry) except -1:
+        """An attempt at a request gives up at another time."""
+        if self.request_id is not None and self.request_id == request[0]:
+            self.expiry = expiry
+            return 0
+        attempts = self.requests[request[0]]
+        for place, attempt in enumerate(attempts):
+            if attempt[0] == request[1]:
+                attempts[place] = (attempt[0], attempt[1], expiry)
+        return 0
 
     def _close_all(self):
         """Forget all requests, as a crash does."""

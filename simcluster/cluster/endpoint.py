@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.cluster.mailbox import Mailbox, Receive
@@ -36,6 +37,8 @@ class Endpoint:
         self.name = name
         self.crashes = 0
         self.runs = True  # neither down nor paused
+        self.true_clock = True  # whether the oscillator runs as time does
+        self.stretch = 0  # how often its rate has changed
         self._transport = transport
         self._inbox_messages = inbox_messages
         self._down = 0
@@ -62,7 +65,10 @@ class Endpoint:
     # What programs use
 
     def timer(self, delay_s: float) -> Event:
-        """An event ``delay_s`` from now. One that expires during a pause happens when the node resumes."""
+        """An event ``delay_s`` from now by the node's own oscillator, see ``Clock``.
+
+        One that expires during a pause happens when the node resumes.
+        """
         if self._down:
             self._require_up("timer")
         if not delay_s >= 0:
@@ -104,7 +110,8 @@ class Endpoint:
         reply = Event(self.env)
         expiry = None
         if timeout_s is not None:
-            expiry = self.env.call_later(timeout_s, self._expire, (request_id, ident, timeout_s, target, kind))
+            delay_s = timeout_s if self.true_clock else self.clock.due_s(timeout_s) - self.env.now
+            expiry = self.env.call_later(delay_s, self._expire, (request_id, ident, timeout_s, target, kind))
         self._open_requests.setdefault(request_id, []).append(Attempt(ident, reply, expiry))
         return reply
 
@@ -182,7 +189,33 @@ class Endpoint:
             transport.send(message)
         return message
 
+    def _retime(self) -> None:
+        """The oscillator runs at another rate: what waits for it comes at another time."""
+        before, self.stretch = self.stretch, self.stretch + 1
+        self.true_clock = self.clock.is_true
+        env = self.env
+        for due_s, _, _, call in sorted(env._queue, key=itemgetter(0, 1, 2)):
+            if not isinstance(call, ScheduledCall) or not call.pending:
+                continue
+            timer = getattr(call.function, "__self__", None)
+            if isinstance(timer, Timer) and timer._node is self:
+                timer.cease()
+                timer.begin()
+            elif call.function == self._expire:
+                delay_s = max(0.0, self.clock.renewed_s(due_s, before) - env.now)
+                self._replace(call, env.call_later(delay_s, self._expire, call.argument))
+                call.cancel()
+
+    def _replace(self, before: ScheduledCall, after: ScheduledCall) -> None:
+        request_id, message_id, *_ = before.argument
+        attempts = self._open_requests[request_id]
+        for place, attempt in enumerate(attempts):
+            if attempt.message_id == message_id:
+                attempts[place] = attempt._replace(expiry=after)
+
     # What Node says
+
+    clock: Any
 
     def _require_up(self, what: str) -> None:
         raise NotImplementedError

@@ -99,6 +99,11 @@ class NodeSpec(Spec):
             raise ValueError(f"hardware must be one of {list(HARDWARE)}, got {hardware!r}")
         return {**HARDWARE[hardware], **given}
 
+    @model_validator(mode="after")
+    def _clock_runs_forward(self) -> NodeSpec:
+        self.clock.require_forward()
+        return self
+
     def seconds(self, cost: CallCost) -> float:
         """How long ``cost`` keeps a core busy at speed 1: max(flops / flops_per_s, bytes / memory_bytes_per_s)."""
         return max(cost.flops / self.flops_per_s, cost.bytes / self.memory_bytes_per_s)

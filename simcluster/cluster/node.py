@@ -49,6 +49,7 @@ class Node(Endpoint):
         self.cluster = cluster
         self.spec = spec
         self._since_s = cluster.env.now
+        self.true_clock = spec.clock.is_true
         self._slowdowns: dict[object, float] = {}
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
@@ -75,7 +76,7 @@ class Node(Endpoint):
     @cached_property
     def clock(self) -> Clock:
         """The node's own idea of the time."""
-        return Clock(self.env, self.spec.clock, self._since_s)
+        return Clock(self.env, self.spec.clock, self._since_s, self._retime)
 
     @cached_property
     def _jitter(self) -> Callable[[], float]:

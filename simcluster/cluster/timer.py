@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 
 class Timer(Event):
-    """An event ``delay_s`` from now, unless its node crashes. While nobody awaits it, it is in no event queue."""
+    """An event ``delay_s`` from now by its node's oscillator, unless the node crashes.
+
+    While nobody awaits it, it is in no event queue.
+    """
 
     def __init__(self, node: Endpoint, delay_s: float) -> None:
         env = node.env
         super().__init__(env)
         self._node = node
         self._crashes = node.crashes
-        self._at_s = env.now + float(delay_s)
+        self._at_s = env.now + float(delay_s) if node.true_clock else node.clock.due_s(delay_s)
+        self._stretch = node.stretch
         self._call: ScheduledCall | None = None
         self.callbacks = Waiters(self)
 
@@ -27,6 +31,9 @@ class Timer(Event):
         """Somebody begins to wait: take a place in the event queue."""
         if self._call is None:
             env = self._node.env
+            if self._stretch != self._node.stretch:
+                self._at_s = self._node.clock.renewed_s(self._at_s, self._stretch)
+                self._stretch = self._node.stretch
             self._call = env.call_later(max(0.0, self._at_s - env.now), self._expire)
 
     def cease(self) -> None:

@@ -84,13 +84,13 @@ def test_a_clock_jumps_and_is_set_right(make):
     assert errors == [[0, 0, 0], [-7.5, 0, 0], [0, 0, 0]]
 
 
-def test_drifts_add_and_what_they_gained_stays(make):
+def test_drifts_multiply_and_what_they_gained_stays(make):
     cluster = make(
         DriftClock(node="n-0", rate=0.5, begin_s=1, end_s=3), DriftClock(node="n-0", rate=-0.25, begin_s=2, end_s=4)
     )
     cluster.env.run(10)
 
-    assert cluster["n-0"].clock.now() - 10 == pytest.approx(0.5 * 2 - 0.25 * 2)
+    assert cluster["n-0"].clock.now() - 10 == pytest.approx(0.5 + (1.5 * 0.75 - 1) - 0.25)
 
 
 @pytest.mark.parametrize(
