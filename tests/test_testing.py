@@ -17,7 +17,11 @@ from simcluster.faults.files import KINDS
 from simcluster.testing import clusters, faults, networks, scenarios, schedules, times_s
 
 NAMES = ("a", "b", "c")
-GIVEN = {"rack": st.just("a"), "program": st.just("b")}  # for the kinds that name no node
+GIVEN = {
+    "rack": st.just("a"),
+    "program": st.just("b"),
+    "link": st.just("a->b"),
+}  # for the kinds that name no node
 FIND = settings(max_examples=5000, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink))
 
 
