@@ -149,6 +149,7 @@ class Network(Transport):
         """Join a new node to the topology, if there is one. Raises ``ValueError`` where it has no place for it."""
         if self.links is not None and self.spec.topology is not None:
             self.links.lay(self.spec.topology.join(self.links.fabric, name, rack, zone))
+            self._carrier.replan()
 
     # The way of a message
 
@@ -302,6 +303,7 @@ class Network(Transport):
         if self.links is None:
             raise ValueError(f"only a network with a topology has links to throttle, got {link!r} without one")
         self.links.throttle(key, link, factor)
+        self._carrier.replan()
 
     def unthrottle(self, key: object) -> None:
         """Take one throttle back."""

@@ -89,8 +89,8 @@ class DelayLink(TopologyFault):
 class ThrottleLink(TopologyFault):
     """A link of the topology has its bandwidth divided by ``factor``; overlapping factors multiply.
 
-    Where links are not shared (see the fidelities of ``NetworkSpec``) it counts for the messages that begin their way
-    while it lasts, if it makes the link the slowest of their route.
+    Where messages do not share links (see the fidelities of ``NetworkSpec``) it counts if it makes the link the
+    slowest of a message's way, and what has begun to leave its sender goes on as it began.
     """
 
     fault: Literal["throttle_link"] = "throttle_link"

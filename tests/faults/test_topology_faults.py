@@ -81,6 +81,17 @@ def test_a_throttle_slows_the_flows_that_are_under_way_on_a_link(make, send):
     assert cluster.at_baseline
 
 
+def test_a_throttle_of_a_link_counts_for_what_waits_at_an_interface_when_it_begins_and_when_it_ends(make, send):
+    slow = network(OneSwitch(bandwidth_bytes_per_s=100.0), latency=Constant(value=0.0))
+    cluster = make(ThrottleLink(link="switch->n-1", factor=4, begin_s=0.5, end_s=2), network=slow)
+    for place in range(3):
+        send(cluster, 0, 0, 1, str(place), size_bytes=100)
+    cluster.env.run()
+
+    # The first goes on as it began, the second takes 4 s, and the third no longer than without.
+    assert delivered(cluster) == pytest.approx({"0": 1, "1": 5, "2": 6})
+
+
 @pytest.mark.parametrize("fidelity", ["latency", "nic", "flow"])
 def test_overlapping_throttles_multiply_and_the_narrowest_link_of_the_route_counts(make, send, fidelity):
     slow = network(OneSwitch(bandwidth_bytes_per_s=100.0), fidelity=fidelity, latency=Constant(value=0.0))
