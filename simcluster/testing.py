@@ -177,7 +177,8 @@ def scenarios(
     ``job(cluster)`` makes the job for a cluster. ``cluster`` draws that, by default as ``clusters()`` does.
     """
     spec = draw(clusters() if cluster is None else cluster)
-    if spec.network.topology is not None:
+    fabric = spec.fabric()
+    if fabric is not None and fabric.links:
         fields = {"link": links(spec), **(fields or {})}
     schedule = draw(schedules(spec.names, last_s, max_size=max_faults, kinds=kinds, fields=fields))
     fitting = tuple(fault for fault in schedule if _fits(fault, spec))

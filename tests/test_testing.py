@@ -11,7 +11,7 @@ from pydantic import Field
 
 import simcluster.testing
 from simcluster import run
-from simcluster.cluster import NetworkSpec, OneSwitch
+from simcluster.cluster import NetworkSpec, OneSwitch, Ring
 from simcluster.engine import Name, Spec
 from simcluster.faults import BreakLink, CrashNode, Fault, PartitionNetwork
 from simcluster.faults.files import KINDS
@@ -96,7 +96,8 @@ def test_a_scenario_runs_and_its_cluster_is_at_the_baseline_in_the_end(scenario)
     assert run(scenario, 0, check=True).ended == "finished"
 
 
-WIRED = clusters(network=st.builds(NetworkSpec, topology=st.just(OneSwitch()), fidelity=FIDELITIES))
+TOPOLOGIES = st.sampled_from([OneSwitch(), Ring()])  # a ring of one node has no link
+WIRED = clusters(network=st.builds(NetworkSpec, topology=TOPOLOGIES, fidelity=FIDELITIES))
 
 
 @settings(max_examples=30)

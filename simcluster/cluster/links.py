@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 from simcluster.cluster.fabric import Fabric, Link
 from simcluster.cluster.flow_carrier import FlowCarrier
+
+_LEAST, _MOST = 1e-300, 1e300
+"""Bandwidths between which sizes can be divided by them, whatever factors are multiplied."""
 
 
 class Links:
@@ -34,7 +36,10 @@ class Links:
     def bytes_per_s(self, place: int) -> float:
         """The bandwidth of one link now."""
         link = self.fabric.links[place]
-        return link.bandwidth_bytes_per_s / math.prod(self._factors.get(link.name, {}).values())
+        rate = link.bandwidth_bytes_per_s
+        for factor in self._factors.get(link.name, {}).values():
+            rate = min(max(rate / factor, _LEAST), _MOST)
+        return rate
 
     def bottleneck(self, source: str, target: str) -> float | None:
         """The least bandwidth of the route's links now, ``None`` without a link."""

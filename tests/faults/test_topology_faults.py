@@ -109,6 +109,20 @@ def test_overlapping_throttles_multiply_and_the_narrowest_link_of_the_route_coun
     assert cluster.at_baseline
 
 
+@pytest.mark.parametrize("fidelity", ["latency", "nic", "flow"])
+@pytest.mark.parametrize("factor", [5e-324, 1e308])
+def test_the_least_and_the_greatest_factor_can_be_multiplied(make, send, fidelity, factor):
+    cable = network(OneSwitch(bandwidth_bytes_per_s=100.0), fidelity=fidelity, latency=Constant(value=0.0))
+    throttles = [ThrottleLink(link="n-0->switch", factor=factor, begin_s=1, end_s=4 + place) for place in range(3)]
+    cluster = make(*throttles, network=cable)
+    send(cluster, 0, 0, 1, "first", size_bytes=200)
+    send(cluster, 9, 0, 2, "after", size_bytes=50)
+    cluster.env.run(1e3)
+
+    assert cluster.at_baseline
+    assert set(delivered(cluster)) == {"first", "after"}
+
+
 def test_a_lossy_link_loses_its_share_of_what_all_routes_bring_in_bursts_that_hit_them_all(make, send):
     lossy = LoseOnLink(
         link="switch->n-0", probability=1, bursts=GilbertElliott(good_to_bad=0.05, bad_to_good=0.2), begin_s=0
