@@ -23,16 +23,18 @@ from rich.table import Table
 from simpy.events import Event
 
 from simcluster import Scenario, run
-from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node, NodeSpec, StorageSpec
+from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node, NodeSpec, OneSwitch, StorageSpec
 from simcluster.engine import Constant, Program, Spec
 from simcluster.experiment import OutFolder, call
 from simcluster.faults import (
     AnyFault,
+    BreakLink,
     Byzantine,
     CorruptMessages,
     CrashNode,
     CutMinority,
     CutOneWay,
+    DelayLink,
     DriftClock,
     DuplicateMessages,
     ExhaustMemory,
@@ -42,6 +44,7 @@ from simcluster.faults import (
     KillProgram,
     LoseDisk,
     LoseMessages,
+    LoseOnLink,
     LoseRack,
     PartitionBridge,
     PartitionNetwork,
@@ -56,6 +59,7 @@ from simcluster.faults import (
     StepClock,
     TearWrites,
     ThrottleBandwidth,
+    ThrottleLink,
 )
 from simcluster.kernels import Call, Cost
 from simcluster.report import check_folder, save
@@ -69,6 +73,7 @@ LATENCY_S = 0.1
 SENDS = {"under way": BEGIN_S - LATENCY_S / 2, "sent meanwhile": 1.2}
 WHEN: dict[str, Any] = {"begin_s": BEGIN_S, "end_s": END_S}
 LINK: dict[str, Any] = {"senders": ("victim",), "both_ways": True, **WHEN}
+CABLE: dict[str, Any] = {"link": "switch->victim", **WHEN}
 HALF_S = Constant(value=0.5)
 
 FAULTS: dict[str, tuple[AnyFault, ...]] = {
@@ -89,6 +94,13 @@ FAULTS: dict[str, tuple[AnyFault, ...]] = {
     "latency spike (0.5 s)": (SpikeLatency(extra_s=HALF_S, **LINK),),
     "bandwidth drop (5 ×)": (ThrottleBandwidth(node="victim", factor=5, **WHEN),),
     "link flap (0.5 s down, 0.5 s up)": (FlapLink(down_s=HALF_S, up_s=HALF_S, **LINK),),
+    "a cable down": (BreakLink(both_ways=True, **CABLE),),
+    "a cable down, in flight dropped": (BreakLink(both_ways=True, in_flight="drop", **CABLE),),
+    "a cable down, all held": (BreakLink(both_ways=True, in_flight="hold", crossing="hold", **CABLE),),
+    "one direction of a cable down": (BreakLink(**CABLE),),
+    "one direction of a cable slow (0.5 s)": (DelayLink(extra_s=HALF_S, **CABLE),),
+    "one direction of a cable throttled (5 ×)": (ThrottleLink(factor=5, **CABLE),),
+    "one direction of a cable lossy": (LoseOnLink(probability=1, **CABLE),),
     "lost messages": (LoseMessages(probability=1, **LINK),),
     "duplicated messages": (DuplicateMessages(probability=1, delay_s=HALF_S, **LINK),),
     "reordered messages": (ReorderMessages(probability=1, delay_s=HALF_S, **LINK),),
@@ -121,7 +133,9 @@ CLUSTER = ClusterSpec(
         )
         for place, name in enumerate(("victim", "n-1", "peer", "n-3", "n-4"))
     ),
-    network=NetworkSpec(latency=Constant(value=LATENCY_S), bandwidth_bytes_per_s=1e4),
+    network=NetworkSpec(
+        topology=OneSwitch(bandwidth_bytes_per_s=1e4), latency=Constant(value=LATENCY_S), bandwidth_bytes_per_s=1e4
+    ),
 )
 
 # The probe: programs that say in the trace what they see. After a crash they are booted again, and only look on.

@@ -35,7 +35,7 @@ try:
 except ImportError as error:
     raise ImportError("simcluster.testing needs Hypothesis, which is missing: pip install simcluster[test]") from error
 
-__all__ = ["clusters", "distributions", "faults", "networks", "scenarios", "schedules", "times_s"]
+__all__ = ["clusters", "distributions", "faults", "links", "networks", "scenarios", "schedules", "times_s"]
 
 _TICKS = 100
 _MOST = 100.0
@@ -121,6 +121,17 @@ def networks(latency_s: float = 0.0005) -> SearchStrategy[NetworkSpec]:
     )
 
 
+def links(cluster: ClusterSpec) -> SearchStrategy[str]:
+    """The names of the links of a cluster's topology, for the field ``link`` of faults.
+
+    Raises ``ValueError`` where it has no topology, or one without a link.
+    """
+    fabric = cluster.fabric()
+    if fabric is None or not fabric.index:
+        raise ValueError(f"cluster must have a topology with links, got {cluster.network.topology!r}")
+    return st.sampled_from(list(fabric.index))
+
+
 @st.composite
 def clusters(
     draw: DrawFn,
@@ -162,9 +173,13 @@ def scenarios(
     """Scenarios of a job on some cluster under some faults that are all over by ``last_s``.
 
     Faults that cannot happen to the cluster are left out, for instance a partition that leaves no bridge.
+    Where the cluster has a topology, faults of its links are among them.
     ``job(cluster)`` makes the job for a cluster. ``cluster`` draws that, by default as ``clusters()`` does.
     """
     spec = draw(clusters() if cluster is None else cluster)
+    fabric = spec.fabric()
+    if fabric is not None and fabric.links:
+        fields = {"link": links(spec), **(fields or {})}
     schedule = draw(schedules(spec.names, last_s, max_size=max_faults, kinds=kinds, fields=fields))
     fitting = tuple(fault for fault in schedule if _fits(fault, spec))
     return Scenario(cluster=spec, job=job(spec), horizon_s=horizon_s).under(fitting)

@@ -11,7 +11,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md"])
+@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md", "topologies.md"])
 def test_the_snippets_of_a_page_run(page, tmp_path):
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(DOCS / page, "python")), encoding="utf-8")

@@ -11,14 +11,21 @@ from pydantic import Field
 
 import simcluster.testing
 from simcluster import run
+from simcluster.cluster import NetworkSpec, OneSwitch, Ring
 from simcluster.engine import Name, Spec
-from simcluster.faults import CrashNode, Fault, PartitionNetwork
+from simcluster.faults import BreakLink, CrashNode, Fault, PartitionNetwork
 from simcluster.faults.files import KINDS
-from simcluster.testing import clusters, faults, networks, scenarios, schedules, times_s
+from simcluster.testing import clusters, faults, links, networks, scenarios, schedules, times_s
 
 NAMES = ("a", "b", "c")
-GIVEN = {"rack": st.just("a"), "program": st.just("b")}  # for the kinds that name no node
+GIVEN = {
+    "rack": st.just("a"),
+    "program": st.just("b"),
+    "link": st.just("a->b"),
+}  # for the kinds that name no node
 FIND = settings(max_examples=5000, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink))
+
+FIDELITIES = st.sampled_from(["latency", "nic", "flow"])
 
 
 class Idle(Spec):
@@ -87,6 +94,25 @@ def test_only_the_kinds_that_are_asked_for_are_drawn_with_the_fields_that_are_gi
 @given(scenarios(lambda cluster: Idle(), last_s=0.9, horizon_s=2.0))
 def test_a_scenario_runs_and_its_cluster_is_at_the_baseline_in_the_end(scenario):
     assert run(scenario, 0, check=True).ended == "finished"
+
+
+TOPOLOGIES = st.sampled_from([OneSwitch(), Ring()])  # a ring of one node has no link
+WIRED = clusters(network=st.builds(NetworkSpec, topology=TOPOLOGIES, fidelity=FIDELITIES))
+
+
+@settings(max_examples=30)
+@given(scenarios(lambda cluster: Idle(), last_s=0.9, horizon_s=2.0, cluster=WIRED))
+def test_a_scenario_on_a_topology_is_at_the_baseline_in_the_end(scenario):
+    assert run(scenario, 0, check=True).ended == "finished"
+
+
+def test_faults_of_a_topology_s_links_are_among_those_of_its_scenarios():
+    wired = scenarios(lambda cluster: Idle(), last_s=0.9, horizon_s=2.0, cluster=WIRED, kinds=(BreakLink,))
+    least = find(wired, lambda scenario: scenario.faults, settings=FIND)
+
+    assert [fault.link for fault in least.faults] == ["node-0->switch"]
+    with pytest.raises(ValueError, match="cluster must have a topology with links, got None"):
+        links(find(clusters(), lambda spec: True, settings=FIND))
 
 
 def test_a_cluster_shrinks_to_one_node_as_it_is_by_default():

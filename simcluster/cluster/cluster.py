@@ -85,17 +85,25 @@ class Cluster:
         return select("target", target, [node.spec for node in self.nodes.values()])
 
     def join(self, spec: NodeSpec) -> Node:
-        """A new node joins, with no programs yet. Raises ``ValueError`` when its name is, or was, in use."""
-        if self.spec.network.topology is not None:
-            raise ValueError(f"a node can join only a network without a topology, got {spec.name!r}")
+        """A new node joins, with no programs yet.
+
+        Its ``rack`` and ``zone`` say where it is joined to a topology that has such, whose links are then as if it had
+        been there from the beginning. Raises ``ValueError`` when its name is, or was, in use, and when the topology
+        has no place for it.
+        """
         if self.network.knows(spec.name):
             raise ValueError(f"a new node must have a new name, got {spec.name!r}")
-        node = self._add(spec)
+        self.network.extend(spec.name, spec.rack, spec.zone)
+        links = self.network.links
+        node = self._add(spec if links is None else placed(spec, links.fabric))
         self.trace.recorder("join", "node")(spec.name)
         return node
 
     def leave(self, name: str) -> None:
-        """A node leaves for good: it stops as in a crash, and messages to it are dropped from now on."""
+        """A node leaves for good: it stops as in a crash, and messages to it are dropped from now on.
+
+        Its links stay: where the routes of others pass it (a hub, a ring) they go on passing it.
+        """
         node = self[name]
         node.crash()
         del self.nodes[name]

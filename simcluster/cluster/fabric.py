@@ -43,6 +43,7 @@ class Fabric:
     are still equal, in the order of ``links``, the place of the target among ``nodes`` chooses, one digit per
     choice: so the routes of a fat tree spread over all its spines (D-mod-k: Leiserson et al., The network
     architecture of the Connection Machine CM-5, 1992), and a node that is added last moves no route between the others.
+    Routes are static: none goes round a link or a node that is down.
 
     ``routes`` gives some routes by hand, as the nodes and switches that they pass. Raises ``ValueError`` for a
     link given twice or from a node to itself, nodes that cannot reach each other, and routes by hand that are
@@ -68,16 +69,13 @@ class Fabric:
         # Turned around: a search from the target finds what every node is away from it.
         self._graph: nx.DiGraph[str] = nx.DiGraph()
         self._graph.add_nodes_from(self.nodes)
+        self._by_latency = by_latency
         for place, link in enumerate(self.links):
             if link.source == link.target:
                 raise ValueError(f"a link must join two nodes or switches, got {link.name}")
             if link.name in self.index:
                 raise ValueError(f"a link must be given once, got {link.name} twice")
-            self.index[link.name] = place
-            cost = round(link.latency_s * _FEMTOSECONDS)
-            self._graph.add_edge(
-                link.target, link.source, link=place, cost=cost * _HOP + 1 if by_latency else _HOP + cost
-            )
+            self._lay(place, link)
         self._distances: dict[str, dict[str, int]] = {}
         self._next: dict[str, list[tuple[str, int, int]]] = {}
         self._routes: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -105,6 +103,35 @@ class Fabric:
         """What a transfer alone in the network gets: the least bandwidth of the route, ``None`` without a link."""
         return min((self.links[place].bandwidth_bytes_per_s for place in self.route(source, target)), default=None)
 
+    def join(
+        self, node: str, links: Iterable[Link], rack: str | None = None, zone: str | None = None
+    ) -> tuple[Link, ...]:
+        """A node joins, as the last, at ``links``, in a rack and a zone if these are given; the links.
+
+        One that is known has the given bandwidth from now on. Routes between the others are as they were, if no link
+        makes a shorter one. Raises ``ValueError`` for a name that a node or a switch has.
+        """
+        if node in self._graph:
+            raise ValueError(f"the name of a new node must be neither a node's nor a switch's, got {node!r}")
+        given = tuple(links)
+        laid = list(self.links)
+        self._place[node] = len(self.nodes)
+        self.nodes += (node,)
+        for link in given:
+            place = self.index.get(link.name)
+            if place is None:
+                self._lay(len(laid), link)
+                laid.append(link)
+            else:
+                laid[place] = link
+        self.links = tuple(laid)
+        for groups, group in ((self.racks, rack), (self.zones, zone)):
+            if group is not None:
+                groups[group] = (*groups.get(group, ()), node)
+        self._distances.clear()
+        self._next.clear()
+        return given
+
     def links_of(self, name: str) -> tuple[int, ...]:
         """The links that begin or end at a node or switch."""
         if name not in self._graph:
@@ -118,6 +145,12 @@ class Fabric:
     def zone_of(self, node: str) -> str | None:
         """The zone that a node is in."""
         return next((zone for zone, members in self.zones.items() if node in members), None)
+
+    def _lay(self, place: int, link: Link) -> None:
+        self.index[link.name] = place
+        cost = round(link.latency_s * _FEMTOSECONDS)
+        cost = cost * _HOP + 1 if self._by_latency else _HOP + cost
+        self._graph.add_edge(link.target, link.source, link=place, cost=cost)
 
     def _search(self, source: str, target: str) -> tuple[int, ...]:
         for name, value in (("source", source), ("target", target)):

@@ -25,13 +25,12 @@ class FlowCarrier:
         self,
         env: Environment,
         arrive: Arrive,
-        capacities_bytes_per_s: tuple[float, ...] = (),
         route: Route = lambda source, target: (),
     ) -> None:
         self._env = env
         self._arrive = arrive
         self._route = route
-        self._capacities = list(capacities_bytes_per_s)
+        self._capacities: list[float] = []
         self._nominal: dict[str, float] = {}
         self._send_link: dict[str, int] = {}  # the link into the network; the one out of it is the next
         self._flows: FlowNetwork | None = None
@@ -44,10 +43,15 @@ class FlowCarrier:
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface: one link in each direction."""
         self._nominal[name] = math.inf if bytes_per_s is None else bytes_per_s
-        self._send_link[name] = len(self._capacities)
-        self._capacities += [self._nominal[name]] * 2
-        if self._flows is not None:
+        self._send_link[name], _ = self.add_links([self._nominal[name]] * 2)
+
+    def add_links(self, bytes_per_s: list[float]) -> range:
+        """Add links of these capacities; their places."""
+        first = len(self._capacities)
+        self._capacities += bytes_per_s
+        if bytes_per_s and self._flows is not None:
             self._grow()
+        return range(first, len(self._capacities))
 
     def carry(self, message: Message, latency_s: float) -> None:
         """Bring a message to its target."""
@@ -133,7 +137,7 @@ class FlowCarrier:
             self._wake = self._env.call_later(max(0.0, following[0] - self._env.now), self._replan)
 
     def _grow(self) -> None:
-        """Start anew with one more node's links, every flow with the bytes that it still has to send."""
+        """Start anew with the links that are new, every flow with the bytes that it still has to send."""
         self._complete()
         assert self._flows is not None
         grown = FlowNetwork(self._capacities, self._env.now)

@@ -12,6 +12,7 @@ from simcluster.cluster.carrier import Carrier, by_id
 from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.failure import Failure, LinkDown, NodeDown, Overloaded, Partitioned
 from simcluster.cluster.flow_carrier import FlowCarrier
+from simcluster.cluster.links import Links
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
@@ -32,8 +33,8 @@ class NetworkSpec(Spec):
 
     ``fidelity`` says who waits for whom: nobody ("latency"), messages at one interface ("nic"), or all messages
     that share a link ("flow"). ``topology`` says which links lie between the nodes' interfaces; ``None`` is a switch
-    that never limits, and the only one that nodes can join during a run. ``latency`` is drawn per message from the
-    link's own stream, and a topology adds that of the route. ``order`` is "datagram" (messages may overtake each
+    that never limits. ``latency`` is drawn per message from the link's own stream, and a topology adds that of the
+    route. ``order`` is "datagram" (messages may overtake each
     other) or "fifo" (none overtakes another from the same source to the same target).
     ``failures`` says what the sender of a request learns when the network drops it: nothing ("silent", so it waits
     for its timeout), or at once the typed cause ("reported", as by a refused connection or an unreachable route;
@@ -91,14 +92,13 @@ class Network(Transport):
         self._seed = cluster.seed if spec.seed is None else spec.seed
         self._latencies: dict[tuple[str, ...], np.random.Generator] = {}
         self._constant_latency_s = spec.latency.value if isinstance(spec.latency, Constant) else None
-        self._fabric = fabric
+        self.links = None if fabric is None else Links(fabric)
         self._route_latencies: dict[tuple[str, str], float] = {}
         if fabric is not None:
             self._constant_latency_s = None
         self._carrier = self._make_carrier()
         self._order = FifoOrder() if spec.order == "fifo" else None
         self._throttles: dict[str, dict[object, float]] = {}
-        self._link_throttles: dict[str, dict[object, float]] = {}
         self._damaged: set[int] = set()
         self._accounts = self._order is not None
         self._held: dict[Rule, list[Message]] = {}
@@ -118,7 +118,7 @@ class Network(Transport):
 
     @property
     def _throttled(self) -> bool:
-        return any(self._throttles.values()) or any(self._link_throttles.values())
+        return any(self._throttles.values()) or (self.links is not None and self.links.throttled)
 
     @property
     def held(self) -> int:
@@ -134,6 +134,22 @@ class Network(Transport):
     def knows(self, name: str) -> bool:
         """Whether a node of this name is, or was, in the cluster."""
         return name in self._names
+
+    def route(self, source: str, target: str) -> tuple[str, ...]:
+        """The names of the links that messages pass from one node to another: none to itself or without a topology.
+
+        Raises ``ValueError`` for a name that no node has, or had.
+        """
+        for field, name in (("source", source), ("target", target)):
+            if name not in self._names:
+                raise ValueError(f"{field} must be a node of the cluster, got {name!r}")
+        return () if self.links is None else self.links.names(source, target)
+
+    def extend(self, name: str, rack: str | None, zone: str | None) -> None:
+        """Join a new node to the topology, if there is one. Raises ``ValueError`` where it has no place for it."""
+        if self.links is not None and self.spec.topology is not None:
+            self.links.lay(self.spec.topology.join(self.links.fabric, name, rack, zone))
+            self._carrier.replan()
 
     # The way of a message
 
@@ -208,13 +224,15 @@ class Network(Transport):
                 self._env.call_later(0.0, source.refuse, (message.request_id, message.id, _REPORTED[cause](rule)))
 
     def _make_carrier(self) -> Carrier:
-        fabric, env, arrive = self._fabric, self._env, self._arrive
+        links, env, arrive = self.links, self._env, self._arrive
         if self.spec.fidelity == "flow":
-            if fabric is None:
+            if links is None:
                 return FlowCarrier(env, arrive)
-            return FlowCarrier(env, arrive, fabric.capacities_bytes_per_s, fabric.route)
+            flows = FlowCarrier(env, arrive, links.route)
+            links.share(flows)
+            return flows
         carrier = NicCarrier if self.spec.fidelity == "nic" else LatencyCarrier
-        return carrier(env, arrive, None if fabric is None else fabric.bandwidth_bytes_per_s)
+        return carrier(env, arrive, None if links is None else links.bottleneck)
 
     def _latency_s(self, source: str, target: str, *purpose: str) -> float:
         if self._constant_latency_s is not None:
@@ -229,11 +247,11 @@ class Network(Transport):
         return latency_s + self.spec.latency.sample(generator)
 
     def _route_latency_s(self, source: str, target: str) -> float:
-        if self._fabric is None:
+        if self.links is None:
             return 0.0
         known = self._route_latencies.get((source, target))
         if known is None:
-            known = self._route_latencies[source, target] = self._fabric.latency_s(source, target)
+            known = self._route_latencies[source, target] = self.links.fabric.latency_s(source, target)
         return known
 
     # What faults do to it
@@ -278,32 +296,22 @@ class Network(Transport):
     def throttle_link(self, key: object, link: str, factor: float) -> None:
         """Divide the bandwidth of one link of the topology, named "source->target", until ``unthrottle(key)``.
 
-        Raises ``ValueError`` unless the network is of flow fidelity and has that link.
+        Raises ``ValueError`` where there is no such link.
         """
         if not factor > 0:
             raise ValueError(f"factor must be greater than 0, got {factor}")
-        if self._fabric is None or not isinstance(self._carrier, FlowCarrier):
-            raise ValueError(f"links are shared only at flow fidelity with a topology, got {self.spec.fidelity!r}")
-        if link not in self._fabric.index:
-            raise ValueError(f"link must be one of {list(self._fabric.index)[:12]}, got {link!r}")
-        self._link_throttles.setdefault(link, {})[key] = factor
-        self._set_link(link)
-
-    def _set_link(self, link: str) -> None:
-        assert self._fabric is not None
-        assert isinstance(self._carrier, FlowCarrier)
-        place = self._fabric.index[link]
-        nominal = self._fabric.links[place].bandwidth_bytes_per_s
-        self._carrier.set_capacity(place, nominal / math.prod(self._link_throttles[link].values()))
+        if self.links is None:
+            raise ValueError(f"only a network with a topology has links to throttle, got {link!r} without one")
+        self.links.throttle(key, link, factor)
+        self._carrier.replan()
 
     def unthrottle(self, key: object) -> None:
         """Take one throttle back."""
         for name, factors in self._throttles.items():
             if factors.pop(key, None) is not None:
                 self._carrier.throttle(name, math.prod(factors.values()))
-        for link, factors in self._link_throttles.items():
-            if factors.pop(key, None) is not None:
-                self._set_link(link)
+        if self.links is not None:
+            self.links.unthrottle(key)
         self._carrier.replan()
 
     def forget_unsent(self, source: str) -> None:

@@ -1,13 +1,14 @@
 """Topologies: what joins the nodes of a cluster, by name, as frozen data that builds a Fabric for given nodes.
 
 Every cable is full-duplex, two links of ``bandwidth_bytes_per_s`` and ``latency_s`` each, unless it says otherwise.
-Links from a node to itself do not exist: what a node sends to itself passes none.
+Links from a node to itself do not exist: what a node sends to itself passes none. A node may join while the cluster
+runs where the topology says by itself where it belongs: then its links are as if it had been there from the beginning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import networkx as nx
 from pydantic import Field
@@ -19,7 +20,18 @@ from simcluster.engine import Positive, Seconds, Spec
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Cables(Spec):
+class _Joinable(Spec):
+    _no_place: ClassVar[str] = ""  # why no node can join
+
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """Join a node to the fabric that this has built; the links that are new, or have another bandwidth now.
+
+        Raises ``ValueError`` where there is no place for it, with the reason.
+        """
+        raise ValueError(f"{self._no_place}, so no node can join it, got {node!r}")
+
+
+class _Cables(_Joinable):
     bandwidth_bytes_per_s: Positive = 1.25e8
     latency_s: Seconds = 0.0
 
@@ -38,6 +50,11 @@ class _Placed(_Cables):
             check_groups(kind, groups, nodes)
         return Fabric(nodes, links, self.racks, self.zones)
 
+    def _join(self, fabric: Fabric, node: str, hub: str, rack: str | None, zone: str | None) -> tuple[Link, ...]:
+        """A cable to the hub, and a place in the groups that the topology names."""
+        rack, zone = rack if rack in self.racks else None, zone if zone in self.zones else None
+        return fabric.join(node, self._cable(node, hub), rack, zone)
+
 
 class OneSwitch(_Placed):
     """One switch that all nodes are joined to, and that never limits them."""
@@ -48,6 +65,10 @@ class OneSwitch(_Placed):
         """The links and routes between these nodes."""
         check_nodes(nodes, "switch")
         return self._fabric(nodes, [link for node in nodes for link in self._cable(node, "switch")])
+
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """One more cable to the switch."""
+        return self._join(fabric, node, "switch", rack, zone)
 
 
 class Star(_Placed):
@@ -63,11 +84,16 @@ class Star(_Placed):
             raise ValueError(f"hub must be a node of the cluster, got {self.hub!r}")
         return self._fabric(nodes, [link for node in nodes if node != self.hub for link in self._cable(node, self.hub)])
 
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """One more cable to the hub, which forwards even when it is down or has left."""
+        return self._join(fabric, node, self.hub, rack, zone)
+
 
 class Ring(_Placed):
     """Every node joined to the next, and the last to the first; they forward the shorter way round."""
 
     topology: Literal["ring"] = "ring"
+    _no_place = "a new node of a ring would cut a cable in two and move the routes of others"
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes."""
@@ -80,6 +106,7 @@ class Torus(_Placed):
     """Nodes in a grid, row by row, that wraps around: each forwards to its four neighbours."""
 
     topology: Literal["torus"] = "torus"
+    _no_place = "a torus has a node at every place of its grid"
     rows: Count
     columns: Count
 
@@ -118,9 +145,19 @@ class Racks(_Cables):
         for rack, members in racks.items():
             for node in members:
                 links += self._cable(node, f"{rack}.switch")
-            links += self._cable(f"{rack}.switch", "core", len(members) / self.oversubscription)
+            links += self._uplink(rack, len(members))
         zones = {zone: tuple(n for rack in members for n in racks[rack]) for zone, members in self.zones.items()}
         return Fabric(nodes, links, racks, zones)
+
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """A cable to its rack's switch, whose uplink becomes wider. Raises ``ValueError`` for an unknown rack."""
+        if rack is None or rack not in fabric.racks:
+            raise ValueError(f"rack of a new node must be one of {list(fabric.racks)[:12]}, got {rack!r}")
+        links = (*self._cable(node, f"{rack}.switch"), *self._uplink(rack, len(fabric.racks[rack]) + 1))
+        return fabric.join(node, links, rack, next((zone for zone, racks in self.zones.items() if rack in racks), None))
+
+    def _uplink(self, rack: str, n_nodes: int) -> tuple[Link, Link]:
+        return self._cable(f"{rack}.switch", "core", n_nodes / self.oversubscription)
 
 
 class FatTree(_Cables):
@@ -159,8 +196,16 @@ class FatTree(_Cables):
             {zone: members for zone, members in zones.items() if members},
         )
 
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """The next free port, whatever rack it asks for. Raises ``ValueError`` when the tree is full."""
+        half, place = self.k // 2, len(fabric.nodes)
+        if place == self.k * half * half:
+            raise ValueError(f"a fat tree of k = {self.k} holds {place} nodes, so no other can join it, got {node!r}")
+        edge = place // half
+        return fabric.join(node, self._cable(node, f"rack-{edge}.switch"), f"rack-{edge}", f"pod-{edge // half}")
 
-class WideArea(Spec):
+
+class WideArea(_Joinable):
     """Zones of nodes far from each other, with the latency from each zone to each.
 
     ``latency_s[a][b]`` is that of the whole way from a node in a to one in b; ``latency_s[a][a]``, 0 if it is not
@@ -193,17 +238,30 @@ class WideArea(Spec):
         check_nodes(nodes, *(f"{zone}.{way}" for zone in self.zones for way in ("out", "in")))
         links: list[Link] = []
         for zone, members in self.zones.items():
-            way_out, way_in, within_s = f"{zone}.out", f"{zone}.in", self.latency_s.get(zone, {}).get(zone, 0.0)
             for node in members:
-                links.append(Link(node, way_out, self.bandwidth_bytes_per_s, 0.0))
-                links.append(Link(way_in, node, self.bandwidth_bytes_per_s, 0.0))
+                links += self._cables(node, zone)
             if members:
-                links.append(Link(way_out, way_in, self.bandwidth_bytes_per_s * len(members), within_s))
+                links.append(self._within(zone, len(members)))
             for other in self.zones:
                 if other != zone:
-                    far = f"{other}.in"
+                    way_out, far = f"{zone}.out", f"{other}.in"
                     links.append(Link(way_out, far, self.between_bytes_per_s, self.latency_s[zone][other]))
         return Fabric(nodes, links, self.racks, self.zones)
+
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """Cables to its zone, which becomes wider within. Raises ``ValueError`` for an unknown zone."""
+        if zone is None or zone not in self.zones:
+            raise ValueError(f"zone of a new node must be one of {list(self.zones)[:12]}, got {zone!r}")
+        links = (*self._cables(node, zone), self._within(zone, len(fabric.zones[zone]) + 1))
+        return fabric.join(node, links, rack if rack in self.racks else None, zone)
+
+    def _cables(self, node: str, zone: str) -> tuple[Link, Link]:
+        rate = self.bandwidth_bytes_per_s
+        return Link(node, f"{zone}.out", rate, 0.0), Link(f"{zone}.in", node, rate, 0.0)
+
+    def _within(self, zone: str, n_nodes: int) -> Link:
+        within_s = self.latency_s.get(zone, {}).get(zone, 0.0)
+        return Link(f"{zone}.out", f"{zone}.in", self.bandwidth_bytes_per_s * n_nodes, within_s)
 
 
 class Edge(Spec):
@@ -224,6 +282,7 @@ class Graph(_Placed):
     """
 
     topology: Literal["graph"] = "graph"
+    _no_place = "the edges of a graph are all given beforehand"
     edges: tuple[Edge, ...]
     routing: Literal["hops", "latency"] = "hops"
     routes: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()

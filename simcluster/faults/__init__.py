@@ -31,17 +31,20 @@ from simcluster.faults.search import (
 )
 from simcluster.faults.shrink import shrink
 from simcluster.faults.swarm import Swarm
+from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 from simcluster.faults.vocabulary import AnyFault
 
 __all__ = [
     "ADVERSARIES",
     "SYNTHETIC_TRACE",
     "AnyFault",
+    "BreakLink",
     "Byzantine",
     "CorruptMessages",
     "CrashNode",
     "CutMinority",
     "CutOneWay",
+    "DelayLink",
     "DriftClock",
     "DuplicateMessages",
     "ExhaustMemory",
@@ -56,6 +59,7 @@ __all__ = [
     "KillProgram",
     "LoseDisk",
     "LoseMessages",
+    "LoseOnLink",
     "LoseRack",
     "PartitionBridge",
     "PartitionNetwork",
@@ -71,6 +75,7 @@ __all__ = [
     "Swarm",
     "TearWrites",
     "ThrottleBandwidth",
+    "ThrottleLink",
     "Violation",
     "budget_exceeded",
     "cut_link",

@@ -70,8 +70,9 @@ def cause_of(fault: Fault) -> str:
 class SlowLink(LinkFault):
     """A link on which a message takes ``factor`` times as long.
 
-    What it takes without is the mean latency plus size / bandwidth of the slower interface, as they are specified.
-    The interfaces themselves are as free as before; ``ThrottleBandwidth`` makes those slow.
+    What it takes without is the mean latency, with that of the topology's route, plus size / bandwidth of the slowest
+    of the two interfaces and the route's links, as they are specified. Interfaces and links are as free as before;
+    ``ThrottleBandwidth`` and ``ThrottleLink`` make those slow.
     """
 
     fault: Literal["slow_link"] = "slow_link"
@@ -79,18 +80,21 @@ class SlowLink(LinkFault):
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay by what the message takes, times factor − 1."""
-        network = cluster.network.spec
+        more = self.factor - 1
+        return lambda message: Delay(more * alone_s(cluster, message)) if concerns(message) else None
 
-        def judge(message: Message) -> Delay | None:
-            if not concerns(message):
-                return None
-            ends = [cluster.nodes[name].spec for name in (message.source, message.target) if name in cluster.nodes]
-            rates = [end.nic_bytes_per_s or network.bandwidth_bytes_per_s for end in ends]
-            limits = [rate for rate in rates if rate is not None]
-            transfer_s = message.size_bytes / min(limits) if limits else 0.0
-            return Delay((self.factor - 1) * (network.latency.mean + transfer_s))
 
-        return judge
+def alone_s(cluster: Cluster, message: Message) -> float:
+    """What a message takes that is alone in the network, without any fault, in the mean of the latency's draws."""
+    network, ends = cluster.network, (message.source, message.target)
+    specs = [cluster.nodes[name].spec for name in ends if name in cluster.nodes]
+    rates = [spec.nic_bytes_per_s or network.spec.bandwidth_bytes_per_s for spec in specs]
+    latency_s = network.spec.latency.mean
+    if network.links is not None:
+        latency_s += network.links.fabric.latency_s(*ends)
+        rates.append(network.links.fabric.bandwidth_bytes_per_s(*ends))
+    limits = [rate for rate in rates if rate is not None]
+    return latency_s + (message.size_bytes / min(limits) if limits else 0.0)
 
 
 class SpikeLatency(LinkFault):

@@ -1,7 +1,7 @@
 """Simpler schedules: how complicated a schedule is, and the ways of making one of its faults a little less so.
 
 Nothing here knows one kind of fault from another: it goes by the fields ``begin_s`` and ``end_s``, by the names of
-targets, and by numbers, lists and nested specifications wherever they stand.
+targets, and by numbers, switches, lists and nested specifications wherever they stand.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ _DIGITS = (1, 2, 3, 0)
 def size(schedule: Schedule) -> Size:
     """How complicated a schedule is, what matters most first.
 
-    Faults, parts of their lists, different names, decimal digits of different times and of other numbers, length in
-    steps of 1, 2, 5, 10, …, how far other numbers are from 1, and how late it all is.
+    Faults, parts of their lists and switches that are not as by default, different names, decimal digits of different
+    times and of other numbers, length in steps of 1, 2, 5, 10, …, how far other numbers are from 1, and how late it
+    all is.
     """
     leaves = [leaf for fault in schedule for leaf in _leaves(fault)]
     numbers = [leaf for leaf in leaves if isinstance(leaf, int | float)]
@@ -128,6 +129,8 @@ def _with(model: Any, **fields: Any) -> Iterator[Any]:
 
 def _simpler(value: Any, names: list[str]) -> Iterator[Any]:
     if isinstance(value, BaseModel):
+        for field in _switched(value):
+            yield from _with(value, **{field: type(value).model_fields[field].default})
         for field in type(value).model_fields:
             if not (isinstance(value, Fault) and field in _TIMES):
                 for part in _simpler(getattr(value, field), names):
@@ -159,10 +162,16 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
+def _switched(value: BaseModel) -> list[str]:
+    """The fields that hold a truth value other than their default, such as a fault of both directions of a link."""
+    fields = type(value).model_fields.items()
+    return [name for name, field in fields if getattr(value, name) is (not field.default)]
+
+
 def _parts(value: Any) -> int:
-    """How many things stand in the lists of a value."""
+    """How many things stand in the lists of a value, and how many of its switches are not as they are by default."""
     if isinstance(value, BaseModel):
-        return sum(_parts(getattr(value, field)) for field in type(value).model_fields)
+        return len(_switched(value)) + sum(_parts(getattr(value, field)) for field in type(value).model_fields)
     return sum(1 + _parts(item) for item in value) if isinstance(value, tuple) else 0
 
 

@@ -26,6 +26,7 @@ from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages,
 from simcluster.faults.node_faults import CrashNode, PauseNode, SlowNode
 from simcluster.faults.partitions import CutMinority, CutOneWay, IsolateNode, PartitionRing
 from simcluster.faults.schedule import heal
+from simcluster.faults.topology_faults import BreakLink, DelayLink, LinkName, LoseOnLink, ThrottleLink, TopologyFault
 
 Fields = dict[str, Any]
 
@@ -36,10 +37,15 @@ class Knobs:
 
     generator: np.random.Generator
     nodes: tuple[str, ...]
+    links: tuple[str, ...] = ()
 
     def node(self) -> str:
         """Any node."""
         return self.nodes[int(self.generator.integers(len(self.nodes)))]
+
+    def link(self) -> Fields:
+        """Any link of the topology, often with its way back."""
+        return {"link": self.links[int(self.generator.integers(len(self.links)))], "both_ways": self.coin()}
 
     def log_uniform(self, low: float, high: float) -> float:
         """A number between two positive ones, each order of magnitude as likely as the next."""
@@ -64,12 +70,16 @@ class Knobs:
         """The links of any one node, or all."""
         return {"senders": (self.node(),), "both_ways": True} if self.coin() else {}
 
-    def hits(self) -> Fields:
-        """A probability, of single messages or of messages in bursts, on some links."""
+    def chance(self) -> Fields:
+        """A probability, of single messages or of messages in bursts."""
         if self.coin():
-            return {"probability": self.log_uniform(0.001, 0.5), **self.ends()}
+            return {"probability": self.log_uniform(0.001, 0.5)}
         bursts = GilbertElliott(good_to_bad=self.log_uniform(0.001, 0.1), bad_to_good=self.log_uniform(0.05, 1.0))
-        return {"probability": float(self.generator.uniform(0.5, 1.0)), "bursts": bursts, **self.ends()}
+        return {"probability": float(self.generator.uniform(0.5, 1.0)), "bursts": bursts}
+
+    def hits(self) -> Fields:
+        """A chance, on some links."""
+        return {**self.chance(), **self.ends()}
 
     def minority(self) -> tuple[str, ...]:
         """Fewer than half of the nodes, at least one."""
@@ -113,6 +123,13 @@ KINDS: dict[str, Kind] = {
             **knobs.ends(),
         },
     ),
+    "break_link": (BreakLink, lambda knobs, _: {"crossing": knobs.choice("drop", "hold"), **knobs.link()}),
+    "delay_link": (
+        DelayLink,
+        lambda knobs, run_s: {"extra_s": knobs.times(run_s / 1e4, run_s / 10), **knobs.link()},
+    ),
+    "throttle_link": (ThrottleLink, lambda knobs, _: {"factor": knobs.log_uniform(1.1, 1000), **knobs.link()}),
+    "lose_on_link": (LoseOnLink, lambda knobs, _: {**knobs.chance(), **knobs.link()}),
     "step_clock": (
         StepClock,
         lambda knobs, run_s: {
@@ -151,10 +168,12 @@ class Swarm(Spec):
     Each of ``kinds`` is in a run with the chance ``include``. One that is in it begins a few times to a few dozen
     times in ``horizon_s``; how often, for how long, to which node and how badly is drawn from the kind's own stream, so
     leaving out one kind shifts no other's draws. All is over by ``heal_at_s``. With ``down_at_most``, crashes that
-    would take more nodes down at once do not happen.
+    would take more nodes down at once do not happen. Faults of the links of a topology are drawn among ``links``
+    (``"switch->n-1"``), and not without.
     """
 
     nodes: tuple[Name, ...]
+    links: tuple[LinkName, ...] = ()
     horizon_s: Positive
     kinds: tuple[str, ...] = tuple(kind for kind in KINDS if kind not in MALICIOUS)
     include: Probability = 0.5
@@ -183,10 +202,12 @@ class Swarm(Spec):
         return tuple(faults) if self.down_at_most is None else within_budget(faults, self.nodes, self.down_at_most)
 
     def _of(self, kind: str, seed: int) -> list[Fault]:
-        knobs = Knobs(stream(seed, "faults", "swarm", kind), self.nodes)
+        knobs = Knobs(stream(seed, "faults", "swarm", kind), self.nodes, self.links)
         fault, fields = KINDS[kind]
         least = {"partition_ring": 4, "cut_minority": 3}.get(kind, 1)
         if knobs.generator.random() >= self.include or len(self.nodes) < least:
+            return []
+        if issubclass(fault, TopologyFault) and not self.links:
             return []
         well = knobs.times(self.horizon_s / 30, self.horizon_s)
         ill = knobs.times(self.horizon_s / 100, self.horizon_s / 4)

@@ -20,6 +20,7 @@ from simcluster.faults.partitions import (
     PartitionNetwork,
     PartitionRing,
 )
+from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 
 AnyFault = Annotated[
     CrashNode
@@ -35,6 +36,10 @@ AnyFault = Annotated[
     | SpikeLatency
     | ThrottleBandwidth
     | FlapLink
+    | BreakLink
+    | DelayLink
+    | ThrottleLink
+    | LoseOnLink
     | LoseMessages
     | DuplicateMessages
     | ReorderMessages

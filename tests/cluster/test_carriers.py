@@ -111,12 +111,6 @@ def test_flows_share_an_uplink_and_a_throttle_halves_it():
     assert with_topology("flow", sends, [uplink])[1] == pytest.approx([8.2, 8.2])
 
 
-def test_a_node_cannot_join_a_topology():
-    cluster, _ = with_topology("flow", [])
-    with pytest.raises(ValueError, match="only a network without a topology, got 'new'"):
-        cluster.join(NodeSpec(name="new"))
-
-
 def test_a_topology_that_does_not_fit_is_refused_before_anything_runs():
     with pytest.raises(ValueError, match="racks must be at most the number of nodes, 1, got 2"):
         ClusterSpec(nodes=nodes("n", 1), network=NetworkSpec(topology=RACKS))

@@ -98,7 +98,7 @@ def test_a_schedule_that_cannot_be_drawn_is_refused(fields, message):
 
 
 def test_a_swarm_has_other_kinds_and_other_knobs_for_each_seed_and_the_same_for_one():
-    swarm = Swarm(nodes=NAMES, horizon_s=100)
+    swarm = Swarm(nodes=NAMES, links=("a->switch",), horizon_s=100)
     kinds = [frozenset(fault.fault for fault in swarm.draw(seed)) for seed in range(40)]
 
     assert swarm.draw(3) == swarm.draw(3)

@@ -7,16 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec
+from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec, OneSwitch
 from simcluster.engine import Constant, Environment, Exponential, Trace
 from simcluster.faults import (
     ADVERSARIES,
     AnyFault,
+    BreakLink,
     Byzantine,
     CorruptMessages,
     CrashNode,
     CutMinority,
     CutOneWay,
+    DelayLink,
     DriftClock,
     DuplicateMessages,
     ExhaustMemory,
@@ -28,6 +30,7 @@ from simcluster.faults import (
     KillProgram,
     LoseDisk,
     LoseMessages,
+    LoseOnLink,
     LoseRack,
     PartitionBridge,
     PartitionNetwork,
@@ -42,6 +45,7 @@ from simcluster.faults import (
     StepClock,
     TearWrites,
     ThrottleBandwidth,
+    ThrottleLink,
 )
 
 NAMES = ("n-0", "n-1", "n-2", "n-3")
@@ -57,6 +61,10 @@ turns = st.builds(Exponential, mean=st.floats(0.05, 1))
 ends = {"senders": st.none() | st.tuples(target), "both_ways": st.booleans(), "in_flight": in_flight}
 cut = {"in_flight": in_flight, "crossing": crossing}
 hits = {**ends, "probability": st.floats(0, 1), "bursts": bursts}
+cable = {
+    "link": st.sampled_from([*(f"{name}->switch" for name in NAMES), *(f"switch->{name}" for name in NAMES)]),
+    "both_ways": st.booleans(),
+}
 FIELDS = {
     CrashNode: {"node": target, "in_flight": in_flight},
     LoseRack: {"rack": st.sampled_from(["rack-0", "rack-1", "here"]), "in_flight": in_flight},
@@ -72,6 +80,10 @@ FIELDS = {
     SpikeLatency: {**ends, "extra_s": turns},
     ThrottleBandwidth: {"node": target, "factor": st.floats(1, 2)},
     FlapLink: {**ends, "down_s": turns, "up_s": turns, "crossing": crossing},
+    BreakLink: {**cable, **cut},
+    DelayLink: {**cable, "extra_s": turns},
+    ThrottleLink: {**cable, "factor": st.floats(1, 2)},
+    LoseOnLink: {**cable, "probability": st.floats(0, 1), "bursts": bursts},
     LoseMessages: hits,
     DuplicateMessages: hits,
     ReorderMessages: hits,
@@ -144,7 +156,8 @@ def ruined(schedule, seed=0, order="datagram", latency=Constant(value=0.2)):  # 
         NodeSpec(name=name, rack=f"rack-{place // 2}", zone="here", memory_bytes=100.0)
         for place, name in enumerate(NAMES)
     )
-    network = NetworkSpec(latency=latency, bandwidth_bytes_per_s=1000.0, order=order)
+    topology = OneSwitch(bandwidth_bytes_per_s=1000.0)
+    network = NetworkSpec(topology=topology, latency=latency, bandwidth_bytes_per_s=1000.0, order=order)
     cluster = Cluster(env, ClusterSpec(nodes=machines, network=network), seed, Trace(env))
     injector = Injector(cluster, schedule)
     for node in cluster.nodes.values():

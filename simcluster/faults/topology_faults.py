@@ -1,0 +1,133 @@
+"""Faults of the links of a topology: down, slow, throttled, lossy, for every message whose route uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule
+from simcluster.engine import Constant, Distribution, Positive, Probability
+from simcluster.faults.chance import GilbertElliott, chance
+from simcluster.faults.fault import Fault, Lift, recall
+from simcluster.faults.link_faults import Crossing, draws
+
+Uses = Callable[[Message], tuple[str, ...]]
+"""Those of a fault's links that a message passes, in the order of its route."""
+
+LinkName = Annotated[str, Field(pattern=r"^.+->.+$")]
+
+
+class TopologyFault(Fault):
+    """A fault of one link of the topology, ``"switch->n-1"``, and of the way back where ``both_ways``.
+
+    It concerns every message whose route uses the link, at all fidelities. Routes are static: no message goes round a
+    link that is down or slow, as where nobody has told the switches of another way.
+    """
+
+    link: LinkName
+    both_ways: bool = False
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The names of the links that it means."""
+        source, _, target = self.link.partition("->")
+        return (self.link, f"{target}->{source}") if self.both_ways else (self.link,)
+
+    def check(self, cluster: Cluster) -> None:
+        """Raise ``ValueError`` unless the cluster has a topology with these links."""
+        if cluster.network.links is None:
+            raise ValueError(f"link must be one of a topology, got {self.link!r} where there is none")
+        for link in self.links:
+            cluster.network.links.check(link)
+
+    def uses(self, cluster: Cluster) -> Uses:
+        """Which of the links each message passes."""
+        links = frozenset(self.links)
+        found: dict[tuple[str, str], tuple[str, ...]] = {}
+
+        def uses(message: Message) -> tuple[str, ...]:
+            ends = (message.source, message.target)
+            if ends not in found:
+                found[ends] = tuple(link for link in cluster.network.route(*ends) if link in links)
+            return found[ends]
+
+        return uses
+
+
+class BreakLink(TopologyFault):
+    """A link of the topology is down; cause "link_down".
+
+    ``crossing`` is what becomes of messages that are sent meanwhile, ``in_flight`` of those that are under way on a
+    route that uses the link, wherever on it they are.
+    """
+
+    fault: Literal["break_link"] = "break_link"
+    crossing: Crossing = "drop"
+    in_flight: InFlight = "deliver"
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Let nothing pass."""
+        uses, verdict = self.uses(cluster), Drop("link_down") if self.crossing == "drop" else Hold()
+        rule: Rule = lambda message: verdict if uses(message) else None  # noqa: E731
+        return recall(cluster, lambda message: bool(uses(message)), self.in_flight, "link_down", rule)
+
+
+class DelayLink(TopologyFault):
+    """A link of the topology has more latency, by a draw of ``extra_s`` for each message."""
+
+    fault: Literal["delay_link"] = "delay_link"
+    extra_s: Distribution = Constant(value=0.1)
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Delay what passes, by draws of the pair of nodes' own."""
+        uses, draw = self.uses(cluster), draws(self.extra_s, cluster.seed, key)
+        return _in_force(cluster, lambda message: Delay(draw(message)) if uses(message) else None)
+
+
+class ThrottleLink(TopologyFault):
+    """A link of the topology has its bandwidth divided by ``factor``; overlapping factors multiply.
+
+    Where messages do not share links (see the fidelities of ``NetworkSpec``) it counts if it makes the link the
+    slowest of a message's way, and what has begun to leave its sender goes on as it began.
+    """
+
+    fault: Literal["throttle_link"] = "throttle_link"
+    factor: Positive
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Take bandwidth away."""
+        for link in self.links:
+            cluster.network.throttle_link(key, link, self.factor)
+        return lambda: cluster.network.unthrottle(key)
+
+
+class LoseOnLink(TopologyFault):
+    """A link of the topology loses each message with ``probability``; with ``bursts``, in its bad state; cause "loss".
+
+    The draws and the state are the link's, whoever sends over it: a burst hits the messages of all routes.
+    """
+
+    fault: Literal["lose_on_link"] = "lose_on_link"
+    probability: Probability
+    bursts: GilbertElliott | None = None
+
+    def begin(self, cluster: Cluster, key: str) -> Lift:
+        """Lose what is hit on any link of its way."""
+        uses, lost = self.uses(cluster), Drop("loss")
+        hits = chance(self.probability, self.bursts, cluster.seed, "faults", key)
+
+        def judge(message: Message) -> Drop | None:
+            for link in uses(message):
+                source, _, target = link.partition("->")
+                if hits(message._replace(source=source, target=target)):
+                    return lost
+            return None
+
+        return _in_force(cluster, judge)
+
+
+def _in_force(cluster: Cluster, rule: Rule) -> Lift:
+    cluster.network.add(rule)
+    return lambda: cluster.network.remove(rule)
