@@ -100,7 +100,7 @@ class Storage:
         return 0.0 if block is None else block.size_bytes
 
     def write(self, key: str, value: Any, size_bytes: float | None = None) -> Event:
-        """Write ``value`` under ``key``; arrays in it become read-only.
+        """Write ``value``, as it is now, under ``key``.
 
         ``size_bytes`` defaults to the size of the value. The event fails with ``DiskFull`` when the key would grow by
         more than there is room; then nothing was written. Raises ``TypeError`` when the value is not plain data.

@@ -9,6 +9,7 @@ import networkx as nx
 import simpy
 
 from simcluster.cluster import Message, Node, TimedOut
+from simcluster.cluster.message import freeze
 from simcluster.engine import Event
 from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task
@@ -100,7 +101,7 @@ class _Worker:
             output = yield self._node.compute(task.run(*parts))
             self._record_end(name, self._node.name)
         self._running.discard(name)
-        self._outputs[name] = output
+        self._outputs[name], _ = freeze(output)  # several tasks take it
         self.report(name, "done")
 
     def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
