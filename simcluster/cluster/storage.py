@@ -79,6 +79,11 @@ class Storage:
         return 0.0 if self._filled else self._capacity_bytes - self._blocks.used_bytes
 
     @property
+    def unflushed_bytes(self) -> float:
+        """The size of what has been written and that a crash would lose."""
+        return self._blocks.unflushed_bytes
+
+    @property
     def queue_length(self) -> int:
         """Operations that are being served or wait."""
         return self._disk.queue_length

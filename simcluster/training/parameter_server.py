@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simcluster.cluster import Message, Node
 from simcluster.engine import Event
 from simcluster.learning import Call, Cost, Training
-from simcluster.recovery import checkpoint
+from simcluster.recovery import Checkpoint
 from simcluster.training.staleness import may_start, visible_before
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def serve(
     record_checkpoint = record("checkpoint", "clock")
     ledger = Ledger(job, training)
 
-    saved = yield from checkpoint.restore(node)
+    checkpoint = Checkpoint(node)
+    saved = yield from checkpoint.restore()
     if saved is not None:
         ledger.clock, ledger.state = saved
         record("restore", "clock")(ledger.clock)
@@ -44,7 +45,7 @@ def serve(
         while ledger.complete():
             yield node.compute(ledger.commit_call())
             if job.checkpoint_every and ledger.clock % job.checkpoint_every == 0 and ledger.clock < job.steps:
-                yield from checkpoint.save(node, (ledger.clock, ledger.state))
+                yield from checkpoint.save((ledger.clock, ledger.state))
                 record_checkpoint(ledger.clock)
         steps = ledger.accepted // ledger.quorum
         if steps >= evaluated + job.evaluate_every or (steps > evaluated and ledger.clock == job.steps):
