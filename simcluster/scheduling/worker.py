@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import simpy
 
-from simcluster.cluster import Message, Node, TimedOut
+from simcluster.cluster import UNANSWERED, Message, Node
 from simcluster.cluster.message import freeze
 from simcluster.engine import Event
 from simcluster.recovery import ask
@@ -124,7 +124,7 @@ def fetch(
         reply = yield from ask(
             node, holder, "output", (task, part), timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.patience
         )
-    except TimedOut:
+    except UNANSWERED:
         return False, None
     held, value = reply.body
     return held, value
