@@ -32,7 +32,7 @@ def training(names, **fields):
 JOBS = {
     "training": lambda names: training(names, checkpoint_every=2),
     "asynchronous training": lambda names: training(names, checkpoint_every=1, staleness=math.inf, backup_workers=1),
-    "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=0.05),
+    "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=1.0),  # a task takes seconds
     "a service": lambda names: NearestNeighbourService(
         dataset="iris", front_end=names[0], servers=names[1:], arrivals_per_s=50, queries=10, timeout_s=0.05
     ),
@@ -46,7 +46,7 @@ def of_four(job):
 
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=JOBS)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_job_comes_to_its_end(job, data):
     scenario = data.draw(of_four(job))
