@@ -676,7 +676,7 @@ cdef class Endpoint:
         return receive
 
     def send(self, target, kind, body=None, size_bytes=None):
-        """Send a message and go on at once; arrays in ``body`` become read-only.
+        """Send a message and go on at once; what ``body`` is now is what arrives (see ``freeze``).
 
         ``size_bytes`` defaults to the size of the body and a header. Raises ``ValueError`` for an unknown target.
         """

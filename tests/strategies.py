@@ -4,6 +4,7 @@ import math
 
 from hypothesis import strategies as st
 
+import simcluster.testing
 from simcluster import Scenario
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential
@@ -49,4 +50,5 @@ def faults(draw, nodes=NODES, last_s=0.3):
 
 
 schedules = st.lists(faults(), max_size=6)
+networks = simcluster.testing.networks(nodes=NODES)
 staleness = st.sampled_from([0, 1, 3, math.inf])

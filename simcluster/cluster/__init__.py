@@ -4,6 +4,7 @@ from simcluster.cluster.check import InvariantBroken, run_checked
 from simcluster.cluster.clock import ClockSpec
 from simcluster.cluster.cluster import Cluster, ClusterSpec
 from simcluster.cluster.failure import (
+    UNANSWERED,
     Corrupted,
     DiskFull,
     DiskLost,
@@ -27,6 +28,7 @@ from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Re
 
 __all__ = [
     "HARDWARE",
+    "UNANSWERED",
     "Allocation",
     "ClockSpec",
     "Cluster",

@@ -82,7 +82,7 @@ class Endpoint:
         return Receive(self._mailbox, kinds)
 
     def send(self, target: str, kind: str, body: Any = None, size_bytes: float | None = None) -> Message:
-        """Send a message and go on at once; arrays in ``body`` become read-only.
+        """Send a message and go on at once; what ``body`` is now is what arrives (see ``freeze``).
 
         ``size_bytes`` defaults to the size of the body and a header. Raises ``ValueError`` for an unknown target.
         """

@@ -74,3 +74,7 @@ class Corrupted(Failure):
     """What was read is not what was written: its checksum is wrong."""
 
     cause = "corrupted"
+
+
+UNANSWERED = (TimedOut, NodeDown, LinkDown, Partitioned, Overloaded)
+"""How a request may fail. All but the first are definite: who asks again at once may ask for ever at one moment."""

@@ -79,6 +79,11 @@ class Storage:
         return 0.0 if self._filled else self._capacity_bytes - self._blocks.used_bytes
 
     @property
+    def unflushed_bytes(self) -> float:
+        """The size of what has been written and that a crash would lose."""
+        return self._blocks.unflushed_bytes
+
+    @property
     def queue_length(self) -> int:
         """Operations that are being served or wait."""
         return self._disk.queue_length
@@ -100,7 +105,7 @@ class Storage:
         return 0.0 if block is None else block.size_bytes
 
     def write(self, key: str, value: Any, size_bytes: float | None = None) -> Event:
-        """Write ``value`` under ``key``; arrays in it become read-only.
+        """Write ``value``, as it is now, under ``key``.
 
         ``size_bytes`` defaults to the size of the value. The event fails with ``DiskFull`` when the key would grow by
         more than there is room; then nothing was written. Raises ``TypeError`` when the value is not plain data.

@@ -13,15 +13,21 @@ import simpy
 
 Record = Callable[..., None]
 
+_ATOMS = frozenset({str, int, float, bool, type(None)})
+
 
 def _skip(*values: object) -> None:
     """Record nothing: this kind is not kept."""
 
 
 def _plain(value: object) -> object:
-    """A NumPy scalar as Python's own number, so that a record reads the same wherever it came from."""
+    """A value as JSON has it, that nobody can change: a NumPy scalar is Python's own number, a list a tuple."""
+    if value is None or isinstance(value, str | int | float):
+        return value.item() if isinstance(value, np.generic) else value
     if isinstance(value, np.generic):
-        return value.item()
+        return _plain(value.item())
+    if isinstance(value, list | tuple):
+        return tuple(_plain(part) for part in value)
     raise TypeError(f"a record holds numbers, text, truth values and lists of them, got {value!r}")
 
 
@@ -47,6 +53,9 @@ class Trace:
 
     def recorder(self, kind: str, *fields: str) -> Record:
         """A function that appends one record of ``kind``; it takes the values of ``fields``, in order.
+
+        What a value is then is what the record keeps. It raises ``TypeError`` for one that is neither number, text,
+        truth value, ``None`` nor a list of them.
 
         Raises ``ValueError`` when ``kind`` has been declared with other fields.
         """
@@ -74,6 +83,8 @@ class Trace:
         def record(*values: object) -> None:
             if len(values) != size:
                 raise ValueError(f"a {kind!r} record takes {fields}, got {values}")
+            if not _ATOMS.issuperset(map(type, values)):
+                values = tuple(_plain(value) for value in values)
             append((env.now, kind, *values))
 
         return record
@@ -87,7 +98,7 @@ class Trace:
     def lines(self) -> Iterator[str]:
         """The records as lines of JSON; a float keeps every bit (``repr`` round-trips)."""
         for row in self.rows():
-            yield json.dumps(row, separators=(",", ":"), default=_plain)
+            yield json.dumps(row, separators=(",", ":"))
 
     def digest(self) -> str:
         """A fingerprint of every record: two runs that did the same have the same digest."""

@@ -5,20 +5,66 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from simcluster.cluster import Node
+from simcluster.cluster import Corrupted, Node
 from simcluster.engine import Event
 
-_KEY = "checkpoint"
+_KEYS = ("checkpoint-0", "checkpoint-1")
 
 
-def save(node: Node, state: Any) -> Generator[Event, Any, None]:
-    """Write ``state`` to the node's storage and wait until it is durable."""
-    yield node.storage.write(_KEY, state)
-    yield node.storage.flush()
+class Checkpoint:
+    """The state that a program saves on its node's disk: two copies, of which the newer whole one counts.
 
+    A save writes over the copy that does not count, with a number one higher, and flushes. So a crash at any moment,
+    with torn writes too, leaves the old state or the new one, and a copy that rots leaves the one before. The disk
+    needs room for both. One program of a node at most may use it.
+    """
 
-def restore(node: Node) -> Generator[Event, Any, Any]:
-    """The state that was last saved on this node, or ``None`` when there is none."""
-    if _KEY not in node.storage:
-        return None
-    return (yield node.storage.read(_KEY))
+    def __init__(self, node: Node) -> None:
+        self._storage = node.storage
+        self._saves: int | None = None  # the number of the copy that counts; unknown until somebody has looked
+        self._next_key = _KEYS[0]
+
+    def save(self, state: Any) -> Generator[Event, Any, None]:
+        """Write ``state`` and wait until it is durable.
+
+        Raises ``DiskFull`` or ``DiskLost``; after ``DiskFull`` the state saved before still counts.
+        """
+        if self._saves is None:
+            yield from self.restore()
+        saves = (self._saves or 0) + 1
+        yield self._storage.write(self._next_key, (saves, state))
+        yield self._storage.flush()
+        self._count(self._next_key, saves)
+
+    def restore(self) -> Generator[Event, Any, Any]:
+        """The state that was last saved on this node, durable, or ``None`` when none has been.
+
+        A single copy that is damaged counts as the beginning of the first save. Raises ``Corrupted`` when there are
+        two and both are damaged, and ``DiskLost``; what is saved afterwards counts all the same.
+        """
+        self._count(_KEYS[1], 0)
+        damaged: list[Corrupted] = []
+        newest: Any = None
+        for key in _KEYS:
+            if key not in self._storage:
+                continue
+            try:
+                saves, state = yield self._storage.read(key)
+            except KeyError:
+                continue  # the disk has been lost meanwhile
+            except Corrupted as error:
+                damaged.append(error)
+                continue
+            if saves > (self._saves or 0):
+                self._count(key, saves)
+                newest = state
+        if self._storage.unflushed_bytes:  # by a program that was killed before it could flush
+            yield self._storage.flush()
+        if len(damaged) == len(_KEYS):
+            raise damaged[0]
+        return newest
+
+    def _count(self, key: str, saves: int) -> None:
+        """From now on the copy under ``key`` counts."""
+        self._saves = saves
+        self._next_key = _KEYS[1 - _KEYS.index(key)]

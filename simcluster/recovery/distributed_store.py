@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from simpy.events import AnyOf, Event
 
-from simcluster.cluster import Cluster, Corrupted, Message, Node, TimedOut
+from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node, TimedOut
 from simcluster.cluster.message import freeze
 from simcluster.engine import Name, Positive, Spec
 from simcluster.recovery.answer import value_of
@@ -82,7 +82,8 @@ class DistributedStore(Spec):
     ) -> Generator[Event, Any, tuple[str, ...]]:
         """Write a block from ``node``; the servers that hold it durably when it is acknowledged.
 
-        Raises ``TimedOut`` when that does not come about in ``attempts``: the block may be there then, or not.
+        Raises ``TimedOut``, or why the coordinator cannot be reached, when that does not come about in ``attempts``:
+        the block may be there then, or not.
         """
         value, own_bytes = freeze(value)
         block = Block(key, value, own_bytes if size_bytes is None else size_bytes)
@@ -107,7 +108,7 @@ class DistributedStore(Spec):
         """The value of a block, from the nearest copy that is intact.
 
         Raises ``KeyError`` when there is no such block, ``Corrupted`` when no copy is intact any more, and
-        ``TimedOut`` when no copy can be reached in ``attempts``.
+        ``TimedOut``, or why the coordinator cannot be reached, when no copy can be in ``attempts``.
         """
         damaged: Corrupted | None = None
         attempt = 0
@@ -121,8 +122,8 @@ class DistributedStore(Spec):
                     return value_of((yield node.request(server, kind, (key,), timeout_s=patience_s)))
                 except Corrupted as error:
                     damaged = error
-                except (KeyError, TimedOut):
-                    pass  # the copy is gone, or its server; there may be others
+                except (KeyError, Failure):
+                    pass  # the copy is gone, or its disk, or its server cannot be reached; there may be others
             yield node.timer(self.heartbeat_s)
             attempt += 1
         raise TimedOut(f"no copy of {key!r} could be reached in {attempt} attempts")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node
+from simcluster.cluster import Cluster, Corrupted, DiskLost, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES, freeze
 from simcluster.engine import Event, Name, Positive, Program, Spec
 from simcluster.recovery.answer import Answer, refusal, value_of
@@ -41,15 +41,15 @@ class RemoteStore(Spec):
     def write(self, node: Node, key: str, value: Any, size_bytes: float | None = None) -> Generator[Event, Any, None]:
         """Write ``value`` from ``node``; when this returns it is durable on the server.
 
-        Raises what the server's disk raised (``DiskFull``, ``DiskLost``, …), and ``TimedOut`` after the last
-        attempt: the value may have been written then, or may be yet.
+        Raises what the server's disk raised (``DiskFull``, ``DiskLost``, …), and after the last attempt ``TimedOut``
+        (the value may have been written then, or may be yet) or why each of them was refused.
         """
         value, own_bytes = freeze(value)
         size_bytes = own_bytes if size_bytes is None else size_bytes
         value_of((yield from self._ask(node, "write", (key, value, size_bytes), HEADER_BYTES + size_bytes)))
 
     def read(self, node: Node, key: str) -> Generator[Event, Any, Any]:
-        """The value under ``key``. Raises ``KeyError``, ``Corrupted``, or ``TimedOut`` after the last attempt."""
+        """The value under ``key``. Raises ``KeyError``, ``Corrupted``, or what ``ask`` does after the last attempt."""
         return value_of((yield from self._ask(node, "read", (key,), None)))
 
     def _ask(
@@ -91,6 +91,15 @@ class Shelf:
 
     def recover(self) -> Generator[Event, Any, None]:
         """Look through the disk after a crash; of two versions the newer one counts if it is whole."""
+        looked = False
+        while not looked:
+            try:
+                yield from self._look()
+                looked = True
+            except DiskLost:
+                self._newest.clear()  # an empty disk has taken its place
+
+    def _look(self) -> Generator[Event, Any, None]:
         versions: dict[str, list[int]] = {}
         paths = self._storage.keys()
         for path in paths:

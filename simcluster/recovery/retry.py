@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from simcluster.cluster import Message, Node, TimedOut
+from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
 from simcluster.engine import Event
 
 
@@ -19,21 +19,27 @@ def ask(
     size_bytes: float | None = None,
     attempts: int | None = None,
 ) -> Generator[Event, Any, Message]:
-    """The reply to a request that is sent again whenever ``timeout_s`` pass without one.
+    """The reply to a request that is sent again whenever ``timeout_s`` pass without one, or after it was refused.
 
     All attempts carry one request id, so the receiver can tell a retry from a new request, and the reply to any
-    of them will do. After ``attempts`` (``None``: never) it gives up and raises ``TimedOut``.
+    of them will do. After ``attempts`` (``None``: never) it gives up and raises ``TimedOut``, or the last refusal
+    (``Partitioned``, ``LinkDown``, ``NodeDown`` or ``Overloaded``) when each attempt was refused, and none carried out.
     """
     if attempts is not None and attempts < 1:
         raise ValueError(f"attempts must be at least 1, got {attempts}")
     request_id = node.cluster.network.new_id()
     attempt = 0
+    indefinite: TimedOut | None = None
     while True:
         attempt += 1
         try:
             reply: Message = yield node.request(target, kind, body, size_bytes, timeout_s, request_id)
-        except TimedOut:
+        except UNANSWERED as failure:
+            if isinstance(failure, TimedOut):
+                indefinite = failure
             if attempts is not None and attempt >= attempts:
-                raise
+                raise indefinite or failure from None
+            if failure.definite:  # it took no time, so the next attempt must not come at the same moment
+                yield node.timer(timeout_s)
         else:
             return reply

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simcluster.cluster import Message, Node, TimedOut
+from simcluster.cluster import UNANSWERED, Message, Node
 from simcluster.engine import Program
 from simcluster.recovery.placement import nearest, place
 from simcluster.recovery.store_census import Census
@@ -88,7 +88,7 @@ class Restoration:
         kind = f"{self._store.name}-replicate"
         try:
             reply = yield self._node.request(source, kind, (key, target, patience_s), timeout_s=2 * patience_s)
-        except TimedOut:
+        except UNANSWERED:
             reply = None
         self._sending[source] -= 1
         del self._targets[key][target]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simcluster.cluster import Corrupted, Failure, Message, Node, TimedOut
+from simcluster.cluster import UNANSWERED, Corrupted, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES
 from simcluster.engine import Event, Program, fire
 from simcluster.recovery.answer import Answer, refusal
@@ -45,7 +45,7 @@ def push(
     size_bytes = HEADER_BYTES + block.size_bytes
     try:
         reply = yield node.request(chain[0], f"{store.name}-{what}", body, size_bytes, patience_s)
-    except TimedOut:
+    except UNANSWERED:
         return ()
     return tuple(reply.body)
 

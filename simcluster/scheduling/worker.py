@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import simpy
 
-from simcluster.cluster import Message, Node, TimedOut
+from simcluster.cluster import UNANSWERED, Message, Node
+from simcluster.cluster.message import freeze
 from simcluster.engine import Event
 from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task
@@ -100,7 +101,7 @@ class _Worker:
             output = yield self._node.compute(task.run(*parts))
             self._record_end(name, self._node.name)
         self._running.discard(name)
-        self._outputs[name] = output
+        self._outputs[name], _ = freeze(output)  # several tasks take it
         self.report(name, "done")
 
     def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
@@ -123,7 +124,7 @@ def fetch(
         reply = yield from ask(
             node, holder, "output", (task, part), timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.patience
         )
-    except TimedOut:
+    except UNANSWERED:
         return False, None
     held, value = reply.body
     return held, value

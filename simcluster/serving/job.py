@@ -10,10 +10,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster, Node, TimedOut
+from simcluster.cluster import UNANSWERED, Cluster, Node
 from simcluster.engine import Event, Name, Positive, Spec, stream
 from simcluster.learning import DatasetName, Neighbours, NeighbourShard, Partition, load, merge, partition
 from simcluster.serving.balancers import Balancer, BalancerName, balancer
+
+_ROUND_S = 1.0  # between two rounds of the replicas where no time-out says
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,8 @@ class NearestNeighbourService(Spec):
     The last ``query_share`` of the rows are what is asked, again and again; the others are what is searched, in
     ``shards``. ``servers`` hold them: the first ``replicas`` of them hold the first shard, and so on. ``queries``
     arrive at ``arrivals_per_s`` whether or not earlier ones are answered (an open loop). A replica that does not
-    answer within ``timeout_s`` is passed over for another; searching twice does no harm.
+    answer within ``timeout_s``, or cannot be reached, is passed over for another; searching twice does no harm. When
+    none is left, all are tried again, after ``timeout_s`` (``None``: 1 s) if one of them refused.
     """
 
     dataset: DatasetName = "digits"
@@ -147,7 +150,7 @@ class _FrontEnd:
     def _ask(self, shard: int, point: np.ndarray) -> Generator[Event, Any, tuple[Neighbours, int]]:
         job = self._job
         replicas = job.servers[shard * job.replicas : (shard + 1) * job.replicas]
-        untried, attempts = list(replicas), 0
+        untried, attempts, refused = list(replicas), 0, False
         while True:
             replica = self._choose(untried, self._outstanding)
             attempts += 1
@@ -155,10 +158,14 @@ class _FrontEnd:
             try:
                 body = (point, job.neighbours)
                 reply = yield self._node.request(replica, "search", body, timeout_s=job.timeout_s)
-            except TimedOut:
+            except UNANSWERED as failure:
+                refused = refused or failure.definite
                 untried.remove(replica)
-                untried = untried or list(replicas)
             else:
                 return Neighbours(*reply.body), attempts
             finally:
                 self._outstanding[replica] -= 1
+            if not untried:
+                if refused:  # which took no time, so the next round must not come at the same moment
+                    yield self._node.timer(job.timeout_s or _ROUND_S)
+                untried, refused = list(replicas), False

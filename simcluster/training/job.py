@@ -30,8 +30,9 @@ class TrainingJob(Spec):
     ``staleness`` is 0 (BSP), a bound (SSP) or infinity (ASP). A step counts as complete when all but
     ``backup_workers`` have contributed; what comes later is discarded (Chen et al. 2016). The server checkpoints
     after every ``checkpoint_every`` complete steps; with ``None`` a crash of the server begins the training anew.
-    Unanswered requests are repeated after ``retry_s``. The job is over after ``steps`` steps, or when the
-    objective, evaluated every ``evaluate_every`` steps, is at most ``target_loss``.
+    A checkpoint that its disk fails to save or to restore is passed over. Requests that are refused or not answered
+    are repeated after ``retry_s``. The job is over after ``steps`` steps, or when the objective, evaluated every
+    ``evaluate_every`` steps, is at most ``target_loss``.
     """
 
     model: Annotated[SoftmaxRegression | KMeans, Field(discriminator="model")]

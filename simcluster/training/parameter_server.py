@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from simcluster.cluster import Message, Node
+from simcluster.cluster import Corrupted, DiskFull, DiskLost, Message, Node
 from simcluster.engine import Event
 from simcluster.learning import Call, Cost, Training
-from simcluster.recovery import checkpoint
+from simcluster.recovery import Checkpoint
 from simcluster.training.staleness import may_start, visible_before
 
 if TYPE_CHECKING:
@@ -23,13 +23,9 @@ def serve(
     record = node.cluster.trace.recorder
     record_contribution = record("contribution", "worker", "clock", "accepted")
     record_loss = record("loss", "step", "loss")
-    record_checkpoint = record("checkpoint", "clock")
     ledger = Ledger(job, training)
-
-    saved = yield from checkpoint.restore(node)
-    if saved is not None:
-        ledger.clock, ledger.state = saved
-        record("restore", "clock")(ledger.clock)
+    keeper = _Keeper(node, ledger)
+    yield from keeper.restore()
     waiting: dict[str, Message] = {}
     evaluated = ledger.clock
 
@@ -44,8 +40,7 @@ def serve(
         while ledger.complete():
             yield node.compute(ledger.commit_call())
             if job.checkpoint_every and ledger.clock % job.checkpoint_every == 0 and ledger.clock < job.steps:
-                yield from checkpoint.save(node, (ledger.clock, ledger.state))
-                record_checkpoint(ledger.clock)
+                yield from keeper.save()
         steps = ledger.accepted // ledger.quorum
         if steps >= evaluated + job.evaluate_every or (steps > evaluated and ledger.clock == job.steps):
             evaluated = steps
@@ -61,6 +56,38 @@ def serve(
                 clock = ledger.next_clock(worker)
                 if clock < job.steps and may_start(clock, ledger.clock, job.staleness):
                     node.reply(waiting.pop(worker), (clock, ledger.view(visible_before(clock, job.staleness))))
+
+
+class _Keeper:
+    """Saves the ledger, and restores it; where the disk fails, training goes on without, and a record says so."""
+
+    def __init__(self, node: Node, ledger: Ledger) -> None:
+        record = node.cluster.trace.recorder
+        self._checkpoint = Checkpoint(node)
+        self._ledger = ledger
+        self._record_save = record("checkpoint", "clock")
+        self._record_restore = record("restore", "clock")
+        self._record_failure = record("checkpoint_failed", "operation", "clock", "cause")
+
+    def save(self) -> Generator[Event, Any, None]:
+        """Save the state after the complete steps; if that fails, the checkpoint before remains, unless it is lost."""
+        try:
+            yield from self._checkpoint.save((self._ledger.clock, self._ledger.state))
+        except (DiskFull, DiskLost) as failure:
+            self._record_failure("save", self._ledger.clock, failure.cause)
+        else:
+            self._record_save(self._ledger.clock)
+
+    def restore(self) -> Generator[Event, Any, None]:
+        """Go on from what was saved, if there is anything that can be read."""
+        try:
+            saved = yield from self._checkpoint.restore()
+        except (Corrupted, DiskLost) as failure:
+            self._record_failure("restore", self._ledger.clock, failure.cause)
+            return
+        if saved is not None:
+            self._ledger.clock, self._ledger.state = saved
+            self._record_restore(self._ledger.clock)
 
 
 class Ledger:

@@ -54,3 +54,17 @@ def test_a_record_with_a_missing_value_is_refused():
     record = traced([]).recorder("loss", "step", "loss")
     with pytest.raises(ValueError, match=r"a 'loss' record takes \('step', 'loss'\), got \(1,\)"):
         record(1)
+
+
+def test_what_is_recorded_is_a_value():
+    several = [1, [2]]
+    trace = traced([several])
+    several[1].append(3)
+
+    assert [row["loss"] for row in trace.rows()] == [(1, (2,))]
+
+
+@pytest.mark.parametrize("value", [{1}, {"a": 1}, np.zeros(2), [object()]], ids=lambda value: type(value).__name__)
+def test_a_record_of_anything_else_is_refused(value):
+    with pytest.raises(TypeError, match="a record holds numbers"):
+        traced([value])

@@ -8,7 +8,7 @@ import pytest
 from simcluster.cluster import Cluster, ClusterSpec, NodeSpec, StorageSpec
 from simcluster.engine import Environment, Trace
 from simcluster.faults import Injector, draw_crashes
-from simcluster.recovery import checkpoint
+from simcluster.recovery import Checkpoint
 
 MTTF_S, MTTR_S, SAVE_S = 200.0, 2.0, 1.0
 
@@ -22,11 +22,12 @@ def time_to_finish(work_s, interval_s, crashes):
     finished = env.event()
 
     def program(node):
-        done_s = (yield from checkpoint.restore(node)) or 0.0
+        checkpoint = Checkpoint(node)
+        done_s = (yield from checkpoint.restore()) or 0.0
         while done_s < work_s:
             yield node.busy(interval_s)
             done_s += interval_s
-            yield from checkpoint.save(node, done_s)
+            yield from checkpoint.save(done_s)
         finished.succeed()
 
     cluster["n"].boot(program)

@@ -9,13 +9,13 @@ from simcluster import run
 from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, nodes
 from simcluster.engine import Environment, Exponential, Trace
 from simcluster.faults import Injector
-from tests.strategies import faults, schedules, staleness, training
+from tests.strategies import faults, networks, schedules, staleness, training
 
 
 @settings(max_examples=40, deadline=None)
-@given(schedules, staleness, st.integers(0, 3))
-def test_every_message_is_delivered_dropped_with_a_cause_or_in_flight(faults, staleness, seed):
-    trace = run(training(faults, staleness=staleness, horizon_s=0.4), seed).trace
+@given(schedules, networks, staleness, st.integers(0, 3))
+def test_every_message_is_delivered_dropped_with_a_cause_or_in_flight(faults, network, staleness, seed):
+    trace = run(training(faults, network=network, staleness=staleness, horizon_s=0.4), seed).trace
 
     fates = Counter(row["message"] for row in trace.rows("deliver", "drop"))
     sent = [row["message"] for row in trace.rows("send")]
@@ -30,9 +30,10 @@ def test_every_message_is_delivered_dropped_with_a_cause_or_in_flight(faults, st
 
 
 @settings(max_examples=40, deadline=None)
-@given(schedules, staleness, st.integers(0, 3))
-def test_no_work_happens_on_a_node_that_is_not_up(faults, staleness, seed):
-    trace = run(training(faults, staleness=staleness, jitter=Exponential(mean=1), horizon_s=1.0), seed).trace
+@given(schedules, networks, staleness, st.integers(0, 3))
+def test_no_work_happens_on_a_node_that_is_not_up(faults, network, staleness, seed):
+    noise = Exponential(mean=1)
+    trace = run(training(faults, network=network, staleness=staleness, jitter=noise, horizon_s=1.0), seed).trace
 
     state, booted = {}, {}
     for row in trace.rows():

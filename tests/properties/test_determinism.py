@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcluster import run
-from tests.strategies import schedules, staleness, training
+from tests.strategies import networks, schedules, staleness, training
 
 DIGESTS = """
 import json, math
@@ -39,9 +39,9 @@ def test_two_processes_with_different_hash_seeds_give_the_same_digests():
 
 
 @settings(max_examples=20, deadline=None)
-@given(schedules, staleness, st.integers(0, 1000))
-def test_a_run_repeated_in_one_process_has_the_same_digest(faults, staleness, seed):
-    scenario = training(faults, staleness=staleness)
+@given(schedules, networks, staleness, st.integers(0, 1000))
+def test_a_run_repeated_in_one_process_has_the_same_digest(faults, network, staleness, seed):
+    scenario = training(faults, network=network, staleness=staleness)
 
     assert run(scenario, seed).digest == run(scenario, seed).digest
 

@@ -12,7 +12,7 @@ from simcluster.cluster import NetworkSpec
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, LoseMessages, PauseNode, SlowNode
 from simcluster.learning import KMeans, SoftmaxRegression
-from tests.strategies import schedules, training
+from tests.strategies import networks, schedules, training
 
 MODELS = {"softmax": SoftmaxRegression(dataset="iris", batch_size=8), "kmeans": KMeans(dataset="iris", clusters=3)}
 NETWORKS = [
@@ -37,7 +37,7 @@ def finished(scenario, seed):
 @given(
     schedules,
     st.sampled_from(sorted(MODELS)),
-    st.sampled_from(NETWORKS),
+    st.sampled_from(NETWORKS) | networks,
     st.sampled_from([None, 1, 5]),
     st.sampled_from([None, Exponential(mean=1)]),
     st.integers(0, 3),
@@ -64,10 +64,11 @@ def test_an_asynchronous_strategy_does_depend_on_the_faults():
 
 
 @settings(max_examples=25, deadline=None)
-@given(schedules, st.integers(0, 3), st.integers(0, 4))
-def test_no_worker_starts_more_than_s_steps_ahead_of_the_slowest(faults, seed, staleness):
+@given(schedules, networks, st.integers(0, 3), st.integers(0, 4))
+def test_no_worker_starts_more_than_s_steps_ahead_of_the_slowest(faults, network, seed, staleness):
     faults = [fault for fault in faults if "server" not in fault.targets or not isinstance(fault, CrashNode)]
-    result = run(training(faults, staleness=staleness, jitter=Exponential(mean=1), steps=20), seed)
+    noise = Exponential(mean=1)
+    result = run(training(faults, network=network, staleness=staleness, jitter=noise, steps=20), seed)
 
     assert result.ended == "finished"
     completed = dict.fromkeys(("worker-0", "worker-1", "worker-2"), 0)

@@ -17,11 +17,11 @@ from simcluster.engine import Constant, Environment, Trace, stream
 DISK = StorageSpec(seek_s=0.002, bandwidth_bytes_per_s=1e6, flush_s=0.001, torn_writes=True)
 
 
-def machines(count=6, racks=3, *, storage=DISK, seed=0):
+def machines(count=6, racks=3, *, storage=DISK, seed=0, failures="silent"):
     """Nodes n-0, n-1, … over ``racks`` racks in turn; latency 1 ms, interfaces of 1 MB/s."""
     env = Environment()
     nodes = tuple(NodeSpec(name=f"n-{i}", rack=f"rack-{i % racks}", storage=storage) for i in range(count))
-    network = NetworkSpec(latency=Constant(value=0.001), bandwidth_bytes_per_s=1e6)
+    network = NetworkSpec(latency=Constant(value=0.001), bandwidth_bytes_per_s=1e6, failures=failures)
     return Cluster(env, ClusterSpec(nodes=nodes, network=network), seed, Trace(env))
 
 
@@ -54,6 +54,10 @@ def unruly(seed, *, loss=0.0, duplication=0.0, late_s=0.0):
         return Delay(later * later * 0.01)
 
     return rule
+
+
+failures = st.sampled_from(["silent", "reported"])
+"""Whether the network says that it dropped a request."""
 
 
 @st.composite

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simcluster.cluster import Corrupted, DiskFull, Duplicate, StorageSpec, TimedOut
 from simcluster.recovery import RemoteStore
-from tests.recovery.stores import finish, inflict, machines, outages, unruly
+from tests.recovery.stores import failures, finish, inflict, machines, outages, unruly
 
 STORE = RemoteStore(server="n-0", timeout_s=0.5)
 
@@ -109,9 +109,9 @@ def test_two_stores_may_share_a_server():
 
 
 @settings(max_examples=80)
-@given(st.lists(outages(("n-0",), 4.0), max_size=4), st.floats(0, 0.4), st.floats(0, 0.5), st.integers(0, 9))
-def test_an_acknowledged_write_is_read_by_all_and_never_undone(outages, loss, duplication, seed):
-    cluster = started(seed=seed)
+@given(st.lists(outages(("n-0",), 4.0), max_size=4), st.floats(0, 0.4), st.floats(0, 0.5), failures, st.integers(0, 9))
+def test_an_acknowledged_write_is_read_by_all_and_never_undone(outages, loss, duplication, failures, seed):
+    cluster = started(seed=seed, failures=failures)
     cluster.network.add(unruly(seed, loss=loss, duplication=duplication, late_s=2.0))
     inflict(cluster, outages)
     acknowledged, seen = [-1], []

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from simcluster.cluster import Corrupted, Drop
 from simcluster.engine import stream
 from simcluster.recovery import DistributedStore
-from tests.recovery.stores import finish, inflict, machines, outages, unruly
+from tests.recovery.stores import failures, finish, inflict, machines, outages, unruly
 
 NAMES = tuple(f"n-{i}" for i in range(5))
 LAST_S = 10.0
@@ -17,6 +17,7 @@ seeds = st.integers(0, 99)
 weather = st.fixed_dictionaries(
     {"loss": st.floats(0, 0.3), "duplication": st.floats(0, 0.4), "late_s": st.floats(0, 4)}
 )
+losses = st.tuples(names, times)
 isolations = st.tuples(names, times, st.floats(0.1, 4))
 
 
@@ -58,19 +59,20 @@ def written_in(cluster, store, blocks):
 @settings(max_examples=60)
 @given(
     seeds,
+    failures,
     weather,
     st.lists(outages(NAMES, LAST_S), max_size=6),
-    st.lists(st.tuples(names, times), max_size=2),
+    st.lists(losses, max_size=2),
     st.lists(isolations, max_size=2),
     st.sampled_from(["pipeline", "parallel"]),
 )
 def test_no_acknowledged_block_is_lost_while_fewer_disks_are_lost_than_it_has_copies(
-    seed, weather, outages, losses, isolated, transfer
+    seed, failures, weather, outages, losses, isolated, transfer
 ):
     store = DistributedStore(
         coordinator="n-0", servers=NAMES, heartbeat_s=0.5, timeout_s=0.3, transfer=transfer, name="s"
     )
-    cluster = machines(5, seed=seed)
+    cluster = machines(5, seed=seed, failures=failures)
     store.start(cluster)
     storm(cluster, seed, weather, outages, losses, isolated)
     acknowledged = written_in(cluster, store, 8)
@@ -86,12 +88,14 @@ def test_no_acknowledged_block_is_lost_while_fewer_disks_are_lost_than_it_has_co
 
 
 @settings(max_examples=30)
-@given(seeds, weather, st.lists(outages(NAMES, LAST_S), max_size=5), st.lists(st.tuples(names, times), max_size=1))
-def test_with_a_quorum_no_acknowledged_block_is_lost_with_fewer_disks_than_the_quorum(seed, weather, outages, losses):
+@given(seeds, failures, weather, st.lists(outages(NAMES, LAST_S), max_size=5), st.lists(losses, max_size=1))
+def test_with_a_quorum_no_acknowledged_block_is_lost_with_fewer_disks_than_the_quorum(
+    seed, failures, weather, outages, losses
+):
     store = DistributedStore(
         coordinator="n-0", servers=NAMES, heartbeat_s=0.5, timeout_s=0.3, acknowledge="quorum", transfer="parallel"
     )
-    cluster = machines(5, seed=seed)
+    cluster = machines(5, seed=seed, failures=failures)
     store.start(cluster)
     storm(cluster, seed, weather, outages, losses, ())
     for key, value in written_in(cluster, store, 6).items():
@@ -99,10 +103,10 @@ def test_with_a_quorum_no_acknowledged_block_is_lost_with_fewer_disks_than_the_q
 
 
 @settings(max_examples=30)
-@given(seeds, weather, st.integers(0, 40), st.lists(outages(NAMES, LAST_S), max_size=4))
-def test_rot_is_never_read_as_if_it_were_the_value(seed, weather, flips, outages):
+@given(seeds, failures, weather, st.integers(0, 40), st.lists(outages(NAMES, LAST_S), max_size=4))
+def test_rot_is_never_read_as_if_it_were_the_value(seed, failures, weather, flips, outages):
     store = DistributedStore(coordinator="n-0", servers=NAMES, heartbeat_s=0.5, timeout_s=0.3, scrub_s=0.2)
-    cluster = machines(5, seed=seed)
+    cluster = machines(5, seed=seed, failures=failures)
     store.start(cluster)
     storm(cluster, seed, weather, outages, (), ())
     draws = stream(seed, "rot")
@@ -116,12 +120,12 @@ def test_rot_is_never_read_as_if_it_were_the_value(seed, weather, flips, outages
 
 
 @settings(max_examples=10)
-@given(seeds, weather, st.lists(outages(NAMES, LAST_S), max_size=4), st.lists(st.tuples(names, times), max_size=2))
-def test_the_same_seed_gives_the_same_trace(seed, weather, outages, losses):
+@given(seeds, failures, weather, st.lists(outages(NAMES, LAST_S), max_size=4), st.lists(losses, max_size=2))
+def test_the_same_seed_gives_the_same_trace(seed, failures, weather, outages, losses):
     store = DistributedStore(coordinator="n-0", servers=NAMES, heartbeat_s=0.5, timeout_s=0.3)
     digests = []
     for _ in range(2):
-        cluster = machines(5, seed=seed)
+        cluster = machines(5, seed=seed, failures=failures)
         store.start(cluster)
         storm(cluster, seed, weather, outages, losses, ())
         written_in(cluster, store, 4)
