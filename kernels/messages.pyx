@@ -99,7 +99,6 @@ cdef class Interface:
     cdef object unsent      # a deque of arrivals, made for the first that has to wait
 
 
-@cython.trashcan(True)
 cdef class Arrival(ScheduledCall):
     """A message under way: what the plain carrier calls a passage.
 
@@ -389,7 +388,6 @@ cdef class Receive(Event):
         return not self.kinds or field(message, KIND) in self.kinds
 
 
-@cython.trashcan(True)
 cdef class Offer(ScheduledCall):
     """A look at what waits in a mailbox, which is the ``function``."""
 
@@ -556,7 +554,6 @@ cdef class Mailbox:
         return 0
 
 
-@cython.trashcan(True)
 cdef class Expiry(ScheduledCall):
     """The time of a timer, which is the ``function``, has come."""
 

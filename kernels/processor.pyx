@@ -2,8 +2,6 @@
 # cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False, nonecheck=True
 """A first-come-first-served processor, compiled: what the class of its name in simcluster/cluster/ does."""
 
-cimport cython
-
 from collections import deque
 
 from simcluster.kernels.events cimport Environment, Event, ScheduledCall, call_after, fire_event, present, seconds
@@ -19,7 +17,6 @@ cdef class Work:
     cdef Completion completion
 
 
-@cython.trashcan(True)
 cdef class Completion(ScheduledCall):
     """The end of a computation, the ``argument``, on a processor, the ``function``."""
 

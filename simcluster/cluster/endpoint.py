@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.cluster.mailbox import Mailbox, Receive
-from simcluster.cluster.message import Message
+from simcluster.cluster.message import Message, whole
 from simcluster.cluster.timer import Timer
 from simcluster.engine import Environment, Event, ScheduledCall, fire
 
@@ -127,6 +127,7 @@ class Endpoint:
 
     def deliver(self, message: Message) -> None:
         """Take a message from the network, which has made sure that the node is not down."""
+        whole(message)
         if self._pauses:
             self._held.append(partial(self.deliver, message))
         elif message.reply_to is None:
