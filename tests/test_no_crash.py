@@ -56,7 +56,7 @@ LINKS = {
 
 
 @COMPILED
-@pytest.mark.parametrize("length", [20_000, pytest.param(100_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("length", [50_000, pytest.param(300_000, marks=pytest.mark.slow)])
 def test_a_long_chain_of_events_is_freed_on_a_small_stack(length):
     code, text = ended(["-c", f"""
 import gc, simpy
