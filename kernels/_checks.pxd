@@ -34,6 +34,29 @@ cdef inline cnp.ndarray checked_labels(str name, object value):
     return checked_array(name, value, cnp.NPY_INT64, "int64", 1)
 
 
+cdef inline cnp.ndarray private_indices(str name, object value):
+    """Return a copy of the indices: what is checked here must still be so when the GIL has been released.
+
+    Another thread, or another process that has mapped the same file, may write to what was given.
+    """
+    return cnp.PyArray_NewCopy(checked_labels(name, value), cnp.NPY_CORDER)
+
+
+cdef extern from *:
+    """
+    /* One read, whatever the compiler would rather do: another thread may write there meanwhile. */
+    static inline int64_t read_once(const int64_t *place) { return *(const volatile int64_t *) place; }
+    """
+    int64_t read_once(const int64_t* place) noexcept nogil
+
+
+cdef inline int check_label_stayed(Py_ssize_t bad) except -1:
+    """Raise if a kernel found at *bad*, -1 if nowhere, a label out of the range that all were in before it began."""
+    if bad >= 0:
+        raise ValueError(f"labels must not be written to while a kernel reads them, got another one at index {bad}")
+    return 0
+
+
 cdef inline int check_length(
     str name, str axis, Py_ssize_t got, str other, Py_ssize_t wanted
 ) except -1:

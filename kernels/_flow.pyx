@@ -2,12 +2,13 @@
 
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy
 
 cimport numpy as cnp
 
 import numpy as np
 
-from _checks cimport check_some, checked_labels, checked_vector
+from _checks cimport check_some, checked_labels, checked_vector, private_indices
 
 cnp.import_array()
 
@@ -38,6 +39,8 @@ cdef class Flows:
 
     The rates are those of the last ``fill``. Changes since then are remembered as dirty links and as a level
     under which no rate can have changed, so that ``fill`` computes the rest only.
+
+    Every method holds the GIL from its beginning to its end, so that threads may share a table.
     """
 
     # Links, with the flows on each as one run of a pool, in the order in which they came
@@ -65,13 +68,13 @@ cdef class Flows:
     cdef Py_ssize_t[::1] component
     cdef list free                 # slots; the last is taken first
     cdef double level              # no flow with a lower rate is touched by the changes since the last fill
+    cdef bint grows                # make_room is at work
 
-    def __init__(self, capacities):
-        cdef const double[::1] given = checked_vector("capacities", capacities)
-        cdef Py_ssize_t i, n = given.shape[0]
+    def __cinit__(self, capacities):
+        self.capacity = cnp.PyArray_NewCopy(checked_vector("capacities", capacities), cnp.NPY_CORDER)
+        cdef Py_ssize_t i, n = self.capacity.shape[0]
         for i in range(n):
-            _check_capacity(given[i], i)
-        self.capacity = np.array(capacities)
+            _check_capacity(self.capacity[i], i)
         self.pool = np.zeros(ROOM * n, dtype=np.int32)
         self.begin = np.arange(n, dtype=np.intp) * ROOM
         self.room = np.full(n, ROOM, dtype=np.intp)
@@ -88,8 +91,9 @@ cdef class Flows:
         self.level = INFINITY
 
     def add(self, links, double size, double now):
-        cdef const int64_t[::1] wanted = checked_labels("links", links)
+        cdef const int64_t[::1] wanted = private_indices("links", links)
         cdef Py_ssize_t i, j, link, slot, n = wanted.shape[0]
+        self._check_whole()
         if not (0.0 <= size < INFINITY):
             raise ValueError(f"size must be finite and at least 0, got {size}")
         for i in range(n):
@@ -117,6 +121,7 @@ cdef class Flows:
         return slot
 
     def remove(self, Py_ssize_t slot, double now):
+        self._check_whole()
         self._check_slot(slot)
         cdef double unsent = self._unsent(slot, now), rate = self.rate[slot]
         cdef Py_ssize_t h, link
@@ -134,6 +139,7 @@ cdef class Flows:
         return unsent
 
     def set_capacity(self, Py_ssize_t link, double value):
+        self._check_whole()
         self._check_link(link)
         _check_capacity(value, link)
         cdef double load = self._load(link), rate, greatest = 0.0
@@ -153,9 +159,9 @@ cdef class Flows:
         self.capacity[link] = value
 
     def fill(self, double now):
+        self._check_whole()
         if self.n_queue > 0:
-            with nogil:
-                self._fill(now)
+            self._fill(now)
 
     def earliest(self):
         return _least(self.finish)
@@ -341,10 +347,20 @@ cdef class Flows:
         self.heap[i] = link
 
     cdef int _make_room(self, Py_ssize_t hops) except -1:
+        """Make room, during which nothing else may change the table."""
+        self.grows = True
+        try:
+            return self._grow(hops)
+        finally:
+            self.grows = False
+
+    cdef int _grow(self, Py_ssize_t hops) except -1:
         """Make the table twice as long when no slot is free, and its routes long enough for so many hops."""
-        cdef Py_ssize_t i, n = self.rate.shape[0], slots = n if self.free else max(16, 2 * n)
-        route = np.zeros((slots, max(hops, self.route.shape[1])), dtype=np.int32)
-        route[:n, :self.route.shape[1]] = self.route
+        cdef Py_ssize_t i, h, n = self.rate.shape[0], slots = n if self.free else max(16, 2 * n)
+        cdef int32_t[:, ::1] route = np.zeros((slots, max(hops, self.route.shape[1])), dtype=np.int32)
+        for i in range(n):
+            for h in range(self.route.shape[1]):
+                route[i, h] = self.route[i, h]
         self.route = route
         self.hops, self.component = _longer(self.hops, slots), _longer(self.component, slots)
         self.rate, self.filled = _longer(self.rate, slots), _longer(self.filled, slots)
@@ -358,14 +374,24 @@ cdef class Flows:
 
     cdef int _move_run(self, Py_ssize_t link) except -1:
         """Move a link's run to the end of the pool and give it twice the room."""
-        cdef Py_ssize_t k, begin = self.n_pool
-        self.n_pool += 2 * self.room[link]
-        if self.n_pool > self.pool.shape[0]:
-            self.pool = _longer(self.pool, 2 * self.n_pool)
+        cdef Py_ssize_t k, begin = self.n_pool, end = begin + 2 * self.room[link]
+        if end > self.pool.shape[0]:
+            self.grows = True
+            try:
+                self.pool = _longer(self.pool, 2 * end)
+            finally:
+                self.grows = False
+        self.n_pool = end
         for k in range(self.count[link]):
             self.pool[begin + k] = self.pool[self.begin[link] + k]
         self.begin[link] = begin
         self.room[link] *= 2
+        return 0
+
+    cdef int _check_whole(self) except -1:
+        # What is collected while the table is copied may want to change it.
+        if self.grows:
+            raise RuntimeError("a table of flows must not be changed while it makes room for a flow")
         return 0
 
     cdef int _check_link(self, int64_t link) except -1:
@@ -387,10 +413,11 @@ cdef double _least(const double[::1] values) noexcept nogil:
     return least
 
 
-def _longer(old, Py_ssize_t wanted):
-    array = np.asarray(old)
-    longer = np.zeros(wanted, dtype=array.dtype)
-    longer[:len(array)] = array
+cdef object _longer(object old, Py_ssize_t wanted):
+    cdef cnp.ndarray array = np.asarray(old)
+    cdef cnp.ndarray longer = np.zeros(wanted, dtype=array.dtype)
+    # NumPy would release the GIL.
+    memcpy(cnp.PyArray_DATA(longer), cnp.PyArray_DATA(array), cnp.PyArray_NBYTES(array))
     return longer
 
 

@@ -10,8 +10,8 @@ from libc.stdint cimport int64_t
 cimport numpy as cnp
 
 from _checks cimport (
-    check_finite_at_least, check_index_range, check_length, check_some, checked_labels,
-    checked_matrix, checked_vector
+    check_finite_at_least, check_index_range, check_label_stayed, check_length, check_some, checked_labels,
+    checked_matrix, checked_vector, private_indices, read_once
 )
 from _lanes cimport (
     LANES, TILE, abs_lanes, exp_lanes, inlined, keep_first, keep_last, lanes, load, log1p_lanes,
@@ -86,7 +86,7 @@ cdef const int64_t[::1] _checked_rows(rows, Py_ssize_t n):
     if rows is None:
         check_some("features", "rows", n)
         return None
-    cdef const int64_t[::1] index = checked_labels("rows", rows)
+    cdef const int64_t[::1] index = private_indices("rows", rows)
     check_some("rows", "elements", index.shape[0])
     check_index_range("rows", index, n)
     return index
@@ -248,12 +248,14 @@ def softmax(weights, features, labels, double l2=0.0, rows=None):
     cdef double[:, ::1] S = cnp.PyArray_ZEROS(2, [d + 1, width], cnp.NPY_FLOAT64, 0)
     cdef double[:, ::1] Z = cnp.PyArray_EMPTY(2, [TILE, width], cnp.NPY_FLOAT64, 0)
     cdef double loss
+    cdef Py_ssize_t bad
     with nogil:
-        _softmax(W, X, y, index, l2, P, S, Z, G, &loss)
+        bad = _softmax(W, X, y, index, l2, P, S, Z, G, &loss)
+    check_label_stayed(bad)
     return loss, gradient
 
 
-cdef void _softmax(
+cdef Py_ssize_t _softmax(
     const double[:, ::1] W,        # IN  (d, k)
     const double[:, ::1] X,        # IN  (n, d)
     const int64_t[::1] y,          # IN  (n,), each in 0..k-1
@@ -265,7 +267,8 @@ cdef void _softmax(
     double[:, ::1] G,              # OUT (d, k)
     double* f,                     # OUT
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, r, row, count, d = X.shape[1], k = W.shape[1], width = P.shape[1]
+    """Return the row of a label that is no longer in the range, or -1."""
+    cdef Py_ssize_t i, j, r, row, label, count, d = X.shape[1], k = W.shape[1], width = P.shape[1]
     cdef Py_ssize_t m = X.shape[0] if index is None else index.shape[0]
     cdef const double* x[8]
     cdef double norm, losses = 0.0
@@ -286,7 +289,10 @@ cdef void _softmax(
         norm = 1.0
         for r in range(count):
             row = i + r if index is None else index[i + r]
-            losses += softmax_row(&Z[r, 0], k, width, y[row], &norm)
+            label = read_once(&y[row])
+            if not 0 <= label < k:
+                return row
+            losses += softmax_row(&Z[r, 0], k, width, label, &norm)
         for r in range(count, TILE):
             for j in range(width):
                 Z[r, j] = 0.0
@@ -298,6 +304,7 @@ cdef void _softmax(
     for j in range(d):
         for r in range(k):
             G[j, r] = S[j, r] / m + l2 * W[j, r]
+    return -1
 
 
 cdef separate _scores(

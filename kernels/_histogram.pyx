@@ -8,7 +8,7 @@ cimport numpy as cnp
 
 from _checks cimport (
     check_finite_at_least, check_index_range, check_length, check_some, checked_array,
-    checked_labels, checked_vector
+    checked_vector, private_indices
 )
 from _lanes cimport add_four
 
@@ -28,15 +28,16 @@ def histograms(bins, gradients, hessians, Py_ssize_t n_bins=256, rows=None):
     if not 1 <= n_bins <= 256:
         raise ValueError(f"n_bins must be within [1, 256], got {n_bins}")
     if rows is not None:
-        index = checked_labels("rows", rows)
+        index = private_indices("rows", rows)
         check_index_range("rows", index, B.shape[1])
     cdef Py_ssize_t most = _greatest(B) if n_bins < 256 else 0
     if most >= n_bins:
         raise ValueError(f"bins must be below n_bins, {n_bins}, got {most}")
     cdef Py_ssize_t f = B.shape[0], m = B.shape[1] if index is None else index.shape[0]
     result = cnp.PyArray_EMPTY(3, [f, n_bins, 3], cnp.NPY_FLOAT64, 0)
-    # Seven more, so that it can begin at a multiple of 64 bytes: no sum of four then lies on two cache lines.
-    work = cnp.PyArray_EMPTY(1, [4 * (2 * n_bins + min(m, SPAN)) + 7], cnp.NPY_FLOAT64, 0)
+    # Seven more, so that it can begin at a multiple of 64 bytes: no sum of four then lies on two cache lines. And room
+    # for 256 bins, since another thread may write to bins once they have been checked.
+    work = cnp.PyArray_EMPTY(1, [4 * (n_bins + max(n_bins + min(m, SPAN), 256)) + 7], cnp.NPY_FLOAT64, 0)
     cdef double* H = <double*> cnp.PyArray_DATA(result)
     cdef double* T = <double*> ((<size_t> cnp.PyArray_DATA(work) + 63) // 64 * 64)
     with nogil:

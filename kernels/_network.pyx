@@ -14,7 +14,8 @@ cimport numpy as cnp
 from scipy.linalg.cython_blas cimport dgemm
 
 from _checks cimport (
-    check_index_range, check_length, check_some, checked_labels, checked_matrix, checked_vector
+    check_index_range, check_label_stayed, check_length, check_some, checked_labels, checked_matrix, checked_vector,
+    read_once
 )
 from _lanes cimport LANES, TILE, inlined, lanes, load, separate, splat, store, tanh_lanes, where_less
 from _softmax cimport softmax_row
@@ -367,25 +368,33 @@ def softmax_cross_entropy(scores, labels):
     cdef double[:, ::1] G = gradient
     cdef double[::1] p = cnp.PyArray_EMPTY(1, [padded(Z.shape[1])], cnp.NPY_FLOAT64, 0)
     cdef double loss
+    cdef Py_ssize_t bad
     with nogil:
-        loss = _softmax_cross_entropy(Z, y, p, G)
+        bad = _softmax_cross_entropy(Z, y, p, G, &loss)
+    check_label_stayed(bad)
     return loss, gradient
 
 
-cdef double _softmax_cross_entropy(
+cdef Py_ssize_t _softmax_cross_entropy(
     const double[:, ::1] Z,  # IN  (n, k)
     const int64_t[::1] y,    # IN  (n,), each in 0..k-1
     double[::1] p,           # work (k padded,)
     double[:, ::1] G,        # OUT (n, k)
+    double* f,               # OUT
 ) noexcept nogil:
-    cdef Py_ssize_t i, c, n = Z.shape[0], k = Z.shape[1]
+    """Return the row of a label that is no longer in the range, or -1."""
+    cdef Py_ssize_t i, c, label, n = Z.shape[0], k = Z.shape[1]
     cdef double norm, loss = 0.0
     # f = 1/n Σ log Σ_c e^{z_ic} - z_{i y_i};   ∂f/∂z_ic = (p_ic - [c = y_i]) / n, p the softmax of z
     for i in range(n):
         for c in range(k):
             p[c] = Z[i, c]
         norm = 1.0
-        loss += softmax_row(&p[0], k, p.shape[0], y[i], &norm) + log(norm)
+        label = read_once(&y[i])
+        if not 0 <= label < k:
+            return i
+        loss += softmax_row(&p[0], k, p.shape[0], label, &norm) + log(norm)
         for c in range(k):
             G[i, c] = p[c] / n
-    return loss / n
+    f[0] = loss / n
+    return -1

@@ -284,7 +284,8 @@ cdef Py_ssize_t _top_k_sparse(
             spare -= 1
     found = 0
     for i in range(count):
-        if fabs(v[J[i]]) > limit or (fabs(v[J[i]]) == limit and spare > 0):
+        # Never more than k, even if another thread writes to v meanwhile.
+        if found < k and (fabs(v[J[i]]) > limit or (fabs(v[J[i]]) == limit and spare > 0)):
             if fabs(v[J[i]]) == limit:
                 spare -= 1
             index[found] = J[i]

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=False, overflowcheck=False
+# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=False, overflowcheck=False, nonecheck=True
 """SimPy's event loop, compiled: the same events, order, exceptions and words.
 
 Design
@@ -44,6 +44,11 @@ half of the schedule, which bounds memory by twice what is alive, at constant am
 
 *Resources* are SimPy's own. Only the constructors of the requests for stores and plain resources
 are compiled too, and bound to each resource in the place of SimPy's: see ``adopt``.
+
+*Nothing crashes the interpreter.* An object may have been made by ``__new__`` alone, or by ``copy.copy``: its fields
+are None then, and using them raises (``nonecheck``). A collection runs programs' finalizers, which may schedule and
+cancel, wherever an object is made: no pointer into the schedule is kept across that. What links events in long
+chains (a value, a process's successor) is freed without recursion (``trashcan``).
 
 *Garbage.* A pending event refers to its process, the process to its generator, the generator's
 frame to the environment, and that, through the heap, to the event. Cython cannot see into the heap,
@@ -591,33 +596,53 @@ cdef inline int push_urgent(object event, object env) except -1:
 cdef list tuples_of(Environment self):
     """The schedule as SimPy keeps it, sorted."""
     cdef list found = []
-    cdef Entry entry
-    cdef Py_ssize_t i
-    for i in range(self.size + self.waiting):
+    cdef Entry *entries
+    cdef Py_ssize_t i, kept = 0, count = self.size + self.waiting
+    entries = <Entry *> PyMem_Malloc(count * sizeof(Entry))
+    if entries == NULL:
+        raise MemoryError
+    # A snapshot first, with references of its own: a tuple that is made may start a collection, in which a generator's
+    # finally cancels what is on the schedule.
+    for i in range(count):
         if i < self.size:
-            entry = self.heap[i]
+            entries[kept] = self.heap[i]
         else:
-            entry = self.ring[(self.first + i - self.size) & (self.slots - 1)]
-        if self.cancelled and is_cancelled(entry.event):
-            continue
-        found.append((
-            number(time_of(entry.order), entry.key & 1),
-            <int64_t> (entry.key >> 56) - 128,
-            (entry.key & 0xFFFFFFFFFFFFFF) >> 1,
-            <object> entry.event,
-        ))
-    found.sort()
+            entries[kept] = self.ring[(self.first + i - self.size) & (self.slots - 1)]
+        if not (self.cancelled and is_cancelled(entries[kept].event)):
+            Py_INCREF(<object> entries[kept].event)
+            kept += 1
+    try:
+        for i in range(kept):
+            found.append((
+                number(time_of(entries[i].order), entries[i].key & 1),
+                <int64_t> (entries[i].key >> 56) - 128,
+                (entries[i].key & 0xFFFFFFFFFFFFFF) >> 1,
+                <object> entries[i].event,
+            ))
+        found.sort()
+    finally:
+        for i in range(kept):
+            Py_DECREF(<object> entries[i].event)
+        PyMem_Free(entries)
     return found
 
 
 cdef int use_tuples(Environment self) except -1:
     """Goes over to SimPy's own queue, for times and priorities that the heap cannot hold."""
+    cdef int64_t serial
     if self.tuples is None:
-        tuples = tuples_of(self)
         self.moment = number(self.time, self.whole)
-        clear_schedule(self)
-        self.cancelled = 0
+        while True:
+            serial = self.serial
+            tuples = tuples_of(self)
+            if self.tuples is not None:
+                return 0
+            if serial == self.serial:
+                break  # else a collection has put more on the schedule meanwhile
+        tuples = [item for item in tuples if not is_cancelled(<PyObject *> item[3])]
         self.tuples = tuples
+        self.cancelled = 0
+        clear_schedule(self)
     return 0
 
 
@@ -794,6 +819,8 @@ cdef int happen(Environment self, object event) except -1:
                 raise AttributeError(f"'{type(event).__name__}' object has no attribute '_ok'")
             crash(event)
     elif isinstance(event, ScheduledCall):
+        if (<ScheduledCall> event).function is None:
+            raise RuntimeError('a call on the schedule has been made or cancelled already, or is none')
         (<ScheduledCall> event).make()
     else:
         callbacks, event.callbacks = event.callbacks, None
@@ -883,6 +910,7 @@ cdef enum Ok:
     FALSE
 
 
+@cython.trashcan(True)
 @cython.freelist(256)
 cdef class _Event:
     """The struct of an event; subclasses that add nothing to it share its free list."""
@@ -900,6 +928,7 @@ cdef class _Event:
         return 0
 
 
+@cython.trashcan(True)
 cdef class Event(_Event, PlainEvent):
     """An event that may happen at some point in time. See ``simpy.Event``."""
 
@@ -1065,17 +1094,18 @@ cdef inline int leave(Event event) except -1:
 
 
 cdef class Waiters(list):
-    """The callbacks of an event that is watched, or of a condition over one."""
+    """The callbacks of an event that is watched, or of a condition over one. A copy of them tells nobody."""
 
     def append(self, callback):
         """Add a callback: somebody waits."""
         list.append(self, callback)
-        self.event.begin()
+        if self.event is not None:
+            self.event.begin()
 
     def remove(self, callback):
         """Take a callback back: perhaps nobody waits any more."""
         list.remove(self, callback)
-        if not self:
+        if not self and self.event is not None:
             self.event.cease()
 
 
@@ -1087,6 +1117,7 @@ cdef object waiters_of(Event event, object callbacks):
     return waiters
 
 
+@cython.trashcan(True)
 cdef class Timeout(Event, PlainTimeout):
     """An event that gets processed after a *delay* has passed. See ``simpy.Timeout``."""
 
@@ -1124,6 +1155,7 @@ cdef int start_timeout(Timeout self, object env, object delay, object value) exc
 
 # --- Processes ------------------------------------------------------------------------------------
 
+@cython.trashcan(True)
 cdef class Initialize(Event, PlainInitialize):
     """Starts a process."""
 
@@ -1140,6 +1172,7 @@ cdef int start_initialize(Initialize self, object env, Process process) except -
     return push_urgent(self, env)
 
 
+@cython.trashcan(True)
 cdef class Interruption(Event, PlainInterruption):
     """Throws an interrupt with the given *cause* into *process*, immediately."""
 
@@ -1175,6 +1208,7 @@ cdef int interrupt_now(Interruption self) except -1:
     return resume(process, self)
 
 
+@cython.trashcan(True)
 cdef class Process(Event, PlainProcess):
     """Process an event yielding generator. See ``simpy.Process``."""
 
@@ -1264,7 +1298,7 @@ cdef int resume(Process self, object event) except -1:
         if self.killed:
             if not event._ok:
                 event._defused = True
-            event = (<_Killed> self._generator).never
+            event = (<_Killed?> self._generator).never
             break
         result = NULL
         status = (<Advance> advance)(self, event, &result)
@@ -1350,6 +1384,7 @@ cdef class ConditionValue(_Struct, PlainConditionValue):
         return f'<ConditionValue {self.todict()}>'
 
 
+@cython.trashcan(True)
 cdef class Condition(Event, PlainCondition):
     """An event that gets triggered once ``evaluate(events, count of processed events)`` is True.
 
@@ -1376,6 +1411,7 @@ cdef class Condition(Event, PlainCondition):
         check(self, event)
 
 
+@cython.trashcan(True)
 cdef class AllOf(Condition, PlainAllOf):
     """A condition that is triggered if all of *events* have been successfully triggered."""
 
@@ -1383,6 +1419,7 @@ cdef class AllOf(Condition, PlainAllOf):
         start_condition(self, env, all_events, events)
 
 
+@cython.trashcan(True)
 cdef class AnyOf(Condition, PlainAnyOf):
     """A condition that is triggered if any of *events* has been successfully triggered."""
 
@@ -1527,6 +1564,7 @@ cdef enum Side:
     GET
 
 
+@cython.trashcan(True)
 cdef class _Request(Event):
     """The struct of a request: which side of its resource it is on, and who asked."""
 
@@ -1542,6 +1580,7 @@ cdef class _Request(Event):
         self.cancel()
 
 
+@cython.trashcan(True)
 cdef class StorePut(_Request, PlainStorePut):
     """Request to put *item* into the *store*."""
 
@@ -1552,6 +1591,7 @@ cdef class StorePut(_Request, PlainStorePut):
         ask(self, store, PUT)
 
 
+@cython.trashcan(True)
 cdef class StoreGet(_Request, PlainStoreGet):
     """Request to get an item from the store *resource*."""
 
@@ -1559,6 +1599,7 @@ cdef class StoreGet(_Request, PlainStoreGet):
         ask(self, resource, GET)
 
 
+@cython.trashcan(True)
 cdef class Request(_Request, PlainRequest):
     """Request usage of the *resource*."""
 
@@ -1573,6 +1614,7 @@ cdef class Request(_Request, PlainRequest):
             self.resource.release(self)
 
 
+@cython.trashcan(True)
 cdef class Release(_Request, PlainRelease):
     """Releases the usage of *resource* granted by *request*."""
 
@@ -1690,6 +1732,7 @@ cdef object trigger_get = BaseResource._trigger_get
 
 # --- What SimPy does not have ---------------------------------------------------------------------
 
+@cython.trashcan(True)
 @cython.freelist(256)
 cdef class ScheduledCall:
     """The handle of a call that is to be made, see ``Environment.call_later``."""
@@ -1720,10 +1763,12 @@ def cancel(Timeout timeout not None):
 
     Returns whether it was still to happen.
     """
+    cdef Environment env
     if timeout.processed or timeout.cancelled:
         return False
+    env = <Environment?> timeout.env
     timeout.cancelled = True
-    note_cancelled(timeout.env)
+    note_cancelled(env)
     return True
 
 

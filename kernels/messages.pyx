@@ -1,5 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False, nonecheck=True
 """The message path, from ``send`` to ``receive``, compiled.
 
 Every class does what the class of the same name in simcluster/cluster/ does, whose documentation holds for it too;
@@ -8,8 +8,13 @@ the same events are put on the schedule in the same order, so a run has the same
 What makes it fast: a message costs one ``Arrival``, which is put on the schedule once for the sender's side and once
 for the receiver's; nodes, interfaces and mailboxes find each other by pointer, once the target's name has been
 looked up; a program that awaits a message is resumed from here, without a Python frame in between.
+
+What makes it safe: a message is checked where it comes from Python, and nowhere else; the fields of an object that was
+made by ``__new__`` alone, or by ``copy.copy``, are None, and using them raises (``nonecheck``); a kind's ``__eq__`` may
+do anything to the mailbox in which it is looked for (``boundscheck``).
 """
 
+cimport cython
 from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
@@ -31,6 +36,10 @@ cdef extern from *:
     """
     /* an instance of a subclass of tuple, its items still to be set */
     static PyObject *new_tuple(PyObject *type, Py_ssize_t size) {
+        if (!PyType_Check(type) || !PyType_FastSubclass((PyTypeObject *) type, Py_TPFLAGS_TUPLE_SUBCLASS)) {
+            PyErr_Format(PyExc_TypeError, "message_type must be a subclass of tuple, got %R", type);
+            return NULL;
+        }
         return ((PyTypeObject *) type)->tp_alloc((PyTypeObject *) type, size);
     }
     """
@@ -60,6 +69,13 @@ cdef extern from *:
 
 cdef inline object field(object message, Field place):
     return <object> PyTuple_GET_ITEM(message, place)
+
+
+cdef inline object whole(object message):
+    """Returns *message*, if it has all fields: asked of what comes from Python, not of what goes on inside."""
+    if not isinstance(message, tuple) or len(<tuple> message) != FIELDS:
+        raise TypeError(f"message must be a whole Message, got {message!r}")
+    return message
 
 
 cdef inline void set_field(object message, Field place, object item):
@@ -180,7 +196,7 @@ cdef class LatencyCarrier:
 
     def carry(self, message, double latency_s):
         """Bring a message to its target."""
-        sender, receiver = self.interfaces[message.source], self.interfaces[message.target]
+        sender, receiver = self.interfaces[whole(message).source], self.interfaces[message.target]
         self.take(message, <Interface?> sender, <Interface?> receiver, latency_s)
 
     def recall(self, matches):
@@ -355,6 +371,7 @@ cdef class NicCarrier(LatencyCarrier):
 
 # --- Mailboxes and timers -------------------------------------------------------------------------
 
+@cython.trashcan(True)
 cdef class Receive(Event):
     """The arrival of a message of one of ``kinds`` (of any kind when none is named); its value is the message."""
 
@@ -551,6 +568,7 @@ cdef class Expiry(ScheduledCall):
         return 0
 
 
+@cython.trashcan(True)
 cdef class Timer(Event):
     """An event ``delay_s`` from now by its node's oscillator, unless the node crashes.
 
@@ -737,7 +755,7 @@ cdef class Endpoint:
 
     def deliver(self, message):
         """Take a message from the network, which has made sure that the node is not down."""
-        self.take(message)
+        self.take(whole(message))
 
     cdef int take(self, object message) except -1:
         if self._pauses:
@@ -905,17 +923,18 @@ cdef class Transport:
     def send(self, message):
         """Judge a message and put it on its way."""
         cdef Interface sender = None, receiver = None
+        whole(message)
         if self.carrier is not None:
             sender, receiver = self.carrier.interfaces[message.source], self.carrier.interfaces[message.target]
         self.dispatch(message, sender, receiver)
 
     def _arrive(self, message):
         """The last bit is at the receiver's interface."""
-        self.bring(message, None)
+        self.bring(whole(message), None)
 
     def _deliver(self, message):
         """Hand a message to its node, if that is there, up, and has room."""
-        node = self._nodes.get(message.target)
+        node = self._nodes.get(whole(message).target)
         if node is None or (<Endpoint?> node)._down:
             self._lose(message, "target_left" if node is None else "target_down")
         elif (<Endpoint> node).is_full() and message.reply_to is None:

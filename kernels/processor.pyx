@@ -1,5 +1,5 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False
+# cython: language_level=3, boundscheck=True, wraparound=False, initializedcheck=False
+# cython: binding=False, auto_pickle=False, embedsignature=True, cdivision=True, overflowcheck=False, nonecheck=True
 """A first-come-first-served processor, compiled: what the class of its name in simcluster/cluster/ does."""
 
 from collections import deque
@@ -83,8 +83,8 @@ cdef class FirstComeFirstServed:
         """Give up the computations of one owner; the cores go on to what waits."""
         cdef Work work
         if self.ready:
-            self.ready = deque([each for each in self.ready if (<Work> each).owner is not owner])
-        for work in [each for each in self._running if (<Work> each).owner is owner]:
+            self.ready = deque([each for each in self.ready if (<Work?> each).owner is not owner])
+        for work in [each for each in self._running if (<Work?> each).owner is owner]:
             if work.completion is not None:
                 work.completion.cancel()
             del self._running[work]

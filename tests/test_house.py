@@ -16,6 +16,7 @@ LINES = 400
 LONGER: dict[str, str] = {
     "kernels/events.pyx": "the heart: SimPy's whole event loop, whose classes are one C structure",
     "kernels/messages.pyx": "the message path, whose classes find each other by pointer, in one C module",
+    "kernels/_flow.pyx": "one table and the algorithm that keeps it fair, all on the same arrays",
     "kernels/_reduction.pyx": "many small kernels side by side, none of which uses another",
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",
     "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",

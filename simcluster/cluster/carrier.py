@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Protocol
 
-from simcluster.cluster.message import Message
+from simcluster.cluster.message import Message, whole
 from simcluster.engine import Environment, ScheduledCall
 
 Arrive = Callable[[Message], object]
@@ -139,6 +139,7 @@ class LatencyCarrier:
 
     def carry(self, message: Message, latency_s: float) -> None:
         """Bring a message to its target."""
+        whole(message)
         passage = self._passage(message, latency_s)
         rate = slower(passage.way_bytes_per_s, passage.receiver_bytes_per_s)
         self._finish_after(passage, latency_s + (0.0 if rate is None else message.size_bytes / rate))
@@ -200,6 +201,7 @@ class NicCarrier(LatencyCarrier):
 
     def carry(self, message: Message, latency_s: float) -> None:
         """Bring a message to its target."""
+        whole(message)
         env = self._env
         passage = self._passage(message, latency_s)
         rate = slower(passage.way_bytes_per_s, passage.receiver_bytes_per_s)

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.cluster.mailbox import Mailbox, Receive
-from simcluster.cluster.message import Message
+from simcluster.cluster.message import Message, whole
 from simcluster.cluster.timer import Timer
 from simcluster.engine import Environment, Event, ScheduledCall, fire
 
@@ -134,6 +134,7 @@ class Endpoint:
 
     def deliver(self, message: Message) -> None:
         """Take a message from the network, which has made sure that the node is not down."""
+        whole(message)
         if self._pauses:
             self._held.append(partial(self.deliver, message))
         elif message.reply_to is None:

@@ -40,6 +40,13 @@ class Message(NamedTuple):
     reply_to: int | str | None = None
 
 
+def whole(message: Message) -> Message:
+    """*message* itself. Raises ``TypeError`` for what has not all fields of one."""
+    if not isinstance(message, tuple) or len(message) != len(Message._fields):
+        raise TypeError(f"message must be a whole Message, got {message!r}")
+    return message
+
+
 def freeze(value: Any) -> tuple[Any, float]:
     """``value`` as a value that nothing can change any more, and its size in bytes; ``value`` stays as it is.
 

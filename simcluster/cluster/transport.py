@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster.carrier import Carrier
-from simcluster.cluster.message import Message
+from simcluster.cluster.message import Message, whole
 from simcluster.engine import Environment, Trace
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Transport:
 
     def send(self, message: Message) -> None:
         """Judge a message and put it on its way."""
+        whole(message)
         if self._keeps_send:
             self._record_send(*message[:4], message.size_bytes)
         latency_s = self._constant_latency_s

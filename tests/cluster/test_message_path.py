@@ -2,9 +2,11 @@
 
 import gc
 import os
+import re
 import subprocess
 import sys
 import weakref
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,3 +111,21 @@ def test_the_compiled_path_is_the_default():
 def make_node():
     env = Environment()
     return Cluster(env, ClusterSpec(nodes=nodes("n", 1)), 0, Trace(env))["n-0"]
+
+
+WORD = Message(1, "n-1", "n-0", "word", None, 1.0)
+
+
+@pytest.mark.parametrize("door", ["deliver", "send", "carry"])
+@pytest.mark.parametrize("given", ["word", None, (1, 2), SimpleNamespace(**WORD._asdict()), WORD[:7]])
+def test_what_is_no_whole_message_is_refused_with_what_it_is(make, door, given):
+    cluster = make()
+    doors = {
+        "deliver": cluster["n-0"].deliver,
+        "send": cluster.network.send,
+        "carry": partial(cluster.network._carrier.carry, latency_s=0.0),
+    }
+    doors[door](WORD)
+
+    with pytest.raises(TypeError, match=re.escape(f"message must be a whole Message, got {given!r}")):
+        doors[door](given)
