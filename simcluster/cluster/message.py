@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -49,18 +50,18 @@ def freeze(value: Any) -> tuple[Any, float]:
         return value, float(_WORD_BYTES)
     if isinstance(value, tuple | list):
         parts = [freeze(part) for part in value]
-        items, size_bytes = [part for part, _ in parts], sum(size for _, size in parts)
+        items, size_bytes = [part for part, _ in parts], math.fsum(size for _, size in parts)
         if isinstance(value, list):
             return tuple(items), size_bytes
         return (type(value)(*items) if hasattr(value, "_fields") else tuple(items)), size_bytes
     if isinstance(value, Mapping):
         pairs = {key: freeze(part) for key, part in value.items()}
-        size_bytes = sum(freeze(key)[1] + size for key, (_, size) in pairs.items())
+        size_bytes = math.fsum(freeze(key)[1] + size for key, (_, size) in pairs.items())
         return MappingProxyType({key: part for key, (part, _) in pairs.items()}), size_bytes
     if isinstance(value, Spec):
         return value, float(len(value.model_dump_json()))
     if dataclasses.is_dataclass(value) and getattr(type(value), "__dataclass_params__").frozen:  # noqa: B009
-        return value, sum(freeze(getattr(value, field.name))[1] for field in dataclasses.fields(value))
+        return value, math.fsum(freeze(getattr(value, field.name))[1] for field in dataclasses.fields(value))
     raise TypeError(f"a message carries numbers, text, arrays and frozen data, got {type(value).__name__}: {value!r}")
 
 
