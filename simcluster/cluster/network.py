@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +14,7 @@ from simcluster.cluster.flow_carrier import FlowCarrier
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
+from simcluster.cluster.slowdown import MOST, combined
 from simcluster.cluster.topology import Topology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
 from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
@@ -272,7 +272,7 @@ class Network(Transport):
             raise ValueError(f"factor must be greater than 0, got {factor}")
         for name in nodes:
             self._throttles[name][key] = factor
-            self._carrier.throttle(name, math.prod(self._throttles[name].values()))
+            self._carrier.throttle(name, combined(self._throttles[name].values(), 1 / MOST))
         self._carrier.replan()
 
     def throttle_link(self, key: object, link: str, factor: float) -> None:
@@ -294,13 +294,13 @@ class Network(Transport):
         assert isinstance(self._carrier, FlowCarrier)
         place = self._fabric.index[link]
         nominal = self._fabric.links[place].bandwidth_bytes_per_s
-        self._carrier.set_capacity(place, nominal / math.prod(self._link_throttles[link].values()))
+        self._carrier.set_capacity(place, nominal / combined(self._link_throttles[link].values(), 1 / MOST))
 
     def unthrottle(self, key: object) -> None:
         """Take one throttle back."""
         for name, factors in self._throttles.items():
             if factors.pop(key, None) is not None:
-                self._carrier.throttle(name, math.prod(factors.values()))
+                self._carrier.throttle(name, combined(factors.values(), 1 / MOST))
         for link, factors in self._link_throttles.items():
             if factors.pop(key, None) is not None:
                 self._set_link(link)

@@ -14,6 +14,7 @@ from simcluster.cluster.memory import Memory
 from simcluster.cluster.message import Message
 from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.processor import Processor, ProcessorSharing
+from simcluster.cluster.slowdown import combined
 from simcluster.cluster.storage import DISK_RECORD, Storage
 from simcluster.engine import Event, Process, Program, fail, kill, stream
 
@@ -183,8 +184,8 @@ class Node(Endpoint):
 
     def slow(self, key: object, factor: float) -> None:
         """Compute ``factor`` times slower until ``quicken(key)``; several slow-downs multiply."""
-        if not factor > 0:
-            raise ValueError(f"factor must be greater than 0, got {factor}")
+        if not (factor > 0 and math.isfinite(factor)):
+            raise ValueError(f"factor must be finite and greater than 0, got {factor}")
         self._slowdowns[key] = factor
         self._adjust()
 
@@ -249,7 +250,7 @@ class Node(Endpoint):
     def _adjust(self) -> None:
         """Bring the processor to the speed that all modifiers together give, computed anew so no rounding stays."""
         self.runs = self.state == "up"
-        speed = self.spec.speed / math.prod(self._slowdowns.values()) if self.runs else 0.0
+        speed = self.spec.speed / combined(self._slowdowns.values()) if self.runs else 0.0
         self._processor.set_speed(speed)
         self.cluster.trace.recorder("node", "node", "state", "speed")(self.name, self.state, speed)
 
