@@ -42,14 +42,14 @@ MAY_COMPUTE = {
         "kill",
     },
 }
-#: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, which no version rounds otherwise.
+#: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {
     "simcluster/cluster/blocks.py": {
         "(math.ceil(block.size_bytes) for block in self._durable.values())",
-        "bits.values()",
     },
     "simcluster/cluster/carrier.py": {
-        "(sum((passage.begin_s > now for passage in interface.unsent)) + sum((passage.start_s > now for passage in interface.receiving)) for interface in self._interfaces.values())",
+        "(sum((passage.begin_s > now for passage in interface.unsent)) + "
+        "sum((passage.start_s > now for passage in interface.receiving)) for interface in self._interfaces.values())",
         "(passage.begin_s > now for passage in interface.unsent)",
         "(passage.start_s > now for passage in interface.receiving)",
     },

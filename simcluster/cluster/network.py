@@ -125,6 +125,11 @@ class Network(Transport):
         """Messages that wait in the network for a rule to be removed."""
         return sum(len(messages) for messages in self._held.values())
 
+    @property
+    def waiting(self) -> int:
+        """Messages that wait at an interface, or are held."""
+        return self.held + self._carrier.waiting
+
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
         self._names.add(name)

@@ -139,8 +139,18 @@ class Node(Endpoint):
         """Computations that are running on this node or waiting for a core."""
         return self._processor.queue_length
 
+    @property
+    def waiting(self) -> int:
+        """All that waits here: messages in the inbox, computations, disk operations, what a pause holds back."""
+        disk = self.storage.queue_length if "storage" in self.__dict__ else 0
+        return self.inbox_length + self.queue_length + len(self._held) + disk
+
     def crash(self) -> None:
-        """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons."""
+        """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons.
+
+        A program that crashes its own node runs on to its next ``yield``, where it ends, for Python cannot stop a
+        generator that is running; what it asks of the node until then raises ``NodeDown``.
+        """
         self._down += 1
         if self._down > 1:
             return

@@ -100,7 +100,8 @@ class StepClock(NodeFault):
 class DriftClock(NodeFault):
     """A node's clock gains ``rate`` seconds in a second (loses them when negative) until ``end_s``.
 
-    Overlapping drifts add. What the clock has gained by then stays, until something sets it right.
+    Overlapping drifts add, as far as the clock still runs forward. What it has gained by then stays, until something
+    sets it right.
     """
 
     fault: Literal["drift_clock"] = "drift_clock"
