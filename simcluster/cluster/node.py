@@ -149,7 +149,8 @@ class Node(Endpoint):
         """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons.
 
         A program that crashes its own node runs on to its next ``yield``, where it ends, for Python cannot stop a
-        generator that is running; what it asks of the node until then raises ``NodeDown``.
+        generator that is running. To send, receive, wait, compute or spawn until then raises ``NodeDown``; what it
+        asks of its disk is done.
         """
         self._down += 1
         if self._down > 1:
