@@ -14,6 +14,7 @@ low-complexity task scheduling for heterogeneous computing", 2002).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for place, label in enumerate(POLICIES):
         samples = wide(table[table["policy"] == label], "ratio", "makespan_s")
         band(axes, samples.columns, samples, label, place, markers=True)
-    work_s = sum(tasks.nodes[name]["task"].cost.flops for name in tasks) / (FLOPS_PER_S * len(WORKERS))
+    work_s = math.fsum(tasks.nodes[name]["task"].cost.flops for name in tasks) / (FLOPS_PER_S * len(WORKERS))
     axes.axhline(work_s, color="0.4", linestyle=":", linewidth=1.2)
     axes.annotate("every machine always busy", (1, work_s), (0, -14), textcoords="offset points", color="0.3")
     plain_log(axes.xaxis, sorted(table["ratio"].unique()))

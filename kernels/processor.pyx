@@ -118,7 +118,8 @@ cdef class FirstComeFirstServed:
         if work.completion is not None:
             work.completion.cancel()
             work.completion = None
-            work.remaining_s = max(0.0, work.remaining_s - (seconds(self.env) - work.since_s) * self.speed)
+            if seconds(self.env) > work.since_s:  # the speed may be infinite, and 0 × ∞ is no work done
+                work.remaining_s = max(0.0, work.remaining_s - (seconds(self.env) - work.since_s) * self.speed)
         return 0
 
     cdef int complete(self, Work work) except -1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -56,8 +57,9 @@ class Result:
 
     ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was left that could
     happen before the horizon); ``ended_s`` is when, in simulated seconds. ``outcome`` is the job's own, ``None``
-    unless it finished. ``backlog`` says how many messages and computations wait at each node where any do: a queue
-    that grows without bound shows here.
+    unless it finished. ``backlog`` says how much waits at each node where anything does (messages in its inbox,
+    computations, operations of its disk, what a pause holds back) and, as "network", how many messages wait at
+    interfaces or are held: a queue that grows without bound shows here.
     """
 
     scenario: Scenario
@@ -106,5 +108,11 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
         ended=ended,
         ended_s=env.now,
         faults_never_begun=injector.never_begun,
-        backlog={name: left for name, node in cluster.nodes.items() if (left := node.inbox_length + node.queue_length)},
+        backlog=_backlog(cluster),
     )
+
+
+def _backlog(cluster: Cluster) -> dict[str, int]:
+    waiting = Counter({name: node.waiting for name, node in cluster.nodes.items()})
+    waiting["network"] += cluster.network.waiting
+    return {name: count for name, count in waiting.items() if count}

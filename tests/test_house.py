@@ -43,6 +43,53 @@ MAY_COMPUTE = {
         "kill",
     },
 }
+#: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
+SUMS_OF_INTEGERS = {
+    "simcluster/cluster/blocks.py": {
+        "(math.ceil(block.size_bytes) for block in self._durable.values())",
+    },
+    "simcluster/cluster/carrier.py": {
+        "(sum((passage.begin_s > now for passage in interface.unsent)) + "
+        "sum((passage.start_s > now for passage in interface.receiving)) for interface in self._interfaces.values())",
+        "(passage.begin_s > now for passage in interface.unsent)",
+        "(passage.start_s > now for passage in interface.receiving)",
+    },
+    "simcluster/cluster/network.py": {
+        "(len(messages) for messages in self._held.values())",
+    },
+    "simcluster/faults/bodies.py": {
+        "sizes",
+    },
+    "simcluster/faults/injector.py": {
+        "(other == fault for other in self._faults[:place])",
+    },
+    "simcluster/faults/simpler.py": {
+        "(_parts(fault) for fault in schedule)",
+        "map(_digits, [*times_s(schedule), *numbers])",
+        "(_length(fault) for fault in schedule)",
+        "(_parts(getattr(value, field)) for field in type(value).model_fields)",
+        "(1 + _parts(item) for item in value)",
+    },
+    "simcluster/kernels/reduction.py": {
+        "(i & p == r for i in range(m - gap))",
+    },
+    "simcluster/recovery/store_census.py": {
+        "(not self._lives(server) for server in self._store.servers)",
+    },
+    "simcluster/report/tables.py": {
+        "widths.values()",
+        "lines",
+    },
+    "simcluster/scheduling/grid_search.py": {
+        "map(len, accuracies)",
+    },
+    "simcluster/testing.py": {
+        "map(len, split)",
+    },
+    "simcluster/training/parameter_server.py": {
+        "(len(step) for step in self._pending.values())",
+    },
+}
 #: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
 MAY_CALL = {"simcluster/engine/streams.py": {"Generator", "PCG64", "SeedSequence"}}
 
@@ -91,6 +138,24 @@ def test_nothing_depends_on_hashes_addresses_or_the_order_of_a_set(path):
 
     assert not calls(tree) & {"hash", "id"}
     assert not over_sets
+
+
+def summed(path):
+    """What the built-in sum is called with."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "sum"}
+
+
+@each(LIBRARY)
+def test_the_built_in_sum_adds_integers_only_for_python_3_12_changed_how_it_rounds(path):
+    modules = {module for module, _ in imported(ast.parse(path.read_text(encoding="utf-8")))}
+
+    assert summed(path) <= SUMS_OF_INTEGERS.get(name(path), set())
+    assert "statistics" not in modules  # its means have changed their rounding too
+
+
+def test_no_sum_is_listed_that_is_not_there():
+    assert [file for file, listed in SUMS_OF_INTEGERS.items() if not listed <= summed(ROOT / file)] == []
 
 
 @each(LIBRARY)

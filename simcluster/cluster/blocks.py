@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -112,17 +114,20 @@ class Blocks:
         """
         if count < 0:
             raise ValueError(f"count must be at least 0, got {count}")
-        bits = {key: 8 * math.floor(block.size_bytes) for key, block in self._durable.items()}
-        total, hit = sum(bits.values()), []
+        keys = list(self._durable)
+        ends = list(accumulate(8 * math.floor(block.size_bytes) for block in self._durable.values()))
+        total, hit = ends[-1] if ends else 0, []
+        flipped: dict[str, set[int]] = {}
         for share in generator.random(count).tolist():
             place = int(share * total)
-            for key, size in bits.items():
-                if place < size:
-                    block = self._durable[key]
-                    self._durable[key] = replace(block, flipped=block.flipped ^ {place})
-                    hit.append(key)
-                    break
-                place -= size
+            index = bisect_right(ends, place)
+            if index < len(keys):
+                key = keys[index]
+                flipped.setdefault(key, set()).symmetric_difference_update({place - (ends[index - 1] if index else 0)})
+                hit.append(key)
+        for key, places in flipped.items():
+            block = self._durable[key]
+            self._durable[key] = replace(block, flipped=block.flipped ^ places)
         return tuple(hit)
 
     def _room(self, key: str) -> int:

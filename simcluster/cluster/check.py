@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from simpy.core import EmptySchedule, StopSimulation
 
 from simcluster.cluster.message_path import FirstComeFirstServed
+from simcluster.cluster.slowdown import MOST, combined
 from simcluster.engine import Seconds, awaited
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Checker:
         self._held: Counter[int] = Counter()
         self._size_bytes: dict[int, float] = {}
         self._received_bytes: dict[str, float] = {}
+        self._quickest: dict[str, float] = {}  # the least throttle of each interface so far, where below 1
         self._rows: dict[str, Callable[[dict[str, Any]], None]] = {
             "node": self._on_state,
             "crash": self._on_crash,
@@ -85,6 +87,9 @@ class Checker:
         self._now_s = now_s
         for node in cluster.nodes.values():
             check_node(node)
+        for name, factors in cluster.network._throttles.items():
+            if factors:
+                self._quickest[name] = min(self._quickest.get(name, 1.0), combined(factors.values(), 1 / MOST))
         for row in cluster.trace.rows(start=self._seen):
             self._seen += 1
             if not before_s <= row["time_s"] <= now_s:
@@ -153,11 +158,11 @@ class Checker:
             self._broken("only a message that is held must be released", row)
 
     def _receive(self, target: str, size_bytes: float, time_s: float) -> None:
-        """Bytes through an interface never exceed its bandwidth × time."""
+        """Bytes through an interface never exceed the most bandwidth that it has had × time."""
         received = self._received_bytes[target] = self._received_bytes.get(target, 0.0) + size_bytes
         network = self._cluster.network.spec
         own = self._cluster.nodes[target].spec.nic_bytes_per_s
-        bandwidth = own or network.bandwidth_bytes_per_s or math.inf
+        bandwidth = (own or network.bandwidth_bytes_per_s or math.inf) / self._quickest.get(target, 1.0)
         if network.fidelity != "latency" and received > bandwidth * time_s * _ROUNDING:
             self._broken("bytes received must be at most bandwidth × time", f"{received} bytes by {target}")
 
@@ -170,9 +175,7 @@ def check_node(node: Node) -> None:
         if not holds:
             raise InvariantBroken(rule, node.env.now, f"{got} on {node.name}, which is {state}")
 
-    speed = node.spec.speed
-    for factor in node._slowdowns.values():
-        speed /= factor
+    speed = node.spec.speed / combined(node._slowdowns.values())
     given = math.isclose(processor.speed, speed if state == "up" else 0.0, rel_tol=1e-12)
     must(given, "speed must be what all modifiers give", processor.speed)
     if state == "down":

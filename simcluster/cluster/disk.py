@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simcluster.cluster.failure import Failure
+from simcluster.cluster.slowdown import combined
 from simcluster.engine import Environment, Event, ScheduledCall
 
 Work = Generator[tuple[float, float], None, Any]
@@ -107,7 +108,7 @@ class Disk:
         if self._end is not None:
             self._end.cancel()
             self._left_s = self._remaining_s()
-        self._slowness = math.prod(self._slowdowns.values())
+        self._slowness = combined(self._slowdowns.values())
         if self._end is not None:
             self._schedule()
 

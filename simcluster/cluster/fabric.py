@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
@@ -97,7 +98,7 @@ class Fabric:
 
     def latency_s(self, source: str, target: str) -> float:
         """The sum of the latencies of the route's links."""
-        return sum(self.links[place].latency_s for place in self.route(source, target))
+        return math.fsum(self.links[place].latency_s for place in self.route(source, target))
 
     def bandwidth_bytes_per_s(self, source: str, target: str) -> float | None:
         """What a transfer alone in the network gets: the least bandwidth of the route, ``None`` without a link."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -105,7 +106,7 @@ def _refusal(value: Any, wanted: str) -> TypeError:
 
 def _frozen_items(values: Iterable[Any]) -> tuple[list[Any], float]:
     parts = [freeze(value) for value in values]
-    return [part for part, _ in parts], sum(size_bytes for _, size_bytes in parts)
+    return [part for part, _ in parts], math.fsum(size_bytes for _, size_bytes in parts)
 
 
 def _frozen_scalar(value: np.generic) -> Any:
@@ -179,7 +180,7 @@ def _frozen_dataclass(value: Any) -> tuple[Any, float]:
     names = [field.name for field in dataclasses.fields(value)]
     state = {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in names}}
     changed, sizes = _changed(state)
-    size_bytes = sum(sizes[name] for name in names)
+    size_bytes = math.fsum(sizes[name] for name in names)
     if not changed:
         return value, size_bytes
     for name, part in {**state, **changed}.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +15,7 @@ from simcluster.cluster.links import Links
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
+from simcluster.cluster.slowdown import MOST, combined
 from simcluster.cluster.topology import Topology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
 from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
@@ -124,6 +124,11 @@ class Network(Transport):
     def held(self) -> int:
         """Messages that wait in the network for a rule to be removed."""
         return sum(len(messages) for messages in self._held.values())
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait at an interface, or are held."""
+        return self.held + self._carrier.waiting
 
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
@@ -290,7 +295,7 @@ class Network(Transport):
             raise ValueError(f"factor must be greater than 0, got {factor}")
         for name in nodes:
             self._throttles[name][key] = factor
-            self._carrier.throttle(name, math.prod(self._throttles[name].values()))
+            self._carrier.throttle(name, combined(self._throttles[name].values(), 1 / MOST))
         self._carrier.replan()
 
     def throttle_link(self, key: object, link: str, factor: float) -> None:
@@ -309,7 +314,7 @@ class Network(Transport):
         """Take one throttle back."""
         for name, factors in self._throttles.items():
             if factors.pop(key, None) is not None:
-                self._carrier.throttle(name, math.prod(factors.values()))
+                self._carrier.throttle(name, combined(factors.values(), 1 / MOST))
         if self.links is not None:
             self.links.unthrottle(key)
         self._carrier.replan()

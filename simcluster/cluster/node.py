@@ -14,6 +14,7 @@ from simcluster.cluster.memory import Memory
 from simcluster.cluster.message import Message
 from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.processor import Processor, ProcessorSharing
+from simcluster.cluster.slowdown import combined
 from simcluster.cluster.storage import DISK_RECORD, Storage
 from simcluster.engine import Event, Process, Program, fail, kill, stream
 
@@ -139,8 +140,19 @@ class Node(Endpoint):
         """Computations that are running on this node or waiting for a core."""
         return self._processor.queue_length
 
+    @property
+    def waiting(self) -> int:
+        """All that waits here: messages in the inbox, computations, disk operations, what a pause holds back."""
+        disk = self.storage.queue_length if "storage" in self.__dict__ else 0
+        return self.inbox_length + self.queue_length + len(self._held) + disk
+
     def crash(self) -> None:
-        """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons."""
+        """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons.
+
+        A program that crashes its own node runs on to its next ``yield``, where it ends, for Python cannot stop a
+        generator that is running. To send, receive, wait, compute or spawn until then raises ``NodeDown``; what it
+        asks of its disk is done.
+        """
         self._down += 1
         if self._down > 1:
             return
@@ -184,8 +196,8 @@ class Node(Endpoint):
 
     def slow(self, key: object, factor: float) -> None:
         """Compute ``factor`` times slower until ``quicken(key)``; several slow-downs multiply."""
-        if not factor > 0:
-            raise ValueError(f"factor must be greater than 0, got {factor}")
+        if not (factor > 0 and math.isfinite(factor)):
+            raise ValueError(f"factor must be finite and greater than 0, got {factor}")
         self._slowdowns[key] = factor
         self._adjust()
 
@@ -250,7 +262,7 @@ class Node(Endpoint):
     def _adjust(self) -> None:
         """Bring the processor to the speed that all modifiers together give, computed anew so no rounding stays."""
         self.runs = self.state == "up"
-        speed = self.spec.speed / math.prod(self._slowdowns.values()) if self.runs else 0.0
+        speed = self.spec.speed / combined(self._slowdowns.values()) if self.runs else 0.0
         self._processor.set_speed(speed)
         self.cluster.trace.recorder("node", "node", "state", "speed")(self.name, self.state, speed)
 

@@ -130,7 +130,8 @@ class FirstComeFirstServed:
         if work.completion is not None:
             work.completion.cancel()
             work.completion = None
-            work.remaining_s = max(0.0, work.remaining_s - (self._env.now - work.since_s) * self._speed)
+            if self._env.now > work.since_s:  # the speed may be infinite, and 0 × ∞ is no work done
+                work.remaining_s = max(0.0, work.remaining_s - (self._env.now - work.since_s) * self._speed)
 
     def _complete(self, work: Work) -> None:
         del self._running[work]
@@ -202,7 +203,8 @@ class ProcessorSharing:
         return self._speed * min(1.0, self._cores / len(self._running)) if self._running else 0.0
 
     def _settle(self) -> None:
-        self._virtual_s += (self._env.now - self._since_s) * self._rate
+        if self._running and self._env.now > self._since_s:  # the speed may be infinite
+            self._virtual_s += (self._env.now - self._since_s) * self._rate
         self._since_s = self._env.now
 
     def _plan(self) -> None:

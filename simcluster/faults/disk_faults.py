@@ -68,11 +68,11 @@ class RotBits(NodeFault):
     """``count`` bits flip among all that are durable on a disk, drawn evenly from the fault's own stream.
 
     It happens at ``begin_s`` and stays; the checksum of a block with a flipped bit is wrong, so reading it fails with
-    ``Corrupted``.
+    ``Corrupted``. At most a million: each is drawn, kept and recorded.
     """
 
     fault: Literal["rot_bits"] = "rot_bits"
-    count: Annotated[int, Field(ge=1)] = 1
+    count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Flip the bits."""

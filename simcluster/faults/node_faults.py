@@ -120,7 +120,7 @@ class SlowNode(NodeFault):
         def climb(step: int) -> None:
             climbing.clear()
             for node in nodes:
-                node.slow(key, 1 + (self.factor - 1) * step / steps)
+                node.slow(key, self.factor if step == steps else 1 + (self.factor - 1) * (step / steps))
             if step < steps:
                 climbing.append(cluster.env.call_later(self.ramp_s / steps, climb, step + 1))
 

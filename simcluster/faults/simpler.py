@@ -98,7 +98,7 @@ def with_aligned_times(schedule: Schedule, place: int) -> Iterator[Schedule]:
 def with_times_moved_together(schedule: Schedule, place: int) -> Iterator[Schedule]:
     """The schedule with a time of one fault rounder, halfway to its other, or equal to any, wherever else it stands."""
     times = times_s((schedule[place],))
-    middle = [_to_digits(sum(times) / 2, digits, ROUND_HALF_EVEN) for digits in (1, 2)]
+    middle = [_to_digits(math.fsum(time / 2 for time in times), digits, ROUND_HALF_EVEN) for digits in (1, 2)]
     for old in times:
         for new in [*_rounder(old), *middle, *times_s(schedule)]:
             moved: list[Fault] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,7 @@ class _Master:
                     cores=spec.cores,
                     idle=max(0, spec.cores - len(placed)),
                     idle_since_s=self._idle_since_s[name],
-                    backlog_s=sum(spec.seconds(cost) for cost in placed) / (spec.cores * spec.speed),
+                    backlog_s=math.fsum(spec.seconds(cost) for cost in placed) / (spec.cores * spec.speed),
                     flops_per_s=spec.flops_per_s * spec.speed,
                     memory_bytes_per_s=spec.memory_bytes_per_s * spec.speed,
                 )
