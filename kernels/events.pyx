@@ -271,6 +271,7 @@ cdef class Environment(_Struct, PlainEnvironment):
 
     def __init__(self, initial_time=0):
         set_now(self, initial_time)
+        self.before_s = self.time
 
     def __dealloc__(self):
         clear_schedule(self)
@@ -780,11 +781,16 @@ cdef bint happen_next(Environment self) except -1:
     if self.tuples is not None:
         if not self.tuples:
             return False
+        moment = self.moment
         self.moment, _, _, event = heappop(self.tuples)
+        if self.moment != moment:
+            self.before_s = moment
     else:
         if self.size == 0 and self.waiting == 0:
             return False
         entry = pop(self)
+        if time_of(entry.order) != self.time:
+            self.before_s = self.time
         self.time = time_of(entry.order)
         self.whole = entry.key & 1
         event = <object> entry.event

@@ -406,15 +406,15 @@ cdef class Mailbox:
     """Messages in order of arrival, handed to awaited receives in the order in which those began to wait."""
 
     cdef Endpoint endpoint
-    cdef list messages          # those that wait, from ``head`` on; None until the first has to
-    cdef Py_ssize_t head
+    cdef dict waiting           # by kind, deques of (serial, message) in order of arrival; None until the first has to
+    cdef Py_ssize_t count, serial
     cdef Receive longest        # of the receives that have somebody waiting, the first to begin
     cdef dict others            # the rest in their order, or None
     cdef readonly bint _offer_due
 
     @property
     def _messages(self):
-        return self.messages[self.head:] if self.messages is not None else []
+        return [message for _, message in sorted(one for queue in (self.waiting or {}).values() for one in queue)]
 
     @property
     def _receives(self):
@@ -426,7 +426,7 @@ cdef class Mailbox:
         return (self.longest, *self.others) if self.others else (self.longest,)
 
     cdef inline Py_ssize_t length(self) noexcept:
-        return len(self.messages) - self.head if self.messages is not None else 0
+        return self.count
 
     cdef inline bint hand_over(self, object message) except -1:
         """Give a message to the one receive that there is, if it is awaited and takes it: the common case."""
@@ -441,33 +441,46 @@ cdef class Mailbox:
         """A message arrives."""
         if self.longest is not None and self.length() == 0 and self.hand_over(message):
             return 0
-        if self.messages is None:
-            self.messages = []
-        self.messages.append(message)
+        if self.waiting is None:
+            self.waiting = {}
+        queue = self.waiting.get(field(message, KIND))
+        if queue is None:
+            queue = self.waiting[field(message, KIND)] = deque()
+        queue.append((self.serial, message))
+        self.serial += 1
+        self.count += 1
         if self.longest is not None:
             self.offer()
         return 0
 
-    cdef object take_out(self, Py_ssize_t place):
-        """Take the message at ``place`` out of those that wait."""
-        message = self.messages[self.head + place]
-        if place:
-            del self.messages[self.head + place]
-            return message
-        self.messages[self.head] = None
-        self.head += 1
-        if self.head == len(self.messages):
-            self.messages.clear()
-            self.head = 0
-        elif self.head >= 32 and 2 * self.head > len(self.messages):
-            del self.messages[:self.head]
-            self.head = 0
+    cdef object first_for(self, Receive receive):
+        """The queue whose first message is the first that ``receive`` takes, or None."""
+        found = None
+        if self.count == 0:
+            return None
+        if not receive.kinds:
+            for queue in self.waiting.values():
+                if found is None or queue[0][0] < found[0][0]:
+                    found = queue
+            return found
+        for kind in receive.kinds:
+            queue = self.waiting.get(kind)
+            if queue is not None and (found is None or queue[0][0] < found[0][0]):
+                found = queue
+        return found
+
+    cdef object take_out(self, object queue):
+        """Take the first message of a queue."""
+        _, message = queue.popleft()
+        self.count -= 1
+        if not queue:
+            del self.waiting[field(message, KIND)]
         return message
 
     cpdef clear(self):
         """Forget all messages and all receives."""
-        self.messages = None
-        self.head = 0
+        self.waiting = None
+        self.count = 0
         self.longest = None
         self.others = None
         self._offer_due = False
@@ -508,36 +521,20 @@ cdef class Mailbox:
 
     cdef int offer(self) except -1:
         cdef Receive receive
-        cdef Py_ssize_t place
-        if self.longest is not None and self.length() and not self.others:
-            # Taken out before it is handed over: what is resumed may look here again.
-            message = self.messages[self.head]
-            if self.longest.takes(message) and is_awaited(self.longest):
-                receive = self.longest
-                self.longest = None
-                fire_event(receive, self.take_out(0))
-                return 0
         for each in self.receives():
             receive = <Receive> each
             if receive is not self.longest and (self.others is None or receive not in self.others):
                 continue  # an earlier hand-over ended this wait
-            place = self.first_for(receive)
-            if place < 0:
+            queue = self.first_for(receive)
+            if queue is None:
                 continue
             if not is_awaited(receive):
                 self.watch(receive)
                 continue
-            message = self.take_out(place)
+            message = self.take_out(queue)  # before it is handed over: what is resumed may look here again
             self.cease(receive)
             fire_event(receive, message)
         return 0
-
-    cdef Py_ssize_t first_for(self, Receive receive) except -2:
-        cdef Py_ssize_t place
-        for place in range(self.length()):
-            if receive.takes(self.messages[self.head + place]):
-                return place
-        return -1
 
     cdef int watch(self, Receive receive) except -1:
         """Offer again as soon as one of the conditions over ``receive``, which nobody awaits yet, is awaited."""
@@ -615,7 +612,7 @@ cdef class Endpoint:
     cdef public bint runs, true_clock
     cdef public Py_ssize_t stretch
     cdef public Py_ssize_t _down, _pauses
-    cdef readonly list _held
+    cdef readonly object _held          # a deque
     cdef readonly Mailbox _mailbox
     # The one open request, while there is no other: its id (None if there is none), message, reply and expiry.
     cdef object request_id, request_message
@@ -632,7 +629,7 @@ cdef class Endpoint:
         self.runs = self.true_clock = True
         self.transport = transport
         self.inbox_messages = -1 if inbox_messages is None else inbox_messages
-        self._held = []
+        self._held = deque()
         self._mailbox = Mailbox.__new__(Mailbox)
         self._mailbox.endpoint = self
         if transport.carrier is not None:

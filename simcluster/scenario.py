@@ -106,7 +106,7 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
         trace=trace,
         outcome=done.value if done.triggered else None,
         ended=ended,
-        ended_s=env.now,
+        ended_s=env.before_s if ended == "deadlock" else env.now,  # not the horizon, at which it was noticed
         faults_never_begun=injector.never_begun,
         backlog=_backlog(cluster),
     )

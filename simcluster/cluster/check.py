@@ -196,6 +196,6 @@ def check_node(node: Node) -> None:
         waits = (
             not mailbox._offer_due
             and awaited(receive)
-            and any(not receive.kinds or message.kind in receive.kinds for message in mailbox._messages or ())
+            and any(not receive.kinds or message.kind in receive.kinds for message in mailbox._messages)
         )
         must(not waits, "no message must wait for a program that awaits it", receive.kinds)

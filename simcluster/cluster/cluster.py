@@ -47,8 +47,9 @@ class ClusterSpec(Spec):
 
     def require(self, field: str, *names: str) -> None:
         """Raise ``ValueError`` unless each of ``names`` is a node of this cluster."""
+        known = frozenset(self.names)
         for name in names:
-            if name not in self.names:
+            if name not in known:
                 raise ValueError(f"{field} must name a node of the cluster {list(self.names)[:12]}, got {name!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
@@ -43,7 +44,7 @@ class Endpoint:
         self._inbox_messages = inbox_messages
         self._down = 0
         self._pauses = 0
-        self._held: list[Callable[[], object]] = []
+        self._held: deque[Callable[[], object]] = deque()
         self._mailbox = Mailbox(env, self.when_up)
         self._open_requests: dict[int | str, list[Attempt]] = {}
 

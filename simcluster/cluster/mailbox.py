@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 
 from simpy.events import PENDING, Condition
 
@@ -39,7 +40,9 @@ class Mailbox:
 
     def __init__(self, env: Environment, when_up: Callable[[Callable[[], None]], None]) -> None:
         self.env = env
-        self._messages: deque[Message] | None = None  # made for the first message that has to wait
+        # By kind, in order of arrival: a receive finds its message at once, however many others wait.
+        self._waiting: dict[str, deque[tuple[int, Message]]] = {}
+        self._serial = count()
         self._when_up = when_up
         self._receives: dict[Receive, None] = {}  # an ordered set of those that have somebody waiting
         self._offer_due = False
@@ -47,25 +50,27 @@ class Mailbox:
     @property
     def length(self) -> int:
         """How many messages wait."""
-        return len(self._messages or ())
+        return sum(len(queue) for queue in self._waiting.values())
+
+    @property
+    def _messages(self) -> list[Message]:
+        return [message for _, message in sorted(one for queue in self._waiting.values() for one in queue)]
 
     def put(self, message: Message) -> None:
         """A message arrives."""
-        if not self._messages and len(self._receives) == 1:  # the common case, without the queue
+        if not self._waiting and len(self._receives) == 1:  # the common case, without the queue
             (receive,) = self._receives
             if (not receive.kinds or message.kind in receive.kinds) and awaited(receive):
                 self._receives.clear()
                 fire(receive, message)
                 return
-        if self._messages is None:
-            self._messages = deque()
-        self._messages.append(message)
+        self._waiting.setdefault(message.kind, deque()).append((next(self._serial), message))
         if self._receives:
             self._offer()
 
     def clear(self) -> None:
         """Forget all messages and all receives."""
-        self._messages = None
+        self._waiting.clear()
         self._receives.clear()
         self._offer_due = False
 
@@ -73,7 +78,7 @@ class Mailbox:
         """Somebody begins to wait for ``receive``."""
         if receive.callbacks is not None:
             self._receives[receive] = None
-        if self._messages and not self._offer_due:
+        if self._waiting and not self._offer_due:
             self._offer_due = True
             self.env.call_later(0.0, self._when_up, self._offer_now)
 
@@ -86,31 +91,29 @@ class Mailbox:
         self._offer()
 
     def _offer(self) -> None:
-        if len(self._receives) == 1 and self._messages:  # the common case, without a search
-            (receive,) = self._receives
-            if (not receive.kinds or self._messages[0].kind in receive.kinds) and awaited(receive):
-                self._receives.clear()
-                fire(receive, self._messages.popleft())
-                return
         for receive in tuple(self._receives):
             if receive not in self._receives:
                 continue  # an earlier hand-over ended this wait
-            place = self._first_for(receive.kinds)
-            if place is None or self._messages is None:
+            queue = self._first_for(receive.kinds)
+            if queue is None:
                 continue
             if not awaited(receive):
                 self._watch(receive)
                 continue
-            message = self._messages[place]
-            del self._messages[place]
+            message = self._take_out(queue)
             del self._receives[receive]
             fire(receive, message)
 
-    def _first_for(self, kinds: tuple[str, ...]) -> int | None:
-        for place, message in enumerate(self._messages or ()):
-            if not kinds or message.kind in kinds:
-                return place
-        return None
+    def _first_for(self, kinds: tuple[str, ...]) -> deque[tuple[int, Message]] | None:
+        """The queue whose first message is the first of these kinds, or ``None``."""
+        queues = [self._waiting[kind] for kind in kinds if kind in self._waiting] if kinds else self._waiting.values()
+        return min(queues, key=lambda queue: queue[0][0], default=None)
+
+    def _take_out(self, queue: deque[tuple[int, Message]]) -> Message:
+        _, message = queue.popleft()
+        if not queue:
+            del self._waiting[message.kind]
+        return message
 
     def _watch(self, receive: Receive) -> None:
         """Offer again as soon as one of the conditions over ``receive``, which nobody awaits yet, is awaited."""

@@ -192,7 +192,7 @@ class Node(Endpoint):
         self._pauses -= 1
         self._adjust()
         while self._held and self.state == "up":
-            self._held.pop(0)()
+            self._held.popleft()()
 
     def slow(self, key: object, factor: float) -> None:
         """Compute ``factor`` times slower until ``quicken(key)``; several slow-downs multiply."""

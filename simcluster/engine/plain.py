@@ -33,11 +33,15 @@ _TRIGGERS = (BaseResource._trigger_put, BaseResource._trigger_get)
 
 
 class Environment(simpy.Environment):
-    """SimPy's environment with ``call_later``, whose cancelled timers do not move the clock."""
+    """SimPy's environment with ``call_later``, whose cancelled timers do not move the clock.
+
+    ``before_s`` is the time of the last event before the present moment.
+    """
 
     def __init__(self, initial_time: SimTime = 0) -> None:
         super().__init__(initial_time)
         self._cancelled = 0
+        self.before_s = float(initial_time)
         # SimPy binds these early for speed, but not for subclasses.
         for name, cls in {
             "process": Process,
@@ -67,6 +71,8 @@ class Environment(simpy.Environment):
         """Processes the next event. Raises EmptySchedule if there is none."""
         if self._cancelled:
             self._drop_cancelled()
+        if self._queue and self._queue[0][0] != self._now:
+            self.before_s = float(self._now)
         super().step()
 
     def _drop_cancelled(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from simcluster.cluster import Cluster
@@ -17,6 +18,7 @@ class Injector:
         self._cluster = cluster
         self._faults = faults
         self.begun: list[int] = []
+        self._keys = _keys(faults)
         self._record = cluster.trace.recorder("fault", "fault", "name", "phase")
         for place, fault in enumerate(faults):
             cluster.env.call_later(fault.begin_s, self._begin, place)
@@ -29,15 +31,14 @@ class Injector:
     @property
     def never_begun(self) -> tuple[Fault, ...]:
         """The faults that have not happened (yet)."""
-        return tuple(fault for place, fault in enumerate(self._faults) if place not in self.begun)
+        begun = frozenset(self.begun)
+        return tuple(fault for place, fault in enumerate(self._faults) if place not in begun)
 
     def _begin(self, place: int) -> None:
         fault = self._faults[place]
         self.begun.append(place)
         self._record(place, type(fault).__name__, "begin")
-        # Named by what the fault is, not by its place, so that one more fault shifts nobody's draws.
-        equal_before = sum(other == fault for other in self._faults[:place])
-        lift = fault.begin(self._cluster, f"{fault.model_dump_json()}#{equal_before}")
+        lift = fault.begin(self._cluster, self._keys[place])
         if fault.end_s is not None:
             self._cluster.env.call_later(fault.end_s - self._cluster.env.now, self._end, (place, lift))
 
@@ -45,3 +46,14 @@ class Injector:
         place, lift = fault
         self._record(place, type(self._faults[place]).__name__, "end")
         lift()
+
+
+def _keys(faults: Sequence[Fault]) -> list[str]:
+    """What names each fault: what it is and how many like it stand before, so that one more shifts nobody's draws."""
+    seen: Counter[str] = Counter()
+    keys = []
+    for fault in faults:
+        text = fault.model_dump_json()
+        keys.append(f"{text}#{seen[text]}")
+        seen[text] += 1
+    return keys

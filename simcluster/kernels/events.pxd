@@ -30,6 +30,7 @@ cdef class Environment(_Struct):
     cdef Py_ssize_t cancelled               # entries in both that will be skipped
     cdef int64_t serial
     cdef double time
+    cdef readonly double before_s           # the time of the last event before the present moment
     cdef bint whole                         # the time is an int
     cdef object moment                      # the time, once tuples are used
     cdef list tuples                        # SimPy's queue instead of heap and ring, or None

@@ -63,10 +63,15 @@ class _Master:
         self._policy = policy
         now_s = node.env.now
         self._backwards = list(nx.topological_sort(graph))[::-1]
+        self._place = {task: place for place, task in enumerate(graph)}
         self._holders: dict[str, str] = {}
         self._placed: dict[str, str] = {}
         self._placed_s: dict[str, float] = {}
-        self._ready: dict[str, None] = {}
+        self._on: dict[str, dict[str, None]] = {worker: {} for worker in job.workers}  # what is placed there, in order
+        self._views: dict[str, NodeView] = {}  # of the workers about which nothing is new
+        self._ready: dict[str, ReadyTask] = {}
+        self._wanted: dict[str, None] = {}
+        self._changed: set[str] | None = None  # tasks that may be ready since; None: look at all
         self._dispatched: set[str] = set()
         self._suspected: dict[str, bool] = dict.fromkeys(job.workers, False)
         self._heard_s = dict.fromkeys(job.workers, now_s)
@@ -77,7 +82,15 @@ class _Master:
     # What it decides
 
     def wanted(self) -> dict[str, None]:
-        """The tasks that must still be done: the last ones, and what they take, as far as nobody keeps it."""
+        """The tasks that must still be done: the last ones, and what they take, as far as nobody keeps it.
+
+        As long as no output is lost these are the tasks that are not done, so that a report changes one of them.
+        """
+        if self._changed is None:
+            self._wanted = self._search()
+        return self._wanted
+
+    def _search(self) -> dict[str, None]:
         found: dict[str, None] = {}
         for task in self._backwards:
             if task in self._holders:
@@ -89,17 +102,28 @@ class _Master:
 
     def dispatch(self, wanted: Mapping[str, None]) -> None:
         """Place those of the ``wanted`` tasks that are ready on nodes, until the policy waits."""
-        ready = {task: None for task in self._graph if task in wanted and self._can_start(task)}
-        self._ready = {task: None for task in [*self._ready, *ready] if task in ready}
+        if self._changed is None:
+            ready = {task: None for task in self._graph if task in wanted and self._can_start(task)}
+            kept = [task for task in self._ready if task in ready]
+            self._ready = {task: self._task_view(task) for task in dict.fromkeys([*kept, *ready])}
+            if len(wanted) + len(self._holders) == len(self._graph):
+                self._changed = set()  # nothing that was done is lost
+        else:
+            for task in sorted(self._changed, key=self._place.__getitem__):
+                if task in wanted and task not in self._ready and self._can_start(task):
+                    self._ready[task] = self._task_view(task)
+            self._changed.clear()
         while self._ready:
-            choice = self._policy([self._task_view(task) for task in self._ready], self._node_views())
+            choice = self._policy(list(self._ready.values()), self._node_views())
             if choice is None:
                 return
             task, worker = choice
-            if worker not in self._placed.values():
+            if not self._on[worker]:
                 self._heard_s[worker] = self._node.env.now
             del self._ready[task]
             self._placed[task], self._placed_s[task] = worker, self._node.env.now
+            self._on[worker][task] = None
+            self._views.pop(worker, None)
             self._dispatched.add(task)
             self._record(task, worker)
             self._order(worker, [task])
@@ -125,8 +149,12 @@ class _Master:
         self._heard_s[worker] = self._node.env.now
         if self._suspected[worker]:
             self._suspect(worker, False)
-        if state == "done" and task in self._dispatched:
-            self._holders.setdefault(task, worker)
+        if state == "done" and task in self._dispatched and task not in self._holders:
+            self._holders[task] = worker
+            self._ready.pop(task, None)
+            if self._changed is not None:
+                self._wanted.pop(task, None)
+                self._changed.update(self._graph.adj[task])
         if state in ("done", "waiting") and self._placed.get(task) == worker:
             self._release(task)
         if lost is not None:
@@ -138,27 +166,34 @@ class _Master:
         for worker in self._job.workers:
             if self._suspected[worker]:
                 self._node.send(worker, "ping", size_bytes=ORDER_BYTES)
-            elif worker in self._placed.values() and now_s - self._heard_s[worker] > silence_s:
+            elif self._on[worker] and now_s - self._heard_s[worker] > silence_s:
                 self._suspect(worker, True)
             elif now_s - self._heard_s[worker] >= self._job.retry_s / 2:
                 overdue_s = now_s - self._job.retry_s / 2
-                self._order(worker, [task for task in self._on(worker) if self._placed_s[task] <= overdue_s])
+                self._order(worker, [task for task in self._on[worker] if self._placed_s[task] <= overdue_s])
 
     def _suspect(self, worker: str, suspected: bool) -> None:
         self._suspected[worker] = suspected
         self._record_suspect(worker, suspected)
         if suspected:
-            for task in self._on(worker):
+            for task in list(self._on[worker]):
                 self._release(task)
             self._holders = {task: holder for task, holder in self._holders.items() if holder != worker}
+            self._changed = None
 
     def _forget(self, task: str, holder: str) -> None:
         if self._holders.get(task) == holder:
             del self._holders[task]
+            self._changed = None
 
     def _release(self, task: str) -> None:
         del self._placed_s[task]
-        self._idle_since_s[self._placed.pop(task)] = self._node.env.now
+        worker = self._placed.pop(task)
+        del self._on[worker][task]
+        self._views.pop(worker, None)
+        self._idle_since_s[worker] = self._node.env.now
+        if self._changed is not None:
+            self._changed.add(task)
 
     # What it says and sees
 
@@ -169,9 +204,6 @@ class _Master:
             ]
             self._node.send(worker, "run", orders, size_bytes=ORDER_BYTES * len(orders))
 
-    def _on(self, worker: str) -> list[str]:
-        return [task for task, where in self._placed.items() if where == worker]
-
     def _can_start(self, task: str) -> bool:
         return task not in self._placed and all(before in self._holders for before in self._graph.pred[task])
 
@@ -180,21 +212,20 @@ class _Master:
         return ReadyTask(name, task.cost, task.priority)
 
     def _node_views(self) -> list[NodeView]:
-        views = []
-        for name in self._job.workers:
-            if self._suspected[name]:
-                continue
+        return [self._node_view(name) for name in self._job.workers if not self._suspected[name]]
+
+    def _node_view(self, name: str) -> NodeView:
+        view = self._views.get(name)
+        if view is None:
             spec = self._node.cluster[name].spec
-            placed = [self._graph.nodes[task]["task"].cost for task in self._on(name)]
-            views.append(
-                NodeView(
-                    name=name,
-                    cores=spec.cores,
-                    idle=max(0, spec.cores - len(placed)),
-                    idle_since_s=self._idle_since_s[name],
-                    backlog_s=math.fsum(spec.seconds(cost) for cost in placed) / (spec.cores * spec.speed),
-                    flops_per_s=spec.flops_per_s * spec.speed,
-                    memory_bytes_per_s=spec.memory_bytes_per_s * spec.speed,
-                )
+            placed = [self._graph.nodes[task]["task"].cost for task in self._on[name]]
+            view = self._views[name] = NodeView(
+                name=name,
+                cores=spec.cores,
+                idle=max(0, spec.cores - len(placed)),
+                idle_since_s=self._idle_since_s[name],
+                backlog_s=math.fsum(spec.seconds(cost) for cost in placed) / (spec.cores * spec.speed),
+                flops_per_s=spec.flops_per_s * spec.speed,
+                memory_bytes_per_s=spec.memory_bytes_per_s * spec.speed,
             )
-        return views
+        return view
