@@ -105,7 +105,8 @@ class FlowCarrier:
         """The flows at this moment, about to change."""
         if self._flows is None:
             self._flows = FlowNetwork(self._capacities, self._env.now)
-        self._complete()
+        if self._flows.now_s != self._env.now:  # all changes of one moment cost one computation
+            self._complete()
         if not self._replan_due:
             self._replan_due = True
             self._env.call_later(0.0, self._replan)
