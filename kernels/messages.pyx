@@ -173,9 +173,11 @@ cdef class LatencyCarrier:
         """How many messages wait at interfaces for others to leave or to be taken in."""
         cdef double now_s = seconds(self.env)
         cdef Py_ssize_t count = 0
+        cdef Arrival one
         for each in self.under_way():
-            if (<Arrival> each).hold_s > 0:
-                count += ((<Arrival> each).start_s if (<Arrival> each).span == ARRIVES else (<Arrival> each).begin_s) > now_s
+            one = <Arrival> each
+            if one.hold_s > 0:
+                count += (one.start_s if one.span == ARRIVES else one.begin_s) > now_s
         return count
 
     def attach(self, name, bytes_per_s):

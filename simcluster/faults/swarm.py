@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from simcluster.cluster import NodeSpec
 from simcluster.engine import Distribution, Exponential, Lognormal, Name, Positive, Probability, Spec, Weibull, stream
 from simcluster.faults.budget import check_budget, within_budget
 from simcluster.faults.byzantine import ADVERSARIES, Byzantine
@@ -21,10 +22,17 @@ from simcluster.faults.chance import GilbertElliott
 from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
 from simcluster.faults.fault import Fault
 from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
-from simcluster.faults.machine_faults import DriftClock, StepClock
+from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
 from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
-from simcluster.faults.node_faults import CrashNode, PauseNode, SlowNode
-from simcluster.faults.partitions import CutMinority, CutOneWay, IsolateNode, PartitionRing
+from simcluster.faults.node_faults import CrashNode, LoseRack, PauseNode, SlowNode
+from simcluster.faults.partitions import (
+    CutMinority,
+    CutOneWay,
+    IsolateNode,
+    PartitionBridge,
+    PartitionNetwork,
+    PartitionRing,
+)
 from simcluster.faults.schedule import heal
 from simcluster.faults.topology_faults import BreakLink, DelayLink, LinkName, LoseOnLink, ThrottleLink, TopologyFault
 
@@ -38,6 +46,9 @@ class Knobs:
     generator: np.random.Generator
     nodes: tuple[str, ...]
     links: tuple[str, ...] = ()
+    racks: tuple[str, ...] = ()
+    programs: tuple[tuple[str, str], ...] = ()  # node and program
+    limited: tuple[str, ...] = ()
 
     def node(self) -> str:
         """Any node."""
@@ -46,6 +57,18 @@ class Knobs:
     def link(self) -> Fields:
         """Any link of the topology, often with its way back."""
         return {"link": self.links[int(self.generator.integers(len(self.links)))], "both_ways": self.coin()}
+
+    def split(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Two groups that hear each other no more, and at least one node that is in neither."""
+        order = tuple(self.nodes[int(i)] for i in self.generator.permutation(len(self.nodes)))
+        first = int(self.generator.integers(1, len(order) - 1))
+        last = int(self.generator.integers(first + 1, len(order)))
+        return order[:first], order[first:last]
+
+    def program(self) -> Fields:
+        """Any program that a node boots."""
+        node, program = self.programs[int(self.generator.integers(len(self.programs)))]
+        return {"node": node, "program": program}
 
     def log_uniform(self, low: float, high: float) -> float:
         """A number between two positive ones, each order of magnitude as likely as the next."""
@@ -93,10 +116,15 @@ Kind = tuple[type[Fault], Callable[[Knobs, float], Fields]]
 
 KINDS: dict[str, Kind] = {
     "crash_node": (CrashNode, lambda knobs, _: {"node": knobs.node()}),
+    "lose_rack": (LoseRack, lambda knobs, _: {"rack": knobs.choice(*knobs.racks)}),
+    "kill_program": (KillProgram, lambda knobs, _: knobs.program()),
+    "exhaust_memory": (ExhaustMemory, lambda knobs, _: {"node": knobs.choice(*knobs.limited)}),
     "pause_node": (PauseNode, lambda knobs, _: {"node": knobs.node()}),
     "slow_node": (SlowNode, lambda knobs, _: {"node": knobs.node(), "factor": knobs.log_uniform(1.1, 100)}),
     "isolate_node": (IsolateNode, lambda knobs, _: {"node": knobs.node(), "crossing": knobs.choice("drop", "hold")}),
     "cut_minority": (CutMinority, lambda knobs, _: {"minority": knobs.minority(), "among": knobs.nodes}),
+    "partition_network": (PartitionNetwork, lambda knobs, _: {"groups": knobs.split()}),
+    "partition_bridge": (PartitionBridge, lambda knobs, _: {"sides": knobs.split()}),
     "cut_one_way": (CutOneWay, lambda knobs, _: {"senders": (knobs.node(),), "receivers": knobs.nodes}),
     "partition_ring": (
         PartitionRing,
@@ -155,8 +183,17 @@ KINDS: dict[str, Kind] = {
         },
     ),
 }
-"""What a swarm can draw, by the fault's word. Those that need to know more of a cluster (its racks, its programs, how
-much memory it has) are not among them."""
+"""What a swarm can draw, by the fault's word: every fault that there is."""
+
+NEEDS = {
+    "lose_rack": "racks",
+    "kill_program": "programs",
+    "exhaust_memory": "limited",
+    **{kind: "links" for kind, (fault, _) in KINDS.items() if issubclass(fault, TopologyFault)},
+}
+"""What a swarm must be told of the cluster before it draws a kind."""
+
+_LEAST_NODES = {"partition_ring": 4, "cut_minority": 3, "partition_network": 3, "partition_bridge": 3}
 
 #: Those that no protocol survives that does not expect them: they are in a swarm only when they are asked for.
 MALICIOUS = ("byzantine", "lose_disk", "rot_bits")
@@ -168,12 +205,18 @@ class Swarm(Spec):
     Each of ``kinds`` is in a run with the chance ``include``. One that is in it begins a few times to a few dozen
     times in ``horizon_s``; how often, for how long, to which node and how badly is drawn from the kind's own stream, so
     leaving out one kind shifts no other's draws. All is over by ``heal_at_s``. With ``down_at_most``, crashes that
-    would take more nodes down at once do not happen. Faults of the links of a topology are drawn among ``links``
-    (``"switch->n-1"``), and not without.
+    would take more nodes down at once do not happen.
+
+    Some kinds are drawn only where the swarm is told of what they need: the ``links`` of a topology
+    (``"switch->n-1"``), the ``racks`` or zones with the nodes of each, the ``programs`` that each node boots, and the
+    nodes whose memory is ``limited``. A rack of more nodes than ``down_at_most`` is never lost.
     """
 
     nodes: tuple[Name, ...]
     links: tuple[LinkName, ...] = ()
+    racks: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    programs: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    limited: tuple[Name, ...] = ()
     horizon_s: Positive
     kinds: tuple[str, ...] = tuple(kind for kind in KINDS if kind not in MALICIOUS)
     include: Probability = 0.5
@@ -187,6 +230,11 @@ class Swarm(Spec):
             raise ValueError(f"kinds must be among {list(KINDS)}, got {unknown}")
         if not self.nodes:
             raise ValueError("nodes must not be empty, got ()")
+        members = [name for names in self.racks.values() for name in names]
+        for field, names in (("racks", members), ("programs", list(self.programs)), ("limited", list(self.limited))):
+            strange = [name for name in names if name not in self.nodes]
+            if strange:
+                raise ValueError(f"{field} must be of nodes {list(self.nodes)[:12]}, got {strange}")
         if self.down_at_most is not None:
             check_budget(self.down_at_most, self.nodes)
             if not self.down_at_most and "crash_node" in self.kinds:
@@ -199,15 +247,22 @@ class Swarm(Spec):
         faults.sort(key=lambda fault: fault.begin_s)
         if self.heal_at_s is not None:
             faults = list(heal(faults, self.heal_at_s))
-        return tuple(faults) if self.down_at_most is None else within_budget(faults, self.nodes, self.down_at_most)
+        if self.down_at_most is None:
+            return tuple(faults)
+        rack_of = {name: rack for rack, names in self.racks.items() for name in names}
+        machines = [NodeSpec(name=name, rack=rack_of.get(name)) for name in self.nodes]
+        return within_budget(faults, machines, self.down_at_most)
 
     def _of(self, kind: str, seed: int) -> list[Fault]:
-        knobs = Knobs(stream(seed, "faults", "swarm", kind), self.nodes, self.links)
+        most = math.inf if self.down_at_most is None else self.down_at_most
+        racks = tuple(rack for rack, names in self.racks.items() if len(names) <= most)
+        programs = tuple((node, program) for node, names in self.programs.items() for program in names)
+        generator = stream(seed, "faults", "swarm", kind)
+        knobs = Knobs(generator, self.nodes, self.links, racks, programs, self.limited)
         fault, fields = KINDS[kind]
-        least = {"partition_ring": 4, "cut_minority": 3}.get(kind, 1)
-        if knobs.generator.random() >= self.include or len(self.nodes) < least:
+        if generator.random() >= self.include or len(self.nodes) < _LEAST_NODES.get(kind, 1):
             return []
-        if issubclass(fault, TopologyFault) and not self.links:
+        if kind in NEEDS and not getattr(knobs, NEEDS[kind]):
             return []
         well = knobs.times(self.horizon_s / 30, self.horizon_s)
         ill = knobs.times(self.horizon_s / 100, self.horizon_s / 4)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from simcluster.engine import Constant, Exponential, Lognormal, Weibull
 from simcluster.faults import (
     CrashNode,
+    LoseRack,
     PauseNode,
     SlowNode,
     Swarm,
@@ -15,7 +16,8 @@ from simcluster.faults import (
     draw_faults,
     heal,
 )
-from simcluster.faults.swarm import KINDS
+from simcluster.faults.files import KINDS as WORDS
+from simcluster.faults.swarm import KINDS, NEEDS
 
 NAMES = tuple(f"n-{place}" for place in range(5))
 
@@ -97,8 +99,38 @@ def test_a_schedule_that_cannot_be_drawn_is_refused(fields, message):
         draw_crashes(NAMES, **{"mttf_s": 1, "mttr_s": 1, "horizon_s": 10, "seed": 0, **fields})
 
 
+TOLD = {
+    "links": ("a->switch",),
+    "racks": {"left": NAMES[:1], "right": NAMES[1:3]},
+    "programs": {NAMES[0]: ("serve", "work")},
+    "limited": NAMES[2:],
+}
+
+
+def test_a_swarm_draws_every_kind_of_fault_that_there_is():
+    swarm = Swarm(nodes=NAMES, horizon_s=100, kinds=tuple(KINDS), include=1, **TOLD)
+
+    assert set(KINDS) == set(WORDS)
+    assert {fault.fault for seed in range(5) for fault in swarm.draw(seed)} == set(WORDS)
+
+
+def test_what_a_swarm_is_not_told_of_it_does_not_draw():
+    swarm = Swarm(nodes=NAMES, horizon_s=100, kinds=tuple(KINDS), include=1)
+    drawn = {fault.fault for seed in range(5) for fault in swarm.draw(seed)}
+
+    assert drawn == set(KINDS) - set(NEEDS)
+
+
+@given(st.integers(0, 30))
+def test_a_swarm_loses_no_rack_that_exceeds_its_budget(seed):
+    swarm = Swarm(nodes=NAMES, horizon_s=100, include=1, down_at_most=1, **TOLD)
+    lost = {fault.rack for fault in swarm.draw(seed) if isinstance(fault, LoseRack)}
+
+    assert lost <= {"left"}
+
+
 def test_a_swarm_has_other_kinds_and_other_knobs_for_each_seed_and_the_same_for_one():
-    swarm = Swarm(nodes=NAMES, links=("a->switch",), horizon_s=100)
+    swarm = Swarm(nodes=NAMES, horizon_s=100, **TOLD)
     kinds = [frozenset(fault.fault for fault in swarm.draw(seed)) for seed in range(40)]
 
     assert swarm.draw(3) == swarm.draw(3)
