@@ -151,3 +151,13 @@ def test_two_programs_of_one_name_are_refused(make):
     with pytest.raises(ValueError, match="different names, got 'program' twice on n-0"):
         node.boot(program)
     node.boot(program, name="second")
+
+
+def test_what_is_withheld_twice_is_missing_twice(make):
+    memory = make(memory_bytes=100.0)["n-0"].memory
+    memory.withhold("one", 30.0)
+    memory.withhold("other", 50.0)
+
+    assert memory.available_bytes == 20
+    memory.give_back("other")
+    assert memory.available_bytes == 70

@@ -57,3 +57,18 @@ def test_both_disciplines_do_the_same_work(submissions, cores):
     for discipline in (FirstComeFirstServed, ProcessorSharing):
         for (begin_s, seconds), end_s in zip(submissions, completions(discipline, cores, submissions), strict=True):
             assert end_s >= begin_s + seconds - 1e-9
+
+
+def test_a_computation_that_is_cancelled_has_had_its_share_until_then():
+    # Two share one core until the first is cancelled at 1; the second has done half a second by then, not one.
+    env = Environment()
+    processor = ProcessorSharing(env, "n", 1, 1.0, Trace(env, ()))
+    first, second, ended = env.event(), env.event(), []
+    second.callbacks.append(lambda _: ended.append(env.now))
+    owner = object()
+    processor.submit(first, None, 2.0, owner)
+    processor.submit(second, None, 2.0)
+    env.call_later(1.0, processor.cancel, owner)
+    env.run()
+
+    assert ended == pytest.approx([2.5])

@@ -68,3 +68,16 @@ def test_what_is_recorded_is_a_value():
 def test_a_record_of_anything_else_is_refused(value):
     with pytest.raises(TypeError, match="a record holds numbers"):
         traced([value])
+
+
+def test_the_digest_tells_the_times_of_records_apart():
+    digests = set()
+    for step_s in (0.5, 0.25):
+        env = Environment()
+        trace = Trace(env)
+        record = trace.recorder("loss", "step", "loss")
+        env.run(until=step_s)
+        record(0, 1.0)
+        digests.add(trace.digest())
+
+    assert len(digests) == 2

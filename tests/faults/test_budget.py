@@ -83,3 +83,10 @@ def test_a_schedule_cut_to_its_budget_keeps_to_it_and_one_that_did_stays_whole(s
 def test_a_budget_that_no_schedule_can_meet_is_refused(schedule, f, message):
     with pytest.raises(ValueError, match=message):
         within_budget(schedule, NAMES, f)
+
+
+def test_a_crash_that_begins_as_another_ends_fits_the_same_budget():
+    schedule = (crash(0, 1, 5), crash(1, 5, 6))
+
+    assert within_budget(schedule, NAMES, 1) == schedule
+    assert budget_exceeded(schedule, NAMES, 1) == ()

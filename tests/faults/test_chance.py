@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.cluster import Message
+from simcluster.cluster import Message, loss
 from simcluster.faults import GilbertElliott
 from simcluster.faults.chance import chance
 
@@ -67,3 +67,24 @@ def test_a_chance_outside_0_to_1_is_refused(field):
     chances = {"good_to_bad": 0.5, "bad_to_good": 0.5, field: 1.5}
     with pytest.raises(ValueError, match=rf"{field}\n.*less than or equal to 1 .*input_value=1.5"):
         GilbertElliott(**chances)
+
+
+def test_a_link_starts_in_the_bad_state_as_often_as_it_is_in_it():
+    # 2,000 links, each seen once: the share has a standard error of 0.01 at p/(p + r) = 0.25.
+    bursts = GilbertElliott(good_to_bad=0.1, bad_to_good=0.3)
+    firsts = [hits(1, 1.0, bursts, link=("a", f"b-{place}"))[0] for place in range(2000)]
+
+    assert sum(firsts) / 2000 == pytest.approx(0.25, abs=0.05)
+
+
+def test_each_link_has_draws_of_its_own_of_the_network_s_loss():
+    rule = loss(0.5, 0, "network")
+    alone = [rule(Message(ident, "a", "b", "x", None, 0.0)) is not None for ident in range(64)]
+    rule = loss(0.5, 0, "network")
+    mixed = []
+    for ident in range(64):
+        rule(Message(ident, "b", "a", "x", None, 0.0))
+        mixed.append(rule(Message(ident, "a", "b", "x", None, 0.0)) is not None)
+
+    assert mixed == alone
+    assert len(set(alone)) == 2

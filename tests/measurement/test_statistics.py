@@ -103,3 +103,22 @@ def test_of_equal_strategies_a_winner_is_called_no_more_often_than_promised(stra
 def test_misuse_is_told_with_its_rule(call, rule):
     with pytest.raises(ValueError, match=rule):
         call()
+
+
+def test_a_bootstrap_interval_is_wider_at_a_higher_level():
+    values = stream(5, "level").normal(size=60)
+    widths = [(found := bootstrap_interval(values, level=level)).high - found.low for level in (0.5, 0.8, 0.95, 0.99)]
+
+    assert widths == sorted(widths)
+    assert widths[3] > 1.5 * widths[1] > 0
+
+
+def test_a_rival_among_many_must_be_beaten_at_a_sharper_level():
+    # Against one rival the interval of a - b excludes 0 at 95 %; against ten it must at 99.5 %, and does not.
+    differences = [1.0, 0.2, 0.9, 0.1, 1.1, 0.3]
+    near = {"a": [0.0] * 6, "b": differences}
+    far = {f"far-{place}": [50.0 + place + 0.1 * i for i in range(6)] for place in range(9)}
+
+    assert verdict(near).winner == "a"
+    assert 0 in paired_difference(near["a"], differences, 1 - 0.05 / 10)
+    assert verdict({**near, **far}).winner is None
