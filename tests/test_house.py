@@ -54,14 +54,14 @@ SUMS_OF_INTEGERS = {
         "(passage.begin_s > now for passage in interface.unsent)",
         "(passage.start_s > now for passage in interface.receiving)",
     },
+    "simcluster/cluster/mailbox.py": {
+        "(len(queue) for queue in self._waiting.values())",
+    },
     "simcluster/cluster/network.py": {
         "(len(messages) for messages in self._held.values())",
     },
     "simcluster/faults/bodies.py": {
         "sizes",
-    },
-    "simcluster/faults/injector.py": {
-        "(other == fault for other in self._faults[:place])",
     },
     "simcluster/faults/simpler.py": {
         "(_parts(fault) for fault in schedule)",

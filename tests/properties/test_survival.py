@@ -32,7 +32,8 @@ def training(names, **fields):
 JOBS = {
     "training": lambda names: training(names, checkpoint_every=2),
     "asynchronous training": lambda names: training(names, checkpoint_every=1, staleness=math.inf, backup_workers=1),
-    "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=1.0),  # a task takes seconds
+    # Outputs of 117 kB take a tenth of a second each: asked for again too soon they congest a slow network for good.
+    "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=20.0),
     "a service": lambda names: NearestNeighbourService(
         dataset="iris", front_end=names[0], servers=names[1:], arrivals_per_s=50, queries=10, timeout_s=0.05
     ),
