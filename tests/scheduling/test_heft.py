@@ -123,3 +123,18 @@ def test_tasks_that_name_other_processors_are_refused():
 
     with pytest.raises(ValueError, match=r"all tasks must name the processors .* got \['S'\] for 4"):
         heft(graph)
+
+
+def test_a_short_task_is_put_into_an_idle_gap_before_a_longer_one():
+    # "late" waits on p for data that takes 10 s from q, and has the higher rank; "short" fits into the gap before it.
+    graph = nx.DiGraph()
+    graph.add_node("source", seconds={"p": 99.0, "q": 1.0})
+    graph.add_node("late", seconds={"p": 5.0, "q": 90.0})
+    graph.add_node("short", seconds={"p": 3.0, "q": 50.0})
+    graph.add_edge("source", "late", seconds=10.0)
+
+    plan = heft(graph)
+
+    assert plan["late"] == (11.0, 16.0, "p")
+    assert list(plan) == ["source", "late", "short"]
+    assert plan["short"] == (0.0, 3.0, "p")
