@@ -96,3 +96,15 @@ def test_a_graph_takes_no_name_twice_and_no_predecessor_that_it_does_not_have():
     with pytest.raises(ValueError, match="size_bytes must be at least 0, got -8 from 'root' to 'x'"):
         add_task(graph, "x", done, (("root", "", -8),))
     assert set(graph) == {"root", "long", "short"}
+
+
+def test_dependency_starts_no_task_before_those_that_its_node_shall_do_first():
+    # The longer task has the higher rank; "second", ready alone, waits for its planned place behind it.
+    graph = nx.DiGraph()
+    add_task(graph, "first", Task(lambda: None, Cost(4e9, 0)))
+    add_task(graph, "second", Task(lambda: None, Cost(2e9, 0)))
+    policy = dependency(graph, 0.0, 1e9)
+
+    assert policy([task("second")], [node("only")]) is None
+    assert policy([task("first"), task("second")], [node("only")]) == ("first", "only")
+    assert policy([task("second")], [node("only")]) == ("second", "only")
