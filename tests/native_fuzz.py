@@ -26,7 +26,6 @@ CLASSES = [
     if isinstance(kind, type) and kind.__module__ == module.__name__
 ]
 
-
 class Evil:
     """Compares, hashes and lets itself be called as it likes; changes what it is asked about meanwhile."""
 

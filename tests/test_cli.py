@@ -48,7 +48,9 @@ def test_info_names_what_a_result_depends_on(monkeypatch, capsys):
         (["dmeo"], "error: No such command 'dmeo'."),
     ],
 )
-def test_what_a_user_gets_wrong_is_told_in_one_line_with_code_2(arguments, said, monkeypatch, capsys, tmp_path):
+def test_what_a_user_gets_wrong_is_told_in_one_line_with_code_2(
+    arguments, said, monkeypatch, capsys, tmp_path
+):
     monkeypatch.chdir(tmp_path)
     Path("FILE").write_text("")
 

@@ -11,9 +11,9 @@ LAYERS = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
 
 
 def test_every_package_is_installed():
-    found = {".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("simcluster/**/__init__.py")} | {
-        "simcluster.experiments"
-    }
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob("simcluster/**/__init__.py")
+    } | {"simcluster.experiments"}
 
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == found
 

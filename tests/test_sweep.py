@@ -29,7 +29,9 @@ def test_the_table_does_not_depend_on_the_number_of_processes():
 
 
 def test_scenarios_under_one_seed_meet_the_same_draws():
-    table = sweep(SCENARIOS, range(3), duration, labels=LABELS).pivot(index="seed", columns="kind", values="duration_s")
+    table = sweep(SCENARIOS, range(3), duration, labels=LABELS).pivot(
+        index="seed", columns="kind", values="duration_s"
+    )
 
     assert table["long"].to_list() == pytest.approx((10 * table["short"]).to_list())
 

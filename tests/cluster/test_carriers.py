@@ -79,7 +79,9 @@ RACKS = Racks(racks=2, bandwidth_bytes_per_s=1e6, oversubscription=4.0, latency_
 
 def with_topology(fidelity, sends, throttled=()):
     env = Environment()
-    network = NetworkSpec(fidelity=fidelity, topology=RACKS, latency=Constant(value=0.0), bandwidth_bytes_per_s=1e6)
+    network = NetworkSpec(
+        fidelity=fidelity, topology=RACKS, latency=Constant(value=0.0), bandwidth_bytes_per_s=1e6
+    )
     cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 4), network=network), 0, Trace(env))
     for link in throttled:
         cluster.network.throttle_link("fault", link, 2.0)

@@ -116,4 +116,6 @@ def run(options: list[str], plain: bool = False) -> int:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    sys.exit(run([option for option in arguments if option != "--plain"], plain="--plain" in arguments))
+    sys.exit(
+        run([option for option in arguments if option != "--plain"], plain="--plain" in arguments)
+    )

@@ -45,11 +45,15 @@ instructions = st.one_of(
     st.tuples(st.just("make"), waits),
     st.tuples(st.just("wait_made"), small),
     st.tuples(
-        st.sampled_from(["succeed", "fail", "fire", "fail_now", "defuse", "watch", "clear", "trigger"]),
+        st.sampled_from(
+            ["succeed", "fail", "fire", "fail_now", "defuse", "watch", "clear", "trigger"]
+        ),
         small,
     ),
     st.tuples(
-        st.sampled_from(["spawn", "spawn_and_wait", "interrupt", "interrupt", "kill", "awaited", "awaited"]),
+        st.sampled_from(
+            ["spawn", "spawn_and_wait", "interrupt", "interrupt", "kill", "awaited", "awaited"]
+        ),
         small,
     ),
     st.tuples(st.just("put"), small, st.integers(0, 9)),
@@ -72,7 +76,9 @@ drives = st.lists(
     ),
     max_size=3,
 )
-programs = st.tuples(st.lists(scripts, min_size=1, max_size=4), drives, st.sampled_from([0, 0.0, 3, 1.5]))
+programs = st.tuples(
+    st.lists(scripts, min_size=1, max_size=4), drives, st.sampled_from([0, 0.0, 3, 1.5])
+)
 
 
 class UserEvent(simpy.Event):
@@ -120,12 +126,16 @@ class World:
     def note(self, *what: Any) -> None:
         """Writes down *what* happened, and when; the type of the time counts too."""
         active = self.env.active_process
-        self.log.append((type(self.env.now).__name__, self.env.now, getattr(active, "label", None), *what))
+        self.log.append(
+            (type(self.env.now).__name__, self.env.now, getattr(active, "label", None), *what)
+        )
 
     def describe(self, value: Any) -> Any:
         """Says what *value* is in words that do not depend on the engine."""
         if isinstance(value, simpy.events.ConditionValue):
-            return [(self.describe(event), self.describe(result)) for event, result in value.items()]
+            return [
+                (self.describe(event), self.describe(result)) for event, result in value.items()
+            ]
         if isinstance(value, BaseException):
             return (
                 type(value).__name__,
@@ -138,7 +148,11 @@ class World:
             return ("preempted", self.describe(value.by), value.usage_since)
         if isinstance(value, str):
             return re.sub(r"0x[0-9a-f]+", "0x", value)
-        return value if isinstance(value, (int, float, tuple, list, type(None))) else type(value).__name__
+        return (
+            value
+            if isinstance(value, (int, float, tuple, list, type(None)))
+            else type(value).__name__
+        )
 
     def state(self, event: Any) -> Any:
         """Returns everything that can be asked of *event*."""
@@ -149,7 +163,9 @@ class World:
             event.triggered and event.ok,
             event.defused,
             event.triggered and self.describe(event.value),
-            None if event.callbacks is None else [getattr(each, "__name__", "?") for each in event.callbacks],
+            None
+            if event.callbacks is None
+            else [getattr(each, "__name__", "?") for each in event.callbacks],
         )
 
     def start(self, number: int) -> Any:
@@ -187,7 +203,9 @@ class World:
                 event = cls(self.env, lambda events, count: count >= 2, parts)
             else:
                 event = getattr(self.env, kind)(parts)
-        event.label = f"{kind} of {getattr(self.env.active_process, 'label', None)} at {self.env.now}"
+        event.label = (
+            f"{kind} of {getattr(self.env.active_process, 'label', None)} at {self.env.now}"
+        )
         return event
 
     def interpret(self, script: Any) -> Any:

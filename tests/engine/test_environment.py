@@ -178,7 +178,9 @@ def test_a_failure_that_nobody_handles_is_raised_where_it_happens(engine: Any, e
         engine.fail_now(env.event(), 5)
 
 
-def test_a_run_until_a_fired_event_stops_after_the_event_that_fired_it(engine: Any, env: Any) -> None:
+def test_a_run_until_a_fired_event_stops_after_the_event_that_fired_it(
+    engine: Any, env: Any
+) -> None:
     event, log = env.event(), []
 
     def firer() -> Any:
@@ -195,7 +197,9 @@ def test_a_run_until_a_fired_event_stops_after_the_event_that_fired_it(engine: A
     assert log == ["still running", "later"]
 
 
-def test_events_that_fire_events_end_in_a_recursion_error_not_in_a_crash(engine: Any, env: Any) -> None:
+def test_events_that_fire_events_end_in_a_recursion_error_not_in_a_crash(
+    engine: Any, env: Any
+) -> None:
     chain = [env.event() for _ in range(100_000)]
     for event, following in itertools.pairwise(chain):
         event.callbacks.append(lambda _, following=following: engine.fire(following))
@@ -245,7 +249,9 @@ def test_a_process_can_be_killed_before_it_starts(engine: Any, env: Any) -> None
 
 
 @pytest.mark.parametrize("event_kind", ["timeout", "simpy"])
-def test_a_process_can_be_killed_by_the_event_that_would_resume_it(engine: Any, env: Any, event_kind: str) -> None:
+def test_a_process_can_be_killed_by_the_event_that_would_resume_it(
+    engine: Any, env: Any, event_kind: str
+) -> None:
     log: list[Any] = []
     event = env.timeout(5) if event_kind == "timeout" else simpy.Timeout(env, 5)
     kept = []
@@ -441,7 +447,9 @@ def test_a_timer_that_always_loses_does_not_fill_the_schedule(engine: Any, env: 
 def test_the_environment_variable_chooses_the_engine(name: str) -> None:
     code = "from simcluster.engine import environment as e; print(e.Environment.__module__)"
     variables = {**os.environ, "SIMCLUSTER_ENGINE": name, "PYTHONPATH": os.pathsep.join(sys.path)}
-    result = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False
+    )
     expected = {
         "compiled": "simcluster.kernels.events",
         "simpy": "simcluster.engine.plain",

@@ -277,7 +277,11 @@ def frames(error: BaseException) -> list[tuple[str, list[str]]]:
     found = []
     each: BaseException | None = error
     while each is not None:
-        names = [entry.name for entry in traceback.extract_tb(each.__traceback__) if entry.filename == __file__]
+        names = [
+            entry.name
+            for entry in traceback.extract_tb(each.__traceback__)
+            if entry.filename == __file__
+        ]
         found.append((type(each).__name__, names))
         each = each.__cause__
     return found

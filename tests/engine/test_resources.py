@@ -151,7 +151,8 @@ def test_a_resource_of_plain_simpy_is_left_alone(env: Any) -> None:
 
 def test_simpys_classes_are_left_alone(env: Any) -> None:
     before = {
-        cls: dict(vars(cls)) for cls in (simpy.Store, simpy.Resource, simpy.Event, simpy.resources.base.BaseResource)
+        cls: dict(vars(cls))
+        for cls in (simpy.Store, simpy.Resource, simpy.Event, simpy.resources.base.BaseResource)
     }
     use(simpy.Store(env))
     assert {cls: dict(vars(cls)) for cls in before} == before

@@ -17,7 +17,9 @@ def hits(count, probability, bursts, seed=0, link=("a", "b")):
 
 
 @settings(max_examples=10)
-@given(p=st.floats(0.02, 0.3), r=st.floats(0.05, 0.9), h=st.floats(0, 1), g=st.floats(0, 1), seed=st.integers(0, 1000))
+@given(
+    p=st.floats(0.02, 0.3), r=st.floats(0.05, 0.9), h=st.floats(0, 1), g=st.floats(0, 1), seed=st.integers(0, 1000)
+)
 def test_the_share_of_messages_hit_is_that_of_the_formula(p, r, h, g, seed):
     bursts = GilbertElliott(good_to_bad=p, bad_to_good=r, probability_in_good=g)
     count = 20_000

@@ -52,7 +52,9 @@ def test_a_slow_disk_takes_factor_times_as_long_and_factors_multiply(make, at):
 
 
 def test_a_full_disk_refuses_what_needs_room_and_can_be_read(make, at):
-    cluster = make(FillDisk(node="n-0", begin_s=2, end_s=6), FillDisk(node="n-0", begin_s=3, end_s=8), **DISK)
+    cluster = make(
+        FillDisk(node="n-0", begin_s=2, end_s=6), FillDisk(node="n-0", begin_s=3, end_s=8), **DISK
+    )
     steps = [(0, "write", "k", 1.0, 10), (4, "write", "m", 1.0, 10), (5, "read", "k"), (7, "write", "m", 1.0, 10)]
     steps += [(9, "write", "m", 1.0, 10)]
 

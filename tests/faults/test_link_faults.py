@@ -85,7 +85,9 @@ def test_a_flapping_link_holds_what_is_sent_and_what_is_under_way_until_it_is_up
 
 
 def test_in_flight_is_dropped_each_time_the_link_goes_down(make, send):
-    cluster = make(FlapLink(down_s=Constant(value=2), up_s=Constant(value=2), begin_s=1, end_s=20, in_flight="drop"))
+    cluster = make(
+        FlapLink(down_s=Constant(value=2), up_s=Constant(value=2), begin_s=1, end_s=20, in_flight="drop")
+    )
     for time_s in (0.5, 3.2, 4.5):
         send(cluster, time_s, 0, 1, f"{time_s:g}")
     cluster.env.run()

@@ -34,7 +34,9 @@ def test_under_weibull_failures_a_node_is_up_for_mttf_over_mttf_plus_mttr(shape)
 
 @given(st.floats(0, 30), st.floats(0, 30), st.integers(0, 5))
 def test_a_node_is_up_and_down_for_its_minimum_at_least(minimum_up_s, minimum_down_s, seed):
-    crashes = draw_crashes(["a"], 10, 2, 300, seed, minimum_up_s=minimum_up_s, minimum_down_s=minimum_down_s)
+    crashes = draw_crashes(
+        ["a"], 10, 2, 300, seed, minimum_up_s=minimum_up_s, minimum_down_s=minimum_down_s
+    )
     ups = [after.begin_s - before.end_s for before, after in pairwise(crashes)]
 
     assert all(crash.end_s - crash.begin_s >= minimum_down_s - 1e-9 for crash in crashes)

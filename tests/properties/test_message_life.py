@@ -74,7 +74,9 @@ def real(fidelity, order, faults, sends):
     """What the network delivers, and what it drops."""
     env = Environment()
     trace = Trace(env)
-    network = NetworkSpec(fidelity=fidelity, order=order, bandwidth_bytes_per_s=RATE, latency=Constant(value=LATENCY_S))
+    network = NetworkSpec(
+        fidelity=fidelity, order=order, bandwidth_bytes_per_s=RATE, latency=Constant(value=LATENCY_S)
+    )
     cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 3), network=network), 0, trace)
     Injector(cluster, faults)
     sent = {}

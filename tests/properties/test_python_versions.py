@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 #: How Python adds floats before 3.12, and since: with the rest of each addition kept apart (Neumaier).
-SUMS = """
+SUMS = '''
 import builtins, runpy
 def left_to_right(numbers, start=0):
     for number in numbers:
@@ -27,7 +27,7 @@ def compensated(numbers, start=0):
 assert left_to_right([0.1, 0.2, 0.3]) != compensated([0.1, 0.2, 0.3])
 builtins.sum = {how}
 runpy.run_module("tests.digests", run_name="__main__")
-"""
+'''
 
 
 def digests(*command):

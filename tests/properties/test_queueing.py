@@ -56,7 +56,9 @@ def test_sojourn_times_follow_lindley_s_recursion_exactly():
 # Sojourn times are correlated, so many are needed. Over 400 repetitions of Lindley's recursion with N = 60,000 the
 # mean had a standard error of 1.2 %, and of 0.85 % with the control: the tolerance of 2 % is 2.3 of them, and the
 # seed is fixed. With N = 200,000 it is 4.3 of them.
-@pytest.mark.parametrize(("arrivals", "seed"), [(60_000, 0), pytest.param(200_000, 1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("arrivals", "seed"), [(60_000, 0), pytest.param(200_000, 1, marks=pytest.mark.slow)]
+)
 def test_the_mean_sojourn_time_of_a_lone_node_is_that_of_mm1(arrivals, seed):
     mean_s = control(*simulate(arrivals, 0.5, seed=seed), load=0.5)
 

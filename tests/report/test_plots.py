@@ -74,7 +74,9 @@ def test_panels_may_have_labels_of_their_own():
         figure("t", "x", ["one"], panels=["left", "right"])
 
 
-@pytest.mark.parametrize(("seeds", "words"), [([4], "seed 4"), ([0, 1, 2], "seeds 0–2"), ([1, 5], "seeds 1, 5")])
+@pytest.mark.parametrize(
+    ("seeds", "words"), [([4], "seed 4"), ([0, 1, 2], "seeds 0–2"), ([1, 5], "seeds 1, 5")]
+)
 def test_seeds_are_told_in_few_words(seeds, words):
     assert seeds_in_words(seeds) == words
 
