@@ -1,9 +1,9 @@
 """Plants mutations in the Python layers, one at a time in a copy, and reports those that no test notices.
 
 ``python -m tests.mutation --sample 200 --seed 1`` draws 200 mutants among all that Cosmic Ray's operators make of the
-chosen packages. The tests of the mutated file's folder run on each, then those of whole clusters, then the folder's on
-SimPy's own loop, whose plain Python the compiled modules stand in for. The same seed draws the same mutants. Needs
-``pip install -e '.[mutation]'``.
+chosen packages. The tests of the mutated file's folder run on each, then those of whole clusters, then, where compiled
+modules stand in for plain Python, those of the cluster on SimPy's own loop. The same seed draws the same mutants of the
+same sources. Needs ``pip install -e '.[mutation]'``.
 """
 
 import ast
@@ -29,6 +29,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("cluster", "faults", "learning", "training", "scheduling", "serving", "measurement")
 #: What says most about whole clusters, and about models, whose own folder has few tests.
 WHOLE = ("properties", "training", "scheduling", "serving", "recovery", "test_testing.py", "test_scenario.py")
+#: Whose plain Python runs only on SimPy's own loop, for a compiled module stands in for it.
+PLAIN = ("cluster", "faults")
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Mutant:
     """One change to one file: the ``occurrence``-th place, in the order of the text, where ``operator`` applies."""
 
     path: Path
+    package: str
     operator: str
     occurrence: int
     line: int
@@ -47,7 +50,7 @@ class Mutant:
         return str(changed)
 
 
-def mutants(path: Path) -> Iterator[Mutant]:
+def mutants(path: Path, package: str) -> Iterator[Mutant]:
     """All the mutants of a file, but those of its annotations, which nothing evaluates."""
     source = path.read_text(encoding="utf-8")
     tree, silent = get_ast(source), _annotations(source)
@@ -58,7 +61,7 @@ def mutants(path: Path) -> Iterator[Mutant]:
         positions = (position for node in ast_nodes(tree) for position in kind().mutation_positions(node))
         for occurrence, (begin, _) in enumerate(positions):
             if not any(first <= tuple(begin) < last for first, last in silent):
-                yield Mutant(path, operator, occurrence, begin[0])
+                yield Mutant(path, package, operator, occurrence, begin[0])
 
 
 def _annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -73,30 +76,33 @@ def _annotations(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     ]
 
 
-def killer(copy: Path, path: Path, limit_s: float) -> str | None:
-    """Which tests fail, or take longer than ``limit_s`` seconds, with the copy as it is; None if all pass."""
-    folder = f"tests/{path.relative_to(ROOT / 'simcluster').parts[0]}"
-    stages = [
-        (folder, [folder], {}),
-        ("whole clusters", [f"tests/{name}" for name in WHOLE], {}),
-        (f"{folder} on SimPy's loop", [folder, "tests/cluster"], {"SIMCLUSTER_ENGINE": "simpy"}),
-    ]
-    for name, paths, settings in stages:
-        command = [sys.executable, "-m", "pytest", "-x", "-n", "2", "-p", "no:cacheprovider", *dict.fromkeys(paths)]
-        environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **settings}
-        try:
-            run = subprocess.run(
-                [*command, "-m", "not slow and not network"],
-                cwd=copy,
-                env=environment,
-                capture_output=True,
-                timeout=limit_s,
-            )
-        except subprocess.TimeoutExpired:
-            return f"{name} (took over {limit_s:g} s)"
-        if run.returncode != 0:
-            return name
-    return None
+def stages(package: str) -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:
+    """The tests that have to notice a change in ``package``, the quickest first: paths and settings by name."""
+    folder = f"tests/{package}"
+    found = {
+        folder: ((folder,), {}),
+        "whole clusters": (tuple(f"tests/{name}" for name in WHOLE), {}),
+    }
+    if package in PLAIN:
+        found["SimPy's loop"] = (tuple(f"tests/{name}" for name in PLAIN), {"SIMCLUSTER_ENGINE": "simpy"})
+    return found
+
+
+def fails(copy: Path, paths: tuple[str, ...], settings: dict[str, str], limit_s: float) -> bool:
+    """Whether the tests fail, or take longer than ``limit_s`` seconds, with the copy as it is."""
+    command = [sys.executable, "-m", "pytest", "-x", "-n", "2", "-p", "no:cacheprovider", *paths]
+    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **settings}
+    try:
+        run = subprocess.run(
+            [*command, "-m", "not slow and not network"],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            timeout=limit_s,
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    return run.returncode != 0
 
 
 def main(
@@ -109,30 +115,36 @@ def main(
     chosen = package or list(PACKAGES)
     if unknown := sorted(set(chosen) - set(PACKAGES)):
         raise typer.BadParameter(f"package must be one of {', '.join(PACKAGES)}, got {', '.join(unknown)}")
-    files = [path for name in chosen for path in sorted((ROOT / "simcluster" / name).rglob("*.py"))]
-    every = [mutant for path in files for mutant in mutants(path)]
-    drawn = random.Random(seed).sample(every, min(sample, len(every)))
     survivors, killed = [], 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "build", "out", ".venv", "__pycache__"))
-        if failing := killer(copy, drawn[0].path, limit_s):
-            raise SystemExit(f"without any mutation the tests must pass, but {failing} fails")
+        every = [
+            mutant
+            for name in chosen
+            for path in sorted((copy / "simcluster" / name).rglob("*.py"))
+            for mutant in mutants(path, name)
+        ]
+        drawn = random.Random(seed).sample(every, min(sample, len(every)))
+        before = {name: stage for mutant in drawn for name, stage in stages(mutant.package).items()}
+        for name, stage in track(before.items(), "without any mutation"):
+            if fails(copy, *stage, limit_s):
+                raise SystemExit(f"without any mutation the tests must pass within {limit_s:g} s, but {name} fails")
         try:
             for mutant in track(drawn, f"{len(drawn)} of {len(every)} mutants, seed {seed}"):
-                source, place = mutant.path.read_text(encoding="utf-8"), copy / mutant.path.relative_to(ROOT)
+                source = mutant.path.read_text(encoding="utf-8")
                 changed = mutant.code(source)
-                place.write_text(changed, encoding="utf-8")
-                noticed = killer(copy, mutant.path, limit_s)
-                place.write_text(source, encoding="utf-8")
+                mutant.path.write_text(changed, encoding="utf-8")
+                noticed = any(fails(copy, *stage, limit_s) for stage in stages(mutant.package).values())
+                mutant.path.write_text(source, encoding="utf-8")
                 if noticed:
                     killed += 1
                 else:
-                    survivors.append((mutant, source, changed))
+                    survivors.append((mutant.path.relative_to(copy), mutant, source, changed))
         except KeyboardInterrupt:
             typer.echo("stopped: what follows counts the mutants tried so far")
-    for mutant, source, changed in survivors:
-        typer.echo(f"\nsurvived: {mutant.path.relative_to(ROOT)}:{mutant.line} ({mutant.operator})")
+    for path, mutant, source, changed in survivors:
+        typer.echo(f"\nsurvived: {path}:{mutant.line} ({mutant.operator})")
         lines = unified_diff(source.splitlines(), changed.splitlines(), lineterm="", n=0)
         typer.echo("\n".join(line for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")))
     tried = killed + len(survivors)
