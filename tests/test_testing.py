@@ -82,6 +82,13 @@ def test_a_crash_and_a_partition_are_reported_as_exactly_those_two():
     ]
 
 
+def test_strategies_are_described_in_few_words_even_when_they_have_been_drawn_from():
+    # Hypothesis describes a strategy whenever a draw raises, and warns (here: fails) when that takes 30,000 characters.
+    for strategy in (faults(NAMES, 10.0), schedules(NAMES, 10.0)):
+        find(strategy, lambda drawn: True, settings=FIND)
+        assert len(repr(strategy)) < 1000
+
+
 @settings(max_examples=30)
 @given(st.data())
 def test_only_the_kinds_that_are_asked_for_are_drawn_with_the_fields_that_are_given(data):
