@@ -88,8 +88,8 @@ def stages(package: str) -> dict[str, tuple[tuple[str, ...], dict[str, str]]]:
     return found
 
 
-def fails(copy: Path, paths: tuple[str, ...], settings: dict[str, str], limit_s: float) -> bool:
-    """Whether the tests fail, or take longer than ``limit_s`` seconds, with the copy as it is."""
+def failure(copy: Path, paths: tuple[str, ...], settings: dict[str, str], limit_s: float) -> str | None:
+    """Pytest's last words where the tests fail, or take longer than ``limit_s`` seconds, with the copy as it is."""
     command = [sys.executable, "-m", "pytest", "-x", "-n", "2", "-p", "no:cacheprovider", *paths]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", **settings}
     try:
@@ -98,11 +98,12 @@ def fails(copy: Path, paths: tuple[str, ...], settings: dict[str, str], limit_s:
             cwd=copy,
             env=environment,
             capture_output=True,
+            text=True,
             timeout=limit_s,
         )
     except subprocess.TimeoutExpired:
-        return True
-    return run.returncode != 0
+        return f"it takes longer than {limit_s:g} s"
+    return None if run.returncode == 0 else run.stdout[-2000:] + run.stderr[-2000:]
 
 
 def main(
@@ -128,14 +129,14 @@ def main(
         drawn = random.Random(seed).sample(every, min(sample, len(every)))
         before = {name: stage for mutant in drawn for name, stage in stages(mutant.package).items()}
         for name, stage in track(before.items(), "without any mutation"):
-            if fails(copy, *stage, limit_s):
-                raise SystemExit(f"without any mutation the tests must pass within {limit_s:g} s, but {name} fails")
+            if said := failure(copy, *stage, limit_s):
+                raise SystemExit(f"{said}\nwithout any mutation the tests must pass, but {name} does not")
         try:
             for mutant in track(drawn, f"{len(drawn)} of {len(every)} mutants, seed {seed}"):
                 source = mutant.path.read_text(encoding="utf-8")
                 changed = mutant.code(source)
                 mutant.path.write_text(changed, encoding="utf-8")
-                noticed = any(fails(copy, *stage, limit_s) for stage in stages(mutant.package).values())
+                noticed = any(failure(copy, *stage, limit_s) for stage in stages(mutant.package).values())
                 mutant.path.write_text(source, encoding="utf-8")
                 if noticed:
                     killed += 1
