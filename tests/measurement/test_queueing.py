@@ -84,6 +84,7 @@ def test_percentiles_leave_the_warm_up_out():
         (lambda: mm1_sojourn_s_mean(2.0, 2.0), "offered load must be less than 1, got 1.0"),
         (lambda: mm1_sojourn_s_mean(-1.0, 2.0), "arrivals_per_s must be finite and greater than 0, got -1.0"),
         (lambda: mm1_sojourn_s_mean(1.0, math.nan), "services_per_s must be finite and greater than 0, got nan"),
+        (lambda: mm1_sojourn_s_mean(1.0, math.inf), "services_per_s must be finite and greater than 0, got inf"),
         (lambda: offered_load(1.0, 2.0, 0), "servers must be at least 1, got 0"),
         (lambda: choices_sojourn_s_mean(0.5, 1.0, 0), "choices must be at least 1, got 0"),
         (lambda: mm1_sojourn_s_percentile(1.0, 2.0, 100), r"percentile must be within \[0, 100\), got 100"),
