@@ -116,6 +116,24 @@ def test_an_isolated_worker_is_suspected_and_taken_back(policy):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+def test_no_task_is_placed_that_takes_what_suspected_workers_alone_keep(policy):
+    faults = [PartitionNetwork(groups=(("worker-2", "worker-3"),), begin_s=0.03)]
+    result = run(scenario(policy, faults, speeds=(0.05, 0.05, 0.05, 0.2)), 0)
+    before, suspected, kept, taken = SEARCH.graph(0).pred, set(), {}, 0
+
+    for row in result.trace.rows():
+        if row["kind"] == "suspect":
+            (suspected.add if row["suspected"] else suspected.discard)(row["node"])
+        elif row["kind"] == "task_end":
+            kept.setdefault(row["task"], set()).add(row["node"])
+        elif row["kind"] == "task_dispatch" and suspected:
+            taken += len(before[row["task"]])
+            assert all(kept[task] - suspected for task in before[row["task"]]), row
+    assert taken
+    assert result.outcome == undisturbed(0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 def test_a_master_that_restarts_uses_what_the_workers_have_done(policy):
     whole_s = run(scenario(policy), 0).ended_s
     result = run(scenario(policy, [CrashNode(node="master", begin_s=whole_s / 2, end_s=whole_s / 2 + 0.001)]), 0)

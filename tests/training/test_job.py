@@ -72,6 +72,14 @@ def test_without_a_checkpoint_a_crash_of_the_server_begins_anew_and_with_one_it_
     assert [row["clock"] for row in run(training([crash], checkpoint_every=2), 0).trace.rows("restore")] != []
 
 
+@pytest.mark.parametrize(("steps", "saved"), [(9, [3, 6]), (10, [3, 6, 9])])
+@pytest.mark.parametrize("staleness", [0, 2, math.inf])
+def test_a_checkpoint_follows_every_third_complete_step_but_the_last(steps, saved, staleness):
+    rows = run(training(steps=steps, checkpoint_every=3, staleness=staleness), 0).trace.rows("checkpoint")
+
+    assert [row["clock"] for row in rows] == saved
+
+
 def test_a_backup_worker_spares_the_others_a_straggler():
     straggler = SlowNode(node="worker-2", factor=50, begin_s=0)
 
