@@ -238,6 +238,29 @@ def test_a_request_without_a_reply_times_out_and_a_late_reply_is_recorded(make):
     assert len(list(cluster.trace.rows("late_reply"))) == 1
 
 
+def test_a_timeout_that_waited_for_a_pause_to_end_spares_a_newer_request_with_the_same_id(make):
+    """Reply and timeout both wait at the paused node; the reply wakes the program, which asks again at once."""
+    cluster, log = make(), []
+
+    def asks(node):
+        for _ in range(2):
+            reply = yield node.request("n-1", "ask", timeout_s=1.0, request_id="one")
+            log.append((round(node.env.now, 3), reply.body))
+
+    def answers(node):
+        while True:
+            message = yield node.receive("ask")
+            node.reply(message, node.env.now < 2.0)
+
+    cluster["n-0"].boot(asks)
+    cluster["n-1"].boot(answers)
+    cluster.env.call_later(0.05, lambda _: cluster["n-0"].pause())
+    cluster.env.call_later(2.0, lambda _: cluster["n-0"].resume())
+    cluster.env.run(until=20)
+
+    assert log == [(2.0, True), (2.2, False)]
+
+
 def test_a_message_to_a_node_that_is_down_is_dropped_with_that_cause(make):
     cluster = make()
     cluster["n-1"].crash()
