@@ -871,7 +871,7 @@ cdef class Transport:
     cdef object latency
     cdef double latency_s
     cdef public bint _accounts
-    cdef public list rules
+    cdef public dict rules
     cdef object message_type, freeze, header_bytes
     cdef dict reply_kinds
     cdef list sends, delivers           # where their records go, None where they are not kept
@@ -880,7 +880,7 @@ cdef class Transport:
         self._env = env
         self._nodes = nodes
         self._names = set()
-        self.rules = []
+        self.rules = {}
         self.message_type = message_type
         self.freeze = freeze
         self.header_bytes = header_bytes

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from simpy.core import EmptySchedule, StopSimulation
 
 from simcluster.cluster.message_path import FirstComeFirstServed
-from simcluster.cluster.slowdown import MOST, combined
 from simcluster.engine import Seconds, awaited
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class Checker:
             check_node(node)
         for name, factors in cluster.network._throttles.items():
             if factors:
-                self._quickest[name] = min(self._quickest.get(name, 1.0), combined(factors.values(), 1 / MOST))
+                self._quickest[name] = min(self._quickest.get(name, 1.0), factors.product)
         for row in cluster.trace.rows(start=self._seen):
             self._seen += 1
             if not before_s <= row["time_s"] <= now_s:
@@ -175,7 +174,7 @@ def check_node(node: Node) -> None:
         if not holds:
             raise InvariantBroken(rule, node.env.now, f"{got} on {node.name}, which is {state}")
 
-    speed = node.spec.speed / combined(node._slowdowns.values())
+    speed = node.spec.speed / node._slowdowns.product
     given = math.isclose(processor.speed, speed if state == "up" else 0.0, rel_tol=1e-12)
     must(given, "speed must be what all modifiers give", processor.speed)
     if state == "down":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simcluster.cluster.failure import Failure
-from simcluster.cluster.slowdown import combined
+from simcluster.cluster.slowdown import Slowdowns
 from simcluster.engine import Environment, Event, ScheduledCall
 
 Work = Generator[tuple[float, float], None, Any]
@@ -45,7 +45,7 @@ class Disk:
         self._seconds = 0.0
         self._left_s = 0.0  # of those seconds, at full speed, when it was `_since_s`
         self._since_s = 0.0
-        self._slowdowns: dict[object, float] = {}
+        self._slowdowns = Slowdowns()
         self._slowness = 1.0
 
     @property
@@ -68,12 +68,12 @@ class Disk:
         """Take ``factor`` times longer until ``quicken(key)``; what is under way keeps what has been done."""
         if not (factor > 0 and math.isfinite(factor)):
             raise ValueError(f"factor must be finite and greater than 0, got {factor}")
-        self._slowdowns[key] = factor
+        self._slowdowns.begin(key, factor)
         self._adjust()
 
     def quicken(self, key: object) -> None:
         """Take back one slow-down."""
-        del self._slowdowns[key]
+        self._slowdowns.end(key)
         self._adjust()
 
     def stop(self) -> tuple[list[Operation], float]:
@@ -104,11 +104,11 @@ class Disk:
         return max(0.0, self._left_s - (self._env.now - self._since_s) / self._slowness)
 
     def _adjust(self) -> None:
-        """Go on at the speed that all slow-downs together give, computed anew so that no rounding stays."""
+        """Go on at the speed that all slow-downs together give."""
         if self._end is not None:
             self._end.cancel()
             self._left_s = self._remaining_s()
-        self._slowness = combined(self._slowdowns.values())
+        self._slowness = self._slowdowns.product
         if self._end is not None:
             self._schedule()
 

@@ -80,6 +80,10 @@ class Fabric:
         self._distances: dict[str, dict[str, int]] = {}
         self._next: dict[str, list[tuple[str, int, int]]] = {}
         self._routes: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._groups = tuple(
+            {name: group for group, members in reversed(groups.items()) for name in members}
+            for groups in (self.racks, self.zones)
+        )
         self._check_reachable()
         for route in routes:
             self._routes[route[0], route[-1]] = self._given(route)
@@ -126,9 +130,10 @@ class Fabric:
             else:
                 laid[place] = link
         self.links = tuple(laid)
-        for groups, group in ((self.racks, rack), (self.zones, zone)):
+        for groups, group_of, group in zip((self.racks, self.zones), self._groups, (rack, zone), strict=True):
             if group is not None:
                 groups[group] = (*groups.get(group, ()), node)
+                group_of[node] = group
         self._distances.clear()
         self._next.clear()
         return given
@@ -141,11 +146,11 @@ class Fabric:
 
     def rack_of(self, node: str) -> str | None:
         """The rack that a node is in."""
-        return next((rack for rack, members in self.racks.items() if node in members), None)
+        return self._groups[0].get(node)
 
     def zone_of(self, node: str) -> str | None:
         """The zone that a node is in."""
-        return next((zone for zone, members in self.zones.items() if node in members), None)
+        return self._groups[1].get(node)
 
     def _lay(self, place: int, link: Link) -> None:
         self.index[link.name] = place

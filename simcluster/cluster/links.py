@@ -6,9 +6,7 @@ from collections.abc import Iterable
 
 from simcluster.cluster.fabric import Fabric, Link
 from simcluster.cluster.flow_carrier import FlowCarrier
-
-_LEAST, _MOST = 1e-300, 1e300
-"""Bandwidths between which sizes can be divided by them, whatever factors are multiplied."""
+from simcluster.cluster.slowdown import MOST, Slowdowns
 
 
 class Links:
@@ -19,7 +17,8 @@ class Links:
 
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
-        self._factors: dict[str, dict[object, float]] = {}
+        self._throttles: dict[str, Slowdowns] = {}
+        self._throttled: dict[object, dict[str, None]] = {}  # which links, by the key of the throttle
         self._carrier: FlowCarrier | None = None
         self._places: list[int] = []
 
@@ -31,19 +30,17 @@ class Links:
     @property
     def throttled(self) -> bool:
         """Whether any link is."""
-        return any(self._factors.values())
+        return bool(self._throttled)
 
     def bytes_per_s(self, place: int) -> float:
         """The bandwidth of one link now."""
         link = self.fabric.links[place]
-        rate = link.bandwidth_bytes_per_s
-        for factor in self._factors.get(link.name, {}).values():
-            rate = min(max(rate / factor, _LEAST), _MOST)
-        return rate
+        throttles = self._throttles.get(link.name)
+        return link.bandwidth_bytes_per_s if throttles is None else link.bandwidth_bytes_per_s / throttles.product
 
     def bottleneck(self, source: str, target: str) -> float | None:
         """The least bandwidth of the route's links now, ``None`` without a link."""
-        if not self._factors:
+        if not self._throttled:
             return self.fabric.bandwidth_bytes_per_s(source, target)
         return min(map(self.bytes_per_s, self.fabric.route(source, target)), default=None)
 
@@ -64,15 +61,14 @@ class Links:
     def throttle(self, key: object, link: str, factor: float) -> None:
         """Divide the bandwidth of a link by ``factor`` until ``unthrottle(key)``; factors multiply."""
         self.check(link)
-        self._factors.setdefault(link, {})[key] = factor
+        self._throttles.setdefault(link, Slowdowns(1 / MOST)).begin(key, factor)
+        self._throttled.setdefault(key, {})[link] = None
         self._set(link)
 
     def unthrottle(self, key: object) -> None:
         """Take back what ``key`` has throttled."""
-        for link in [name for name, factors in self._factors.items() if key in factors]:
-            del self._factors[link][key]
-            if not self._factors[link]:
-                del self._factors[link]
+        for link in self._throttled.pop(key, ()):
+            self._throttles[link].end(key)
             self._set(link)
 
     def lay(self, links: Iterable[Link]) -> None:

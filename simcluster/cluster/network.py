@@ -15,7 +15,7 @@ from simcluster.cluster.links import Links
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
-from simcluster.cluster.slowdown import MOST, combined
+from simcluster.cluster.slowdown import MOST, Slowdowns
 from simcluster.cluster.topology import Topology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
 from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
@@ -98,12 +98,13 @@ class Network(Transport):
             self._constant_latency_s = None
         self._carrier = self._make_carrier()
         self._order = FifoOrder() if spec.order == "fifo" else None
-        self._throttles: dict[str, dict[object, float]] = {}
+        self._throttles: dict[str, Slowdowns] = {}
+        self._throttled: dict[object, dict[str, None]] = {}  # whose interfaces, by the key of the throttle
         self._damaged: set[int] = set()
         self._accounts = self._order is not None
         self._held: dict[Rule, list[Message]] = {}
         if spec.loss_probability:
-            self.rules.append(loss(spec.loss_probability, self._seed, "network"))
+            self.rules[loss(spec.loss_probability, self._seed, "network")] = None
         self._own_rules = len(self.rules)
         recorder = cluster.trace.recorder
         self._record_duplicate = recorder("duplicate", "message", "source", "target")
@@ -114,11 +115,12 @@ class Network(Transport):
     @property
     def at_baseline(self) -> bool:
         """Whether no rule but the specification's own is in force, nothing is held and nothing throttled."""
-        return len(self.rules) == self._own_rules and not self._held and not self._throttled
+        return len(self.rules) == self._own_rules and not self._held and not self.throttled
 
     @property
-    def _throttled(self) -> bool:
-        return any(self._throttles.values()) or (self.links is not None and self.links.throttled)
+    def throttled(self) -> bool:
+        """Whether any interface or link is."""
+        return bool(self._throttled) or (self.links is not None and self.links.throttled)
 
     @property
     def held(self) -> int:
@@ -133,7 +135,7 @@ class Network(Transport):
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
         self._names.add(name)
-        self._throttles[name] = {}
+        self._throttles[name] = Slowdowns(1 / MOST)
         self._carrier.attach(name, bytes_per_s or self.spec.bandwidth_bytes_per_s)
 
     def knows(self, name: str) -> bool:
@@ -262,12 +264,14 @@ class Network(Transport):
     # What faults do to it
 
     def add(self, rule: Rule) -> None:
-        """Put a rule in force, after those that are."""
-        self.rules.append(rule)
+        """Put a rule in force, after those that are. Raises ``ValueError`` for one that is in force already."""
+        if rule in self.rules:
+            raise ValueError(f"a rule must be removed before it is added again, got {rule!r}")
+        self.rules[rule] = None
 
     def remove(self, rule: Rule) -> None:
         """Take a rule back; what it held sets out anew, in the order in which it was sent."""
-        self.rules.remove(rule)
+        del self.rules[rule]
         for message in sorted(self._held.pop(rule, ()), key=by_id):
             self._record_release(*message[:3])
             # From a stream of its own: a hold must not shift the draws of what is sent later.
@@ -294,8 +298,9 @@ class Network(Transport):
         if not factor > 0:
             raise ValueError(f"factor must be greater than 0, got {factor}")
         for name in nodes:
-            self._throttles[name][key] = factor
-            self._carrier.throttle(name, combined(self._throttles[name].values(), 1 / MOST))
+            self._throttles[name].begin(key, factor)
+            self._throttled.setdefault(key, {})[name] = None
+            self._carrier.throttle(name, self._throttles[name].product)
         self._carrier.replan()
 
     def throttle_link(self, key: object, link: str, factor: float) -> None:
@@ -312,9 +317,9 @@ class Network(Transport):
 
     def unthrottle(self, key: object) -> None:
         """Take one throttle back."""
-        for name, factors in self._throttles.items():
-            if factors.pop(key, None) is not None:
-                self._carrier.throttle(name, combined(factors.values(), 1 / MOST))
+        for name in self._throttled.pop(key, ()):
+            self._throttles[name].end(key)
+            self._carrier.throttle(name, self._throttles[name].product)
         if self.links is not None:
             self.links.unthrottle(key)
         self._carrier.replan()

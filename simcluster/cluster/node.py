@@ -14,7 +14,7 @@ from simcluster.cluster.memory import Memory
 from simcluster.cluster.message import Message
 from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.processor import Processor, ProcessorSharing
-from simcluster.cluster.slowdown import combined
+from simcluster.cluster.slowdown import Slowdowns
 from simcluster.cluster.storage import DISK_RECORD, Storage
 from simcluster.engine import Event, Process, Program, fail, kill, stream
 
@@ -51,7 +51,7 @@ class Node(Endpoint):
         self.spec = spec
         self._since_s = cluster.env.now
         self.true_clock = spec.clock.is_true
-        self._slowdowns: dict[object, float] = {}
+        self._slowdowns = Slowdowns()
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
         self._processes: dict[Process, str | None] = {}
@@ -198,12 +198,12 @@ class Node(Endpoint):
         """Compute ``factor`` times slower until ``quicken(key)``; several slow-downs multiply."""
         if not (factor > 0 and math.isfinite(factor)):
             raise ValueError(f"factor must be finite and greater than 0, got {factor}")
-        self._slowdowns[key] = factor
+        self._slowdowns.begin(key, factor)
         self._adjust()
 
     def quicken(self, key: object) -> None:
         """Take back one slow-down."""
-        del self._slowdowns[key]
+        self._slowdowns.end(key)
         self._adjust()
 
     def kill(self, name: str) -> None:
@@ -260,9 +260,9 @@ class Node(Endpoint):
         return done
 
     def _adjust(self) -> None:
-        """Bring the processor to the speed that all modifiers together give, computed anew so no rounding stays."""
+        """Bring the processor to the speed that all modifiers together give."""
         self.runs = self.state == "up"
-        speed = self.spec.speed / combined(self._slowdowns.values()) if self.runs else 0.0
+        speed = self.spec.speed / self._slowdowns.product if self.runs else 0.0
         self._processor.set_speed(speed)
         self.cluster.trace.recorder("node", "node", "state", "speed")(self.name, self.state, speed)
 

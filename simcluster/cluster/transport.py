@@ -42,7 +42,7 @@ class Transport:
         self._carrier: Carrier
         self._constant_latency_s: float | None = None
         self._accounts = False  # whether anything has to be looked up when a message is sent or arrives
-        self.rules: list[Any] = []
+        self.rules: dict[Any, None] = {}
         keeps, recorder = trace.keeps, trace.recorder
         self._keeps_send, self._keeps_deliver = keeps("send"), keeps("deliver")
         self._record_send = recorder("send", "message", "source", "target", "message_kind", "size_bytes")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ class Fate:
     rewrite: Rewrite | None = None
 
 
-def judge(rules: list[Rule], message: Message) -> Fate | None:
+def judge(rules: Iterable[Rule], message: Message) -> Fate | None:
     """Ask every rule, so that no rule's draws depend on another's verdict; ``None`` when nothing happens to it."""
     fate: Fate | None = None
     for rule in rules:

@@ -218,3 +218,12 @@ def test_a_message_that_was_held_shifts_no_other_message_s_latency(make, in_flig
 
     assert len(latencies(4.5)) == 15
     assert latencies(4.5) == latencies(0.0)
+
+
+def test_a_rule_that_is_in_force_is_refused_a_second_time(make):
+    network, rule = make().network, lambda _: None
+    network.add(rule)
+    with pytest.raises(ValueError, match="a rule must be removed before it is added again, got"):
+        network.add(rule)
+    network.remove(rule)
+    network.add(rule)
