@@ -1,3 +1,4 @@
+from itertools import pairwise
 from math import inf
 
 import pytest
@@ -59,6 +60,8 @@ def test_violations_are_what_counting_at_every_instant_finds(schedule, f):
         down = {fault.node for fault in schedule if fault.begin_s <= time_s < (fault.end_s or inf)}
         within = [violation for violation in found if violation.begin_s <= time_s < violation.end_s]
         assert [set(violation.down) for violation in within] == ([down] if len(down) > f else [])
+    for before, after in pairwise(found):
+        assert (before.end_s, before.down) != (after.begin_s, after.down), "what goes on is one violation"
 
 
 @given(schedules, st.integers(1, 2))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simcluster.engine import Distribution, Exponential, Spec
 from simcluster.faults import CrashNode, Failure, Fault, Finding, LoseMessages, PartitionNetwork, SlowNode, shrink
-from simcluster.faults.simpler import size, times_s, with_simpler_parts
+from simcluster.faults.simpler import size, times_s, with_shorter_fault, with_simpler_parts
 from simcluster.testing import schedules
 
 NAMES = ("a", "b", "c", "d")
@@ -168,3 +168,32 @@ def test_a_finding_that_does_not_fail_again_is_refused():
         shrunk((CrashNode(node="a", begin_s=0),), lambda faults: False)
     with pytest.raises(ValueError, match="budget must be at least 1, got 0"):
         shrunk((), lambda faults: True, budget=0)
+
+
+def test_the_runs_of_a_finding_are_all_that_were_made_for_it():
+    first = Finding(rule=RULE, seed=0, digest="x", faults=(CrashNode(node="a", begin_s=0),) * 3, runs=7)
+    trial = trial_where(lambda faults: bool(faults))
+    again = Finding.of(trial(first.faults, 0), 0, first.faults, runs=7)
+    trial.runs = 0
+
+    assert shrink(again, trial).runs == 7 + trial.runs
+
+
+def test_lengths_that_are_tried_are_one_two_and_five_times_a_power_of_ten():
+    (fault,) = schedule = (SlowNode(node="a", factor=2, begin_s=0, end_s=700),)
+    tried = {other.end_s for (other,) in with_shorter_fault(schedule, 0) if other.begin_s == fault.begin_s}
+
+    assert {1, 2, 5, 10, 20, 50, 100, 200, 500} <= tried
+    assert all(str(end_s).replace("0", "").strip(".") in ("1", "2", "5") for end_s in tried)
+
+
+def test_of_two_schedules_the_one_with_fewer_names_in_its_lists_and_numbers_nearer_to_one_is_smaller():
+    def cut(*groups):
+        return (PartitionNetwork(groups=groups, begin_s=1, end_s=2),)
+
+    def slow(factor):
+        return (SlowNode(node="a", factor=factor, begin_s=1, end_s=2),)
+
+    assert size(cut(("a",)))[1] < size(cut(("a", "b")))[1] < size(cut(("a", "b", "c")))[1]
+    assert size(cut(("a",), ("b",)))[1] > size(cut(("a", "b")))[1]
+    assert size(slow(2.0))[5] < size(slow(0.2))[5] + 0.3 < size(slow(3.0))[5]

@@ -8,8 +8,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from simcluster.engine import stream
+from simcluster.kernels import softmax
 from simcluster.learning import Cost, load
-from simcluster.learning.cross_validation import accuracy, split, stratified_folds, train
+from simcluster.learning.cross_validation import Examples, accuracy, split, stratified_folds, train
 
 
 @given(st.integers(2, 9), st.lists(st.integers(0, 3), min_size=9, max_size=40), st.integers(0, 9))
@@ -58,3 +59,27 @@ def test_twice_the_steps_cost_twice_as_much():
     assert twice == 2 * once
     assert once.flops > 10 * 4 * training.features.size * 3
     assert isinstance(once, Cost)
+
+
+SIZES = st.integers(1, 40)
+
+
+@given(SIZES, SIZES, SIZES, SIZES)
+def test_costs_count_every_operation_and_every_array_read_or_written_once(rows, columns, classes, steps):
+    examples = Examples(np.zeros((rows, columns)), np.zeros(rows, np.int64))
+    weights, products = np.zeros((columns, classes)), np.zeros((rows, classes))
+    kernel = softmax.cost(weights, *examples)
+
+    assert accuracy(weights, examples).cost == Cost(
+        flops=sum(2 * columns + 1 for _ in products.flat),  # a product and a sum for each column, one comparison
+        bytes=examples.features.nbytes + weights.nbytes + products.nbytes,
+    )
+    # The update takes from the weights a rate times the gradient, and writes what comes of it.
+    assert train(examples, classes, 0.1, 0.0, steps).cost == Cost(
+        flops=steps * (kernel.flops + 2 * weights.size), bytes=steps * (kernel.bytes + 3 * weights.nbytes)
+    )
+
+
+def test_the_cost_of_a_split_is_that_of_standardising_every_feature():
+    dataset = load("iris")
+    assert split(dataset, np.arange(50)).cost == Cost(6 * dataset.features.size, 4 * dataset.features.nbytes)

@@ -1,8 +1,9 @@
 """k-means' halves are Lloyd's step, whatever the shards."""
 
 import numpy as np
+import pytest
 
-from simcluster.learning import KMeans, load
+from simcluster.learning import KMeans, SoftmaxRegression, load
 from simcluster.learning.kmeans import KMeansState
 
 
@@ -37,3 +38,12 @@ def test_an_empty_cluster_keeps_its_centre():
 
     np.testing.assert_array_equal(moved[2], centres[2])
     np.testing.assert_allclose(moved, lloyd(points, centres), rtol=1e-12)
+
+
+@pytest.mark.parametrize("model", [KMeans(dataset="iris", clusters=4), SoftmaxRegression(dataset="iris")])
+def test_the_size_of_a_contribution_is_how_many_numbers_it_has(model):
+    training = model.prepare(workers=2, seed=0)
+    contribution = training.contribution(1, 0, training.parameters(training.initial()))()
+    parts = contribution if isinstance(contribution, tuple) else (contribution,)
+
+    assert training.contribution_size == sum(np.size(part) for part in parts)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from simcluster.learning import Cost
 from simcluster.training.parameter_server import Ledger
 from simcluster.training.staleness import visible_before
 from tests.strategies import training
@@ -83,3 +84,13 @@ def test_contributions_are_folded_in_the_order_of_workers_not_of_arrival():
     for worker in reversed(job.workers):
         ledger.accept(worker, 0, np.nan)
     assert ledger.view(math.inf) == tuple(range(len(job.workers)))
+
+
+def test_a_commit_costs_two_operations_and_three_numbers_of_memory_for_each_number_of_each_contribution():
+    for backup_workers, contribution_size in [(0, 1), (1, 7), (0, 300)]:
+        model = Adds()
+        model.contribution_size = contribution_size
+        ledger = Ledger(training(backup_workers=backup_workers).job, model)
+        numbers = contribution_size * (3 - backup_workers)
+
+        assert ledger.commit_call().cost == Cost(flops=2 * numbers, bytes=3 * 8 * numbers)
