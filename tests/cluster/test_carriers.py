@@ -154,3 +154,18 @@ def test_a_link_never_carries_more_than_its_capacity(sends):
                     if sent_s >= begin_s:
                         total += size_bytes
                         assert total <= 1e6 * (time_s - begin_s) + 1e-3
+
+
+def test_who_waits_at_an_interface_to_be_sent_and_who_to_be_taken_in():
+    env = Environment()
+    network = NetworkSpec(fidelity="nic", latency=Constant(value=0.1), bandwidth_bytes_per_s=1e6)
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 3), network=network), 0, Trace(env))
+    for source, target in [(0, 2), (1, 2), (2, 0), (2, 0), (2, 0), (2, 0)]:
+        cluster[f"n-{source}"].send(f"n-{target}", "x", size_bytes=1e6)
+    seen = []
+    # n-2 sends one of its four at a time; n-1's, whose first bit comes when n-0's does, is taken in after that.
+    for time_s in (0.05, 0.1, 0.5, 1.05, 1.5, 2.5):
+        env.call_later(time_s, lambda _: seen.append(cluster.network.waiting))
+    env.run()
+
+    assert seen == [3, 3 + 1, 3 + 1, 2 + 1, 2, 1]

@@ -169,3 +169,18 @@ def test_the_capacity_is_never_exceeded_and_faults_end_at_the_baseline(steps):
     assert storage.used_bytes <= 120
     outcome(env, storage.flush())
     assert storage.used_bytes == sum(math.ceil(storage.size_bytes(key)) for key in storage.keys())  # noqa: SIM118
+
+
+def test_a_wrong_checksum_says_whether_the_block_is_torn_or_rotten():
+    env, node = machine()
+    for event in (node.storage.write("a", 1, size_bytes=8), node.storage.flush()):
+        outcome(env, event)
+    node.storage.rot(1, stream(0, "rot"))
+    assert str(outcome(env, node.storage.read("a"))) == "the checksum of 'a' on n is wrong: the block is rotten"
+
+    node.storage.tear("fault")
+    node.storage.write("b", 1, size_bytes=100)
+    env.run(until=env.now + 1.0)  # of the 1.5 s that it takes
+    node.crash()
+    node.restart()
+    assert str(outcome(env, node.storage.read("b"))) == "the checksum of 'b' on n is wrong: the block is torn"

@@ -130,6 +130,9 @@ def test_a_wide_area_has_exactly_the_latencies_of_its_matrix():
     assert fabric.latency_s("node-0", "node-1") == 0.001
     assert fabric.latency_s("node-8", "node-9") == 0
     assert fabric.bandwidth_bytes_per_s("node-0", "node-8") == 1.25e7
+    for zone, members in fabric.zones.items():  # nobody waits for anybody within a zone
+        within = fabric.links[fabric.index[f"{zone}.out->{zone}.in"]].bandwidth_bytes_per_s
+        assert within == len(members) * WIDE.bandwidth_bytes_per_s
 
 
 def test_a_ring_goes_the_shorter_way_round():
@@ -167,6 +170,15 @@ def test_of_equal_latencies_the_fewer_hops_count_although_their_sums_round_diffe
     fabric = Graph(edges=(*edges, Edge(source="a", target="d", latency_s=0.6)), routing="latency").fabric(tuple("abcd"))
     assert 0.1 + 0.2 + 0.3 != 0.6
     assert passed(fabric, "a", "d") == ["a", "d"]
+
+
+@pytest.mark.parametrize("names", list(permutations("abc")))
+def test_of_equal_latencies_the_fewer_hops_count_wherever_the_target_stands(names):
+    edges = [("a", "b", 0.1), ("b", "c", 0.2), ("a", "c", 0.3)]
+    edges = tuple(Edge(source=one, target=other, latency_s=latency_s) for one, other, latency_s in edges)
+    fabric = Graph(edges=edges, routing="latency").fabric(names)
+    assert passed(fabric, "a", "c") == ["a", "c"]
+    assert passed(fabric, "c", "a") == ["c", "a"]
 
 
 def test_a_route_by_hand_counts_for_its_direction():

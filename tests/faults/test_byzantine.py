@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from simcluster.engine import stream
 from simcluster.faults import Byzantine
-from simcluster.faults.bodies import map_numbers
+from simcluster.faults.bodies import flip_bit, map_numbers
 
 TRUTH = np.array([1.0, -2.0, 3.0])
 
@@ -78,3 +79,15 @@ def test_numbers_are_found_wherever_they_are_and_keep_their_type():
     assert changed["b"].tolist() == [2, 2]
     assert changed["c"] == Exponential(mean=4.0)
     assert changed["d"] == "text"
+
+
+def test_a_flipped_bit_may_be_any_of_any_number_and_is_one():
+    numbers = np.array([1.0, -2.0, 3.0])
+    changed = set()
+    for seed in range(2000):
+        difference = flip_bit(numbers, stream(seed)).view(np.uint64) ^ numbers.view(np.uint64)
+        (place,) = np.flatnonzero(difference)
+        assert int(difference[place]).bit_count() == 1
+        changed.add((int(place), int(difference[place]).bit_length() - 1))
+
+    assert changed == {(place, bit) for place in range(3) for bit in range(64)}, "each is missed with 192·e^-10 at most"

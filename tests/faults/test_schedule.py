@@ -1,3 +1,4 @@
+import math
 from itertools import pairwise
 
 import pytest
@@ -112,6 +113,15 @@ def test_a_swarm_draws_every_kind_of_fault_that_there_is():
 
     assert set(KINDS) == set(WORDS)
     assert {fault.fault for seed in range(5) for fault in swarm.draw(seed)} == set(WORDS)
+
+
+def test_faults_of_one_kind_follow_each_other_with_knobs_of_either_sign():
+    swarm = Swarm(nodes=NAMES, horizon_s=100, kinds=("drift_clock",), include=1)
+    drawn = [swarm.draw(seed) for seed in range(20)]
+
+    assert max(map(len, drawn)) > 3
+    assert all(before.end_s < after.begin_s for faults in drawn for before, after in pairwise(faults))
+    assert {math.copysign(1, fault.rate) * bool(fault.rate) for faults in drawn for fault in faults} == {-1, 1}
 
 
 def test_what_a_swarm_is_not_told_of_it_does_not_draw():

@@ -287,3 +287,8 @@ class Loose:
 def test_what_is_not_plain_data_is_refused(value):
     with pytest.raises(TypeError, match="a message carries"):
         freeze(value)
+
+
+def test_a_masked_array_is_as_large_as_its_numbers_and_its_mask():
+    assert freeze(np.ma.masked_array(np.zeros(7), mask=[True] * 7))[1] == 7 * 8 + 7
+    assert freeze(np.ma.masked_array(np.zeros(7)))[1] == 7 * 8 + 7
