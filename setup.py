@@ -15,7 +15,10 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-VARIED = ("_distance", "_gradient", "_histogram", "_nearest", "_neighbours", "_network", "_reduction")
+VARIED = (
+    "_aggregation", "_compression", "_distance", "_gradient", "_histogram", "_nearest", "_neighbours", "_network",
+    "_update",
+)  # fmt: skip
 VARIANTS = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": [

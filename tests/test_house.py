@@ -17,7 +17,6 @@ LONGER: dict[str, str] = {
     "kernels/events.pyx": "the heart: SimPy's whole event loop, whose classes are one C structure",
     "kernels/messages.pyx": "the message path, whose classes find each other by pointer, in one C module",
     "kernels/_flow.pyx": "one table and the algorithm that keeps it fair, all on the same arrays",
-    "kernels/_reduction.pyx": "many small kernels side by side, none of which uses another",
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",
     "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",
 }
@@ -70,7 +69,7 @@ SUMS_OF_INTEGERS = {
         "(_parts(getattr(value, field)) for field in type(value).model_fields)",
         "(1 + _parts(item) for item in value)",
     },
-    "simcluster/kernels/reduction.py": {
+    "simcluster/kernels/aggregation.py": {
         "(i & p == r for i in range(m - gap))",
     },
     "simcluster/recovery/store_census.py": {

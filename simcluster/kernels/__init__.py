@@ -4,7 +4,9 @@ A kernel is called like a function; ``kernel.call(...)`` returns the computation
 what a node computes: ``result = yield node.compute(softmax.call(weights, features, labels))``.
 """
 
+from simcluster.kernels.aggregation import coordinate_median, mean_vector, trimmed_mean, weighted_sum
 from simcluster.kernels.call import KERNELS, Call, Cost, Kernel
+from simcluster.kernels.compression import dequantise, quantise, top_k_sparse
 from simcluster.kernels.distance import (
     cosine_distances,
     manhattan_distances,
@@ -26,18 +28,7 @@ from simcluster.kernels.gradient import (
 from simcluster.kernels.histogram import best_split, histograms, subtract_histograms
 from simcluster.kernels.instructions import instruction_set
 from simcluster.kernels.network import dense_backward, dense_forward, softmax_cross_entropy
-from simcluster.kernels.reduction import (
-    adam_step,
-    axpy,
-    coordinate_median,
-    dequantise,
-    mean_vector,
-    momentum_step,
-    quantise,
-    top_k_sparse,
-    trimmed_mean,
-    weighted_sum,
-)
+from simcluster.kernels.update import adam_step, axpy, momentum_step
 
 __all__ = [
     "KERNELS",
