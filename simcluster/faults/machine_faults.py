@@ -101,11 +101,12 @@ class DriftClock(NodeFault):
     """A node's clock gains ``rate`` seconds in a second (loses them when negative) until ``end_s``.
 
     Overlapping drifts multiply, as factors 1 + rate. The node's timers and timeouts run by the same oscillator, also
-    those that are pending. What the clock has gained by then stays, until something sets it right.
+    those that are pending. What the clock has gained by then stays, until something sets it right. ``rate`` is at most 1000:
+    on a much faster clock a loop of timers would hardly let the time of the others pass.
     """
 
     fault: Literal["drift_clock"] = "drift_clock"
-    rate: Annotated[float, Field(gt=-1, allow_inf_nan=False)]
+    rate: Annotated[float, Field(gt=-1, le=1000)]
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let the clock drift."""
