@@ -101,8 +101,8 @@ class DriftClock(NodeFault):
     """A node's clock gains ``rate`` seconds in a second (loses them when negative) until ``end_s``.
 
     Overlapping drifts multiply, as factors 1 + rate. The node's timers and timeouts run by the same oscillator, also
-    those that are pending. What the clock has gained by then stays, until something sets it right. ``rate`` is at most 1000:
-    on a much faster clock a loop of timers would hardly let the time of the others pass.
+    those that are pending. What the clock has gained by then stays, until something sets it right. ``rate`` is
+    at most 1000: on a much faster clock a loop of timers would hardly let the time of the others pass.
     """
 
     fault: Literal["drift_clock"] = "drift_clock"
