@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec, Racks, nodes
+from simcluster.cluster import Cluster, ClusterSpec, Hold, NetworkSpec, NodeSpec, Racks, nodes
 from simcluster.engine import Constant, Environment, Trace
 
 
@@ -163,9 +163,12 @@ def test_who_waits_at_an_interface_to_be_sent_and_who_to_be_taken_in():
     for source, target in [(0, 2), (1, 2), (2, 0), (2, 0), (2, 0), (2, 0)]:
         cluster[f"n-{source}"].send(f"n-{target}", "x", size_bytes=1e6)
     seen = []
-    # n-2 sends one of its four at a time; n-1's, whose first bit comes when n-0's does, is taken in after that.
+    cluster.network.add(lambda message: Hold() if message.kind == "held" else None)
+    cluster["n-0"].send("n-1", "held")
+    # One is held in the network. n-2 sends one of its four at a time; n-1's, whose first bit comes when n-0's does, is
+    # taken in after that.
     for time_s in (0.05, 0.1, 0.5, 1.05, 1.5, 2.5):
         env.call_later(time_s, lambda _: seen.append(cluster.network.waiting))
     env.run()
 
-    assert seen == [3, 3 + 1, 3 + 1, 2 + 1, 2, 1]
+    assert [waiting - 1 for waiting in seen] == [3, 3 + 1, 3 + 1, 2 + 1, 2, 1]

@@ -124,6 +124,12 @@ def test_faults_of_one_kind_follow_each_other_with_knobs_of_either_sign():
     assert {math.copysign(1, fault.rate) * bool(fault.rate) for faults in drawn for fault in faults} == {-1, 1}
 
 
+def test_a_minority_may_be_of_any_size_below_half():
+    swarm = Swarm(nodes=[f"n-{place}" for place in range(7)], horizon_s=100, kinds=("cut_minority",), include=1)
+
+    assert {len(fault.minority) for seed in range(20) for fault in swarm.draw(seed)} == {1, 2, 3}
+
+
 def test_what_a_swarm_is_not_told_of_it_does_not_draw():
     swarm = Swarm(nodes=NAMES, horizon_s=100, kinds=tuple(KINDS), include=1)
     drawn = {fault.fault for seed in range(5) for fault in swarm.draw(seed)}

@@ -68,6 +68,8 @@ def test_the_winner_is_best_in_the_direction_asked_for():
     assert verdict(values).runner_up == "b"
     assert verdict(values, lower_is_better=False).winner == "c"
     assert verdict(values).difference.high < 0
+    assert verdict(values).best_mean == mean_interval(values["a"], 0.95)
+    assert verdict(values).runner_up_mean == mean_interval(values["b"], 0.95)
 
 
 def test_a_winner_must_be_clear_of_every_rival_and_not_only_of_the_runner_up():
