@@ -11,6 +11,7 @@ long it will take.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,7 @@ def dependency(graph: nx.DiGraph[Any], latency_s: float, bandwidth_bytes_per_s: 
     plans anew for those that are left; a task that has gone before and is ready again (its node crashed) goes at once.
     """
     plans: dict[tuple[str, ...], dict[str, Slot]] = {}
+    left: dict[tuple[str, ...], dict[str, deque[str]]] = {}  # of each plan: each node's tasks that have not gone
     started: set[str] = set()
 
     def choose(ready: Sequence[ReadyTask], nodes: Sequence[NodeView]) -> Choice:
@@ -103,7 +105,13 @@ def dependency(graph: nx.DiGraph[Any], latency_s: float, bandwidth_bytes_per_s: 
             return None
         if up not in plans:
             plans[up] = planned(graph, nodes, latency_s, bandwidth_bytes_per_s)
-        heads = _next_of_each_node(plans[up], started)
+            left[up] = {name: deque() for name in up}
+            for task, slot in plans[up].items():
+                left[up][slot.processor[0]].append(task)  # type: ignore[index]
+        for tasks in left[up].values():
+            while tasks and tasks[0] in started:
+                tasks.popleft()
+        heads = {tasks[0] for tasks in left[up].values() if tasks}
         free = [task.name for task in ready if task.name in started or task.name in heads]
         if not free:
             return None
@@ -130,12 +138,3 @@ def planned(
     plan = heft(timed, host=lambda processor: processor[0])  # type: ignore[index]
     # The sort is stable: tasks planned to begin together stay in the order of their ranks.
     return dict(sorted(plan.items(), key=lambda item: item[1].begin_s))  # type: ignore[arg-type]
-
-
-def _next_of_each_node(plan: dict[str, Slot], started: set[str]) -> set[str]:
-    """The first task of each node's part of the plan that has not been started."""
-    heads: dict[str, str] = {}
-    for task, slot in plan.items():
-        if task not in started:
-            heads.setdefault(slot.processor[0], task)  # type: ignore[index]
-    return set(heads.values())
