@@ -28,6 +28,7 @@ def test_the_share_of_messages_hit_is_that_of_the_formula(p, r, h, g, seed):
     error = (expected * (1 - expected) / count * (1 + (2 - p - r) / (p + r))) ** 0.5
 
     assert bursts.rate(h) == pytest.approx(expected)
+    assert bursts.rate() == bursts.rate(1.0)
     assert sum(hits(count, h, bursts, seed)) / count == pytest.approx(expected, abs=6 * error + 1e-9)
 
 
