@@ -107,6 +107,12 @@ def test_edge_switches_are_racks_and_pods_are_zones_of_a_fat_tree():
     assert (fabric.rack_of("node-5"), fabric.zone_of("node-5")) == ("rack-2", "pod-1")
 
 
+def test_pods_of_any_fat_tree_are_runs_of_as_many_nodes_as_their_edge_switches_hold():
+    nodes = [f"node-{place}" for place in range(54)]
+    fabric = FatTree(k=6).fabric(nodes)
+    assert fabric.zones == {f"pod-{pod}": tuple(nodes[9 * pod : 9 * pod + 9]) for pod in range(6)}
+
+
 def test_an_uplink_carries_its_racks_bandwidth_divided_by_the_oversubscription():
     racks = {"a": NODES[:2], "b": NODES[2:10]}
     fabric = Racks(racks=racks, oversubscription=4, bandwidth_bytes_per_s=100).fabric(NODES[:10])

@@ -124,10 +124,11 @@ def test_faults_of_one_kind_follow_each_other_with_knobs_of_either_sign():
     assert {math.copysign(1, fault.rate) * bool(fault.rate) for faults in drawn for fault in faults} == {-1, 1}
 
 
-def test_a_minority_may_be_of_any_size_below_half():
-    swarm = Swarm(nodes=[f"n-{place}" for place in range(7)], horizon_s=100, kinds=("cut_minority",), include=1)
+@pytest.mark.parametrize(("count", "sizes"), [(3, {1}), (4, {1}), (7, {1, 2, 3})])
+def test_a_minority_may_be_of_any_size_below_half(count, sizes):
+    swarm = Swarm(nodes=[f"n-{place}" for place in range(count)], horizon_s=100, kinds=("cut_minority",), include=1)
 
-    assert {len(fault.minority) for seed in range(20) for fault in swarm.draw(seed)} == {1, 2, 3}
+    assert {len(fault.minority) for seed in range(20) for fault in swarm.draw(seed)} == sizes
 
 
 def test_what_a_swarm_is_not_told_of_it_does_not_draw():
