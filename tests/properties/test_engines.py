@@ -8,9 +8,9 @@ import sys
 from simcluster.engine import ENGINE
 
 DIGESTS = """
-import json, math
+import itertools, json, math
 from simcluster import Scenario, run
-from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, Racks, nodes
+from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, OneSwitch, Ring, nodes
 from simcluster.engine import ENGINE, Exponential
 from simcluster.faults import CrashNode, LoseMessages, PartitionNetwork, PauseNode, SlowNode, Swarm
 from simcluster.learning import KMeans
@@ -29,9 +29,13 @@ faults = (
 )
 scenarios = [training(faults, staleness=s, jitter=noise, checkpoint_every=c)
              for s in (0, 2, math.inf) for c in (None, 3)]
-scenarios += [training(faults, network=NetworkSpec(fidelity=f, order=o, latency=Exponential(mean=0.001)))
-              for f in ("latency", "nic", "flow") for o in ("datagram", "fifo")]
-scenarios += [training(Swarm(nodes=NODES, horizon_s=0.5).draw(seed), jitter=noise) for seed in range(6)]
+settings = itertools.product(("latency", "nic", "flow"), ("datagram", "fifo"), ("silent", "reported"),
+                             (None, OneSwitch(), Ring()))
+for seed, (fidelity, order, failures, topology) in enumerate(settings):
+    network = NetworkSpec(fidelity=fidelity, order=order, failures=failures, topology=topology,
+                          latency=Exponential(mean=0.001))
+    scenarios.append(training(faults, network=network))
+    scenarios.append(training(Swarm(nodes=NODES, horizon_s=0.5).draw(seed), network=network, jitter=noise))
 scenarios.append(training(faults, model=KMeans(dataset="iris", clusters=3), backup_workers=1, jitter=noise))
 machines = (NodeSpec(name="m"), *nodes("w", 3, flops_per_s=1e8, jitter=noise))
 search = GridSearch(folds=2, learning_rates=(0.1,), steps=(3, 6))
@@ -60,7 +64,7 @@ def test_every_scenario_has_the_same_digest_on_both_engines():
 
     assert (compiled[0], simpy[0]) == ("compiled", "simpy")
     assert compiled[1:] == simpy[1:]
-    assert len(compiled) == 28
+    assert len(compiled) == 88
 
 
 def test_the_compiled_engine_is_the_default():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec, OneSwitch
+from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec
 from simcluster.engine import Constant, Environment, Exponential, Trace
 from simcluster.faults import (
     ADVERSARIES,
@@ -47,6 +47,8 @@ from simcluster.faults import (
     ThrottleBandwidth,
     ThrottleLink,
 )
+from simcluster.faults.topology_faults import TopologyFault
+from simcluster.testing import topologies
 
 NAMES = ("n-0", "n-1", "n-2", "n-3")
 TARGETS = (*NAMES, "rack-0", "here", "n-*")
@@ -61,10 +63,7 @@ turns = st.builds(Exponential, mean=st.floats(0.05, 1))
 ends = {"senders": st.none() | st.tuples(target), "both_ways": st.booleans(), "in_flight": in_flight}
 cut = {"in_flight": in_flight, "crossing": crossing}
 hits = {**ends, "probability": st.floats(0, 1), "bursts": bursts}
-cable = {
-    "link": st.sampled_from([*(f"{name}->switch" for name in NAMES), *(f"switch->{name}" for name in NAMES)]),
-    "both_ways": st.booleans(),
-}
+cable = {"link": st.nothing(), "both_ways": st.booleans()}  # the links depend on the topology
 FIELDS = {
     CrashNode: {"node": target, "in_flight": in_flight},
     LoseRack: {"rack": st.sampled_from(["rack-0", "rack-1", "here"]), "in_flight": in_flight},
@@ -104,15 +103,44 @@ LAST_S = 5
 
 
 @st.composite
-def faults(draw):
+def faults(draw, links=()):
     """One fault of any kind, at times on a grid, so that many begin and end at the same instant."""
-    kind = draw(st.sampled_from(list(FIELDS)))
+    kind = draw(st.sampled_from([kind for kind in FIELDS if links or not issubclass(kind, TopologyFault)]))
     begin_s = draw(st.integers(0, LAST_S - 1))
     end_s = draw(st.integers(begin_s + 1, LAST_S))
-    return kind(begin_s=begin_s, end_s=end_s, **draw(st.fixed_dictionaries(FIELDS[kind])))
+    fields = FIELDS[kind]
+    if issubclass(kind, TopologyFault):
+        link = draw(st.sampled_from(links))
+        back = "->".join(reversed(link.split("->"))) in links  # a wide area's way in is not its way out
+        fields = fields | {"link": st.just(link), "both_ways": st.booleans() if back else st.just(False)}
+    return kind(begin_s=begin_s, end_s=end_s, **draw(st.fixed_dictionaries(fields)))
 
 
-schedules = st.lists(faults(), min_size=1, max_size=8)
+def slow(topology):
+    """The topology with cables as slow as the interfaces."""
+    if topology is None or "bandwidth_bytes_per_s" not in type(topology).model_fields:
+        return topology
+    return topology.model_copy(update={"bandwidth_bytes_per_s": 1000.0})
+
+
+@st.composite
+def ruins(draw, latency=Constant(value=0.2)):  # noqa: B008 - it is frozen
+    """A cluster on any network, and a schedule of the faults that it can have."""
+    machines = tuple(
+        NodeSpec(name=name, rack=f"rack-{place // 2}", zone="here", memory_bytes=100.0)
+        for place, name in enumerate(NAMES)
+    )
+    network = NetworkSpec(
+        latency=latency,
+        bandwidth_bytes_per_s=1000.0,
+        topology=slow(draw(topologies(NAMES))),
+        fidelity=draw(st.sampled_from(["nic", "latency", "flow"])),
+        order=draw(st.sampled_from(["datagram", "fifo"])),
+        failures=draw(st.sampled_from(["silent", "reported"])),
+    )
+    spec = ClusterSpec(nodes=machines, network=network)
+    fabric = spec.fabric()
+    return spec, draw(st.lists(faults(list(fabric.index) if fabric else ()), min_size=1, max_size=8))
 
 
 def test_every_fault_of_the_vocabulary_is_drawn_here():
@@ -150,15 +178,9 @@ def endure(store):
     return program
 
 
-def ruined(schedule, seed=0, order="datagram", latency=Constant(value=0.2)):  # noqa: B008 - it is frozen
+def ruined(spec, schedule, seed=0):
     env = Environment()
-    machines = tuple(
-        NodeSpec(name=name, rack=f"rack-{place // 2}", zone="here", memory_bytes=100.0)
-        for place, name in enumerate(NAMES)
-    )
-    topology = OneSwitch(bandwidth_bytes_per_s=1000.0)
-    network = NetworkSpec(topology=topology, latency=latency, bandwidth_bytes_per_s=1000.0, order=order)
-    cluster = Cluster(env, ClusterSpec(nodes=machines, network=network), seed, Trace(env))
+    cluster = Cluster(env, spec, seed, Trace(env))
     injector = Injector(cluster, schedule)
     for node in cluster.nodes.values():
         node.boot(talk)
@@ -169,9 +191,9 @@ def ruined(schedule, seed=0, order="datagram", latency=Constant(value=0.2)):  # 
 
 @pytest.mark.slow
 @settings(max_examples=1000)
-@given(schedules, st.sampled_from(["datagram", "fifo"]))
-def test_any_interleaving_of_any_overlapping_faults_ends_at_the_baseline(schedule, order):
-    cluster, injector = ruined(schedule, order=order)
+@given(ruins())
+def test_any_interleaving_of_any_overlapping_faults_ends_at_the_baseline(ruin):
+    cluster, injector = ruined(*ruin)
     cluster.env.run(LAST_S + 0.01)
 
     assert injector.never_begun == ()
@@ -184,9 +206,9 @@ def test_any_interleaving_of_any_overlapping_faults_ends_at_the_baseline(schedul
 
 
 @settings(max_examples=30)
-@given(schedules)
-def test_once_the_faults_are_over_every_program_works_again(schedule):
-    cluster, _ = ruined(schedule)
+@given(ruins())
+def test_once_the_faults_are_over_every_program_works_again(ruin):
+    cluster, _ = ruined(*ruin)
     cluster.env.run(LAST_S)
     before = len(cluster.trace)
     cluster.env.run(4 * LAST_S + 10)
@@ -198,9 +220,9 @@ def test_once_the_faults_are_over_every_program_works_again(schedule):
 
 
 @settings(max_examples=200)
-@given(schedules, st.sampled_from(["datagram", "fifo"]))
-def test_every_copy_of_every_message_has_one_fate_once_nothing_is_under_way(schedule, order):
-    cluster, _ = ruined(schedule, order=order, latency=Exponential(mean=0.5))
+@given(ruins(latency=Exponential(mean=0.5)))
+def test_every_copy_of_every_message_has_one_fate_once_nothing_is_under_way(ruin):
+    cluster, _ = ruined(*ruin)
     cluster.env.call_later(LAST_S, lambda _: [node.crash() for node in cluster.nodes.values()])
     cluster.env.run(100 * LAST_S)
 
@@ -209,13 +231,14 @@ def test_every_copy_of_every_message_has_one_fate_once_nothing_is_under_way(sche
 
 
 @settings(max_examples=30)
-@given(schedules, st.integers(0, 3))
-def test_a_schedule_gives_the_same_run_each_time_and_after_a_way_through_json(schedule, seed):
+@given(ruins(), st.integers(0, 3))
+def test_a_schedule_gives_the_same_run_each_time_and_after_a_way_through_json(ruin, seed):
+    spec, schedule = ruin
     adapter = TypeAdapter(tuple[AnyFault, ...])
     again = adapter.validate_json(adapter.dump_json(tuple(schedule)))
     digests = []
     for each in (tuple(schedule), again):
-        cluster, _ = ruined(each, seed)
+        cluster, _ = ruined(spec, each, seed)
         cluster.env.run(LAST_S)
         digests.append(cluster.trace.digest())
 
