@@ -13,7 +13,16 @@ import simcluster.testing
 from simcluster import run
 from simcluster.cluster import NetworkSpec, OneSwitch, Ring
 from simcluster.engine import Name, Spec
-from simcluster.faults import BreakLink, CrashNode, Fault, PartitionNetwork
+from simcluster.faults import (
+    BreakLink,
+    CrashNode,
+    Fault,
+    IsolateNode,
+    LoseMessages,
+    PartitionNetwork,
+    PauseNode,
+    SlowNode,
+)
 from simcluster.faults.files import KINDS
 from simcluster.testing import clusters, faults, links, networks, scenarios, schedules, times_s
 
@@ -74,7 +83,9 @@ def test_a_crash_and_a_partition_are_reported_as_exactly_those_two():
         cuts = [fault for fault in schedule if isinstance(fault, PartitionNetwork)]
         return any(crash.begin_s > 2 and crash.node in cut.groups[0] for crash in crashes for cut in cuts)
 
-    least = find(schedules(NAMES, 10.0), breaks, settings=FIND)
+    # Among six kinds: of all there are, the two are too seldom together for 5,000 examples under every seed.
+    kinds = (SlowNode, CrashNode, PauseNode, LoseMessages, PartitionNetwork, IsolateNode)
+    least = find(schedules(NAMES, 10.0, kinds=kinds), breaks, settings=FIND)
 
     assert sorted(least, key=lambda fault: fault.fault) == [
         CrashNode(node="a", begin_s=2.1, end_s=2.2),

@@ -100,6 +100,10 @@ def test_a_csv_trace_that_is_wrong_says_the_line_and_the_column(tmp_path, text, 
     ("text", "message"),
     [
         ("{}", r"line 1, column 1: a list of faults must begin with '\[', got '{'"),
+        (
+            '[{"fault": "crash_node", "node": "a", "begin_s": 1} ;',
+            "line 1, column 53: faults must be separated by ',', got ';'",
+        ),
         ("", r"line 1, column 1: a list of faults must begin with '\[', got ''"),
         ('[\n {"node" "a"}]', "line 2, column 10: the text must be JSON: Expecting ':'"),
         ("[3]", "line 1, column 2: a fault must be an object, got 3"),

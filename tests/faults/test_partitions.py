@@ -114,6 +114,7 @@ def test_overlapping_partitions_cut_what_either_cuts(make, send):
         (lambda: PartitionBridge(sides=(("n-0",), ("n-0", "n-1")), **WHEN), r"sides must not overlap, got \['n-0'\]"),
         (lambda: PartitionBridge(sides=(("rack-0",), ("n-2", "n-3")), **WHEN), "must leave one of 4 nodes as the"),
         (lambda: CutMinority(minority=("rack-0",), **WHEN), r"fewer than half of 4 nodes, got \['n-0', 'n-1'\]"),
+        (lambda: CutMinority(minority=("n-0", "n-1", "n-2"), **WHEN), "fewer than half of 4 nodes"),
         (
             lambda: CutMinority(minority=("n-0",), among=("n-1", "n-2", "n-3"), **WHEN),
             r"must be among \['n-1', 'n-2', 'n-3'\], got \['n-0'\]",

@@ -67,6 +67,7 @@ def test_the_winner_is_best_in_the_direction_asked_for():
     assert verdict(values).winner == "a"
     assert verdict(values).runner_up == "b"
     assert verdict(values, lower_is_better=False).winner == "c"
+    assert verdict({name: values[name] for name in "bca"}).winner == "a"
     assert verdict(values).difference.high < 0
     assert verdict(values).best_mean == mean_interval(values["a"], 0.95)
     assert verdict(values).runner_up_mean == mean_interval(values["b"], 0.95)
@@ -98,6 +99,7 @@ def test_of_equal_strategies_a_winner_is_called_no_more_often_than_promised(stra
         (lambda: mean_interval([]), "at least 1 number"),
         (lambda: mean_interval([1.0, math.nan]), "must be finite"),
         (lambda: mean_interval([1.0], level=1.0), r"level must be within \(0, 1\), got 1.0"),
+        (lambda: mean_interval([1.0], level=0.0), r"level must be within \(0, 1\), got 0.0"),
         (lambda: paired_difference([1.0], [1.0, 2.0]), "equal numbers of values, got 1 and 2"),
         (lambda: verdict({"a": [1.0]}), "at least 2 strategies"),
     ],

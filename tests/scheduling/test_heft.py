@@ -138,3 +138,10 @@ def test_a_short_task_is_put_into_an_idle_gap_before_a_longer_one():
     assert plan["late"] == (11.0, 16.0, "p")
     assert list(plan) == ["source", "late", "short"]
     assert plan["short"] == (0.0, 3.0, "p")
+
+
+def test_of_processors_that_finish_together_the_first_is_taken():
+    graph = nx.DiGraph()
+    graph.add_node("a", seconds={"p": 2.0, "q": 2.0})
+
+    assert heft(graph)["a"].processor == "p"

@@ -251,6 +251,10 @@ def test_a_search_that_cannot_be_is_refused(fields, message):
         GridSearch(**fields)
 
 
+def test_a_grid_of_one_point_is_a_grid():
+    assert GridSearch(learning_rates=(0.1,), l2s=(0.0,), steps=(1,)).combinations == ((0.1, 0.0, 1),)
+
+
 def test_an_unknown_worker_is_refused_before_anything_runs():
     spec = scenario()
     job = spec.job.model_copy(update={"workers": ("worker-9",)})
