@@ -11,6 +11,8 @@ from simcluster.kernels.flow import flows
 
 _TOGETHER = 2.0**-48
 """Flows whose ends lie within this fraction of the time, some 16 roundings, end together."""
+_LEAST_S = 2.0**-1000
+"""And so do flows whose ends lie within this, at a time so near 0 that its fraction is none."""
 
 
 class FlowNetwork:
@@ -70,7 +72,7 @@ class FlowNetwork:
         while True:
             self._flows.fill(self._now_s)
             first_s = self._flows.earliest()
-            if first_s > now_s + _TOGETHER * abs(now_s):
+            if first_s > _with(now_s):
                 self._now_s = now_s
                 return completed
             # The end of a flow may lie a rounding after the time at which its user was woken for it.
@@ -109,10 +111,15 @@ class FlowNetwork:
 
     def _due(self, first_s: float) -> list[int]:
         """The flows that end with the one that ends at ``first_s``."""
-        return sorted(self._ids[slot] for slot in self._flows.due(first_s + _TOGETHER * abs(first_s)))
+        return sorted(self._ids[slot] for slot in self._flows.due(_with(first_s)))
 
     def _slot(self, flow_id: int) -> int:
         slot = self._slots.get(flow_id)
         if slot is None:
             raise ValueError(f"flow_id must be under way, got {flow_id}")
         return slot
+
+
+def _with(time_s: float) -> float:
+    """The last end that counts as one at ``time_s``."""
+    return time_s + max(_TOGETHER * abs(time_s), _LEAST_S)

@@ -237,3 +237,11 @@ def test_an_empty_slot_has_nothing_to_say():
     for ask in (lambda: table.unsent(slot, 0.0), lambda: table.remove(slot, 0.0), lambda: table.rates([99])):
         with pytest.raises(ValueError, match=r"slot must hold a flow, got"):
             ask()
+
+
+def test_ends_too_near_0_to_be_told_apart_are_one_moment_in_the_order_of_ids():
+    network = FlowNetwork([2.0])
+    for flow_id, size in enumerate([0.0, 5e-324, 0.0]):
+        network.start(flow_id, [0], size)
+
+    assert network.advance(1.0) == [(0.0, 0), (0.0, 1), (0.0, 2)]
