@@ -21,6 +21,7 @@ from simcluster import Scenario, run
 from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec, Racks, nodes
 from simcluster.engine import Environment, Trace
 from simcluster.faults import CrashNode, Injector, IsolateNode, LoseMessages, SlowNode
+from simcluster.recovery import DistributedStore
 from simcluster.scheduling import TaskGraphJob
 from simcluster.scheduling.grid_search import GridSearch
 
@@ -127,6 +128,48 @@ def tasks_of_a_graph(n: int) -> None:
     run(Scenario(cluster=cluster, horizon_s=1e6, job=job, trace_kinds=()), 0)
 
 
+def reads_of_a_store(n: int) -> None:
+    """Reads of one block, a hundred at most, in a cluster of so many nodes."""
+    store = DistributedStore(coordinator="w-0", servers=tuple(f"w-{place}" for place in range(1, 5)))
+    env = Environment()
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("w", max(n, 5))), 0, Trace(env, ()))
+    store.start(cluster)
+
+    def reads(node):  # type: ignore[no-untyped-def]
+        yield from store.write(node, "a", 1.0)
+        for _ in range(min(n, 100)):
+            yield from store.read(node, "a")
+
+    env.run(until=cluster["w-0"].spawn(reads(cluster["w-0"])))
+
+
+def blocks_of_a_store(n: int) -> None:
+    """Blocks that a client writes one after the other, with a heartbeat each second."""
+    store = DistributedStore(coordinator="w-0", servers=tuple(f"w-{place}" for place in range(1, 5)))
+    env = Environment()
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("w", 5)), 0, Trace(env, ()))
+    store.start(cluster)
+
+    def writes(node):  # type: ignore[no-untyped-def]
+        for place in range(n):
+            yield from store.write(node, f"b-{place}", place)
+
+    env.run(until=cluster["w-0"].spawn(writes(cluster["w-0"])))
+
+
+def records_of_a_trace(n: int) -> None:
+    """Records that are written, and read as rows of one of two kinds."""
+    env = Environment()
+    trace = Trace(env)
+    first, second = trace.recorder("a", "place"), trace.recorder("b", "place")
+    for place in range(n // 2):
+        first(place)
+        second(place)
+    for _ in trace.rows("a"):
+        pass
+    trace.digest()
+
+
 PARTS: tuple[Callable[[int], None], ...] = (
     heap,
     faults_one_after_the_other,
@@ -139,6 +182,9 @@ PARTS: tuple[Callable[[int], None], ...] = (
     names_required,
     nodes_in_racks,
     tasks_of_a_graph,
+    reads_of_a_store,
+    blocks_of_a_store,
+    records_of_a_trace,
 )
 
 

@@ -129,8 +129,9 @@ class DistributedStore(Spec):
         raise TimedOut(f"no copy of {key!r} could be reached in {attempt} attempts")
 
     def racks(self, cluster: Cluster) -> Racks:
-        """The rack of each node that is in the cluster."""
-        return {name: node.spec.rack for name, node in cluster.nodes.items()}
+        """Says the rack of a node that is in the cluster, ``None`` of any other."""
+        nodes = cluster.nodes
+        return lambda name: nodes[name].spec.rack if name in nodes else None
 
     def patience_s(self, attempt: int) -> float:
         """How long to wait for one transfer in the ``attempt``-th attempt, counted from 0."""

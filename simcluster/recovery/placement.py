@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
-Racks = Mapping[str, str | None]
-"""The rack of each node; nodes without one count as one rack."""
+Racks = Callable[[str | None], str | None]
+"""Says a node's rack; nodes without one count as one rack."""
 
 
 def rank(key: str, names: Iterable[str]) -> list[str]:
@@ -35,14 +35,14 @@ def place(
 
 def nearest(here: str, names: Sequence[str], racks: Racks) -> list[str]:
     """``names`` from near to far: ``here`` itself, then those in its rack, then the others, each in their order."""
-    return sorted(names, key=lambda name: (name != here, racks.get(name) != racks.get(here)))
+    return sorted(names, key=lambda name: (name != here, racks(name) != racks(here)))
 
 
 def _misfit(name: str, copies: list[str], racks: Racks, writer: str | None) -> tuple[int, int]:
     """How badly ``name`` suits for the next copy; the least wins."""
     if not copies:
-        return int(name != writer), int(racks.get(name) != racks.get(writer or name))
-    rack, used = racks.get(name), [racks.get(copy) for copy in copies]
+        return int(name != writer), int(racks(name) != racks(writer or name))
+    rack, used = racks(name), [racks(copy) for copy in copies]
     if all(other == used[0] for other in used):
         return int(rack == used[0]), 0
     if len(used) == 2:
