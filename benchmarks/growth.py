@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from simcluster import Scenario, run
-from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec, Racks, nodes
+from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, Node, NodeSpec, Racks, nodes
 from simcluster.engine import Environment, Trace
 from simcluster.faults import CrashNode, Injector, IsolateNode, LoseMessages, SlowNode
 from simcluster.recovery import DistributedStore
@@ -32,6 +32,15 @@ def pair(**network: object) -> Cluster:
     """Two nodes that record nothing."""
     env = Environment()
     return Cluster(env, ClusterSpec(nodes=nodes("w", 2), network=NetworkSpec(**network)), 0, Trace(env, ()))
+
+
+def store_and_client(count: int) -> tuple[DistributedStore, Node]:
+    """A store of four servers among so many nodes that record nothing, and the node of its coordinator."""
+    store = DistributedStore(coordinator="w-0", servers=tuple(f"w-{place}" for place in range(1, 5)))
+    env = Environment()
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("w", count)), 0, Trace(env, ()))
+    store.start(cluster)
+    return store, cluster["w-0"]
 
 
 def heap(n: int) -> None:
@@ -129,32 +138,26 @@ def tasks_of_a_graph(n: int) -> None:
 
 
 def reads_of_a_store(n: int) -> None:
-    """Reads of one block, a hundred at most, in a cluster of so many nodes."""
-    store = DistributedStore(coordinator="w-0", servers=tuple(f"w-{place}" for place in range(1, 5)))
-    env = Environment()
-    cluster = Cluster(env, ClusterSpec(nodes=nodes("w", max(n, 5))), 0, Trace(env, ()))
-    store.start(cluster)
+    """Reads of one block, in a cluster of as many nodes."""
+    store, node = store_and_client(max(n, 5))
 
-    def reads(node):  # type: ignore[no-untyped-def]
+    def reads():  # type: ignore[no-untyped-def]
         yield from store.write(node, "a", 1.0)
-        for _ in range(min(n, 100)):
+        for _ in range(n):
             yield from store.read(node, "a")
 
-    env.run(until=cluster["w-0"].spawn(reads(cluster["w-0"])))
+    node.env.run(until=node.spawn(reads()))
 
 
 def blocks_of_a_store(n: int) -> None:
     """Blocks that a client writes one after the other, with a heartbeat each second."""
-    store = DistributedStore(coordinator="w-0", servers=tuple(f"w-{place}" for place in range(1, 5)))
-    env = Environment()
-    cluster = Cluster(env, ClusterSpec(nodes=nodes("w", 5)), 0, Trace(env, ()))
-    store.start(cluster)
+    store, node = store_and_client(5)
 
-    def writes(node):  # type: ignore[no-untyped-def]
+    def writes():  # type: ignore[no-untyped-def]
         for place in range(n):
             yield from store.write(node, f"b-{place}", place)
 
-    env.run(until=cluster["w-0"].spawn(writes(cluster["w-0"])))
+    node.env.run(until=node.spawn(writes()))
 
 
 def records_of_a_trace(n: int) -> None:

@@ -72,7 +72,7 @@ class FlowNetwork:
         while True:
             self._flows.fill(self._now_s)
             first_s = self._flows.earliest()
-            if first_s > _with(now_s):
+            if first_s > _last_of(now_s):
                 self._now_s = now_s
                 return completed
             # The end of a flow may lie a rounding after the time at which its user was woken for it.
@@ -111,7 +111,7 @@ class FlowNetwork:
 
     def _due(self, first_s: float) -> list[int]:
         """The flows that end with the one that ends at ``first_s``."""
-        return sorted(self._ids[slot] for slot in self._flows.due(_with(first_s)))
+        return sorted(self._ids[slot] for slot in self._flows.due(_last_of(first_s)))
 
     def _slot(self, flow_id: int) -> int:
         slot = self._slots.get(flow_id)
@@ -120,6 +120,6 @@ class FlowNetwork:
         return slot
 
 
-def _with(time_s: float) -> float:
-    """The last end that counts as one at ``time_s``."""
+def _last_of(time_s: float) -> float:
+    """The last moment that is one with ``time_s``."""
     return time_s + max(_TOGETHER * abs(time_s), _LEAST_S)
