@@ -69,7 +69,7 @@ FIELDS = {
     LoseRack: {"rack": st.sampled_from(["rack-0", "rack-1", "here"]), "in_flight": in_flight},
     PauseNode: {"node": target, "in_flight": in_flight},
     SlowNode: {"node": target, "factor": factor, "ramp_s": st.sampled_from([0, 1]), "ramp_steps": st.integers(1, 4)},
-    KillProgram: {"node": target, "program": st.sampled_from(["talk", "store"])},
+    KillProgram: {"node": target, "program": st.sampled_from(["talk", "ask", "answer", "store"])},
     ExhaustMemory: {"node": target, "size_bytes": st.none() | st.floats(1, 200)},
     StepClock: {"node": target, "step_s": st.integers(1, 9)},
     DriftClock: {"node": target, "rate": st.floats(-0.5, 1)},
@@ -154,6 +154,19 @@ def talk(node):
         yield node.timer(0.5) | node.receive("word")
 
 
+def ask(node):
+    """Request an answer from the next node: the only program to which a failure is reported, where failures are."""
+    while True:
+        yield node.request(f"n-{(int(node.name[2:]) + 1) % len(NAMES)}", "question", timeout_s=1.0)
+        yield node.timer(0.5)
+
+
+def answer(node):
+    """Answer whoever asks."""
+    while True:
+        node.reply((yield node.receive("question")))
+
+
 def store(node):
     """Compute, and keep the result."""
     while True:
@@ -184,6 +197,8 @@ def ruined(spec, schedule, seed=0):
     injector = Injector(cluster, schedule)
     for node in cluster.nodes.values():
         node.boot(talk)
+        node.boot(answer)
+        node.boot(endure(ask))
         node.boot(endure(store))
     injector.check_programs()
     return cluster, injector
