@@ -148,15 +148,16 @@ def test_after_any_changes_the_rates_are_those_of_computing_all_anew_and_bytes_s
 
 
 def _advance_and_weigh(flows, under_way, capacities, seconds):
-    """Move on; no link has carried more than its capacity allows in the time."""
+    """Move on; no link has carried more than its capacity allows in the time, and in what counts as one moment."""
     before = {i: flows.remaining_bytes(i) for i in under_way}
     sizes = sum(before.values())
     done = {i for _, i in flows.advance(flows.now_s + seconds)}
+    moment_s = 2.0**-47 * flows.now_s + 2.0**-1000
     for link, capacity in enumerate(capacities):
         carried = sum(
             before[i] - (0.0 if i in done else flows.remaining_bytes(i)) for i in under_way if link in under_way[i]
         )
-        assert carried <= capacity * seconds * (1 + 1e-9) + 1e-9 * sizes
+        assert carried <= capacity * (seconds * (1 + 1e-9) + moment_s) + 1e-9 * sizes
     for i in done:
         del under_way[i]
 
