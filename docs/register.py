@@ -32,7 +32,7 @@ FIRST: Pair = (1, 1)
 class Register(Spec):
     """One register, kept by ``replicas`` and written every other second by ``client``."""
 
-    job: Literal["register"] = "register"
+    kind: Literal["register"] = "register"
     replicas: tuple[Name, ...]
     client: Name
     writes: int = 6

@@ -57,7 +57,7 @@ def scenario(balancer: BalancerName, load: float, queries: int) -> Scenario:
                 *nodes("replica", len(SERVERS), flops_per_s=FLOPS_PER_S, jitter=Exponential(mean=1.0)),
             )
         ),
-        job=job.model_copy(update={"arrivals_per_s": rate_per_s}),
+        job=job.replace(arrivals_per_s=rate_per_s),
         horizon_s=100.0 * queries / rate_per_s,
         trace_kinds=("query",),
     )

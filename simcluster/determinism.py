@@ -52,7 +52,7 @@ def check_determinism(
     The scenario must be importable by another process, as for ``sweep``: its job is a class of a module. A run that
     raises, raises here.
     """
-    scenario = scenario.model_copy(update={"trace_kinds": None})
+    scenario = scenario.replace(trace_kinds=None)
     first = records(scenario, seed)
     found = _compare(first, _noting("the second run", scenario, seed), "same process")
     for hash_seed in hash_seeds:

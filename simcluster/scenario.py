@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, SerializeAsAny, field_validator
+from pydantic import model_validator
 from simpy.core import StopSimulation
 
-from simcluster.cluster import Cluster, ClusterSpec, run_checked
-from simcluster.engine import Environment, Event, Positive, Spec, Trace, idle
+from simcluster.cluster import Cluster, ClusterSpec, Job, run_checked
+from simcluster.engine import Environment, Event, Open, Positive, Spec, Trace, idle
 from simcluster.faults import AnyFault, Fault, Injector
-
-
-@runtime_checkable
-class Job(Protocol):
-    """What a cluster runs. Jobs are frozen specifications, and the strategy is a field of theirs."""
-
-    def start(self, cluster: Cluster, seed: int) -> Event:
-        """Boot the job's programs; the event that is returned happens when the job is over, with its outcome."""
-        ...
+from simcluster.scheduling import TaskGraphJob
+from simcluster.serving import NearestNeighbourService
+from simcluster.training import TrainingJob
 
 
 class Scenario(Spec):
@@ -31,24 +26,27 @@ class Scenario(Spec):
     ``horizon_s`` ends a run that does not end by itself. ``trace_kinds`` names the records to keep (``None``: all).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
     cluster: ClusterSpec
-    job: SerializeAsAny[Spec]
+    job: Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, NearestNeighbourService)]
     faults: tuple[AnyFault, ...] = ()
     horizon_s: Positive = 3600.0
     trace_kinds: tuple[str, ...] | None = None
 
-    @field_validator("job")
-    @classmethod
-    def _job_can_start(cls, job: Spec) -> Spec:
-        if not isinstance(job, Job):
-            raise ValueError(f"job must have start(cluster, seed), got {type(job).__name__}")
-        return job
+    @model_validator(mode="after")
+    def _all_that_is_named_is_there(self) -> Scenario:
+        if isinstance(self.job, Spec):
+            self.cluster.check_names(self.job)
+        for fault in self.faults:
+            fault.check(self.cluster)
+        if any(type(fault).check_programs is not Fault.check_programs for fault in self.faults):
+            # Which programs there are is known when the job has started, on a cluster that never runs.
+            env = Environment()
+            _started(self, 0, env, Trace(env, ()))[1].check_programs()
+        return self
 
     def under(self, faults: Sequence[Fault]) -> Scenario:
         """The same scenario under these faults instead of its own."""
-        return self.model_copy(update={"faults": tuple(faults)})
+        return self.replace(faults=tuple(faults))
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,7 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     """
     env = Environment()
     trace = Trace(env, scenario.trace_kinds)
-    cluster = Cluster(env, scenario.cluster, seed, trace)
-    injector = Injector(cluster, scenario.faults)
-    assert isinstance(scenario.job, Job)  # checked when the scenario was made
-    done = scenario.job.start(cluster, seed)
-    injector.check_programs()
+    cluster, injector, done = _started(scenario, seed, env, trace)
     horizon = env.timeout(scenario.horizon_s)
     for end in (done, horizon):
         end.callbacks.append(StopSimulation.callback)
@@ -110,6 +104,15 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
         faults_never_begun=injector.never_begun,
         backlog=_backlog(cluster),
     )
+
+
+def _started(scenario: Scenario, seed: int, env: Environment, trace: Trace) -> tuple[Cluster, Injector, Event]:
+    """A cluster on which the job has started, its faults to come, and the event of its end."""
+    cluster = Cluster(env, scenario.cluster, seed, trace)
+    injector = Injector(cluster, scenario.faults)
+    # A copy, so that what a strategy remembers of one run is not there in the next.
+    done = deepcopy(scenario.job).start(cluster, seed)
+    return cluster, injector, done
 
 
 def _backlog(cluster: Cluster) -> dict[str, int]:

@@ -23,11 +23,22 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec
+from simcluster.cluster import Cluster, ClusterSpec, Job, NetworkSpec, NodeSpec
 from simcluster.cluster.topology import FatTree, OneSwitch, Racks, Ring, Star, Topology, Torus, WideArea
-from simcluster.engine import Constant, Environment, Exponential, Lognormal, Spec, Trace, Uniform
+from simcluster.engine import (
+    Constant,
+    Distribution,
+    Environment,
+    Exponential,
+    Lognormal,
+    Open,
+    Spec,
+    Trace,
+    Uniform,
+    names_what,
+)
 from simcluster.faults import Fault, Injector
-from simcluster.faults.files import KINDS
+from simcluster.faults.vocabulary import KINDS
 from simcluster.scenario import Scenario
 
 try:
@@ -53,7 +64,6 @@ _TICKS = 100
 _MOST = 100.0
 _MEAN = 0.01
 _NODES_TO_SORT = 6
-_NAME_NODES = ("node", "nodes", "senders", "receivers")
 
 Fields = Mapping[str, SearchStrategy[Any]]
 
@@ -72,7 +82,7 @@ def faults(
     """One fault of one of ``kinds`` (``None``: of any) on some of ``nodes``, over by ``last_s``.
 
     What a field holds follows from its type: a number keeps its bounds, one of several literals is one of them, and a
-    name in a field that is known to name nodes is one of ``nodes``. ``fields`` gives strategies for fields by name, for
+    name of a node is one of ``nodes``. ``fields`` gives strategies for fields by name, for
     names of anything else (a rack, a program) and where a rule goes beyond one fault. Of any kind means any whose
     required fields are all known.
 
@@ -208,7 +218,7 @@ def clusters(
 @st.composite
 def scenarios(
     draw: DrawFn,
-    job: Callable[[ClusterSpec], Spec],
+    job: Callable[[ClusterSpec], Job],
     last_s: float,
     horizon_s: float,
     cluster: SearchStrategy[ClusterSpec] | None = None,
@@ -272,11 +282,10 @@ def _round(seconds: float) -> float:
 
 
 def _checked(kinds: Sequence[type[Fault]] | None) -> Sequence[type[Fault]]:
-    known = tuple(KINDS.values())
     if kinds is None:
-        return known
-    if not kinds or any(kind not in known for kind in kinds):
-        raise ValueError(f"kinds must be some of {[kind.__name__ for kind in known]}, got {list(kinds)}")
+        return tuple(KINDS.values())
+    if not kinds or not all(isinstance(kind, type) and issubclass(kind, Fault) for kind in kinds):
+        raise ValueError(f"kinds must be some of {list(KINDS)}, as classes, or one's own, got {list(kinds)}")
     return kinds
 
 
@@ -286,14 +295,9 @@ def _fields(kind: type[Fault], nodes: tuple[str, ...], given: Fields) -> dict[st
     for name, field in kind.model_fields.items():
         if name in given:
             strategies[name] = given[name]
-        elif name == "groups":
-            strategies[name] = _groups(nodes)
-        elif name in ("sides", "minority"):
-            strategies[name] = _some(kind, nodes, name)
-        elif name not in ("fault", "begin_s", "end_s"):
-            names = nodes if name in _NAME_NODES else ()
+        elif name not in ("kind", "begin_s", "end_s"):
             try:
-                anything = _value(f"{kind.__name__}.{name}", field.annotation, field.metadata, names)
+                anything = _value(f"{kind.__name__}.{name}", field.annotation, field.metadata, nodes)
             except _Unknown:
                 if field.is_required():
                     raise
@@ -303,11 +307,17 @@ def _fields(kind: type[Fault], nodes: tuple[str, ...], given: Fields) -> dict[st
     return strategies
 
 
-def _some(kind: type[Fault], nodes: tuple[str, ...], field: str) -> SearchStrategy[Any]:
-    """Fewer than half of the nodes, or two sides that leave a node between them."""
+def _named(name: str, what: str, nodes: tuple[str, ...]) -> SearchStrategy[Any]:
+    """Names of nodes, as the type of a field asks for them."""
+    if what == "node":
+        return st.sampled_from(nodes)
+    if what == "groups":
+        return _groups(nodes)
+    if what not in ("minority", "sides"):
+        raise _Unknown(f"fields must give {name} a strategy, for the name of a {what}")
     if len(nodes) < 3:
-        raise _Unknown(f"fields must give {kind.__name__}.{field} a strategy where nodes are fewer than 3, got {nodes}")
-    if field == "minority":
+        raise _Unknown(f"fields must give {name} a strategy where nodes are fewer than 3, got {nodes}")
+    if what == "minority":
         return st.lists(st.sampled_from(nodes), min_size=1, max_size=(len(nodes) - 1) // 2, unique=True).map(tuple)
     some = st.lists(st.sampled_from(nodes), min_size=2, max_size=len(nodes) - 1, unique=True)
     return some.map(lambda names: (tuple(names[:1]), tuple(names[1:])))
@@ -342,6 +352,11 @@ def _value(name: str, annotation: Any, rules: Sequence[Any], nodes: tuple[str, .
         annotation, *more = get_args(annotation)
         inner = [rule for info in more for rule in (info.metadata if isinstance(info, FieldInfo) else [info])]
         return _value(name, annotation, [*rules, *inner], nodes)
+    what = names_what(rules)
+    if what is not None:
+        return _named(name, what, nodes)
+    if any(isinstance(rule, Open) and rule.protocol is Distribution for rule in rules):
+        return distributions(_MEAN)
     bound = {
         key: getattr(rule, key)
         for rule in rules
@@ -350,8 +365,6 @@ def _value(name: str, annotation: Any, rules: Sequence[Any], nodes: tuple[str, .
     }
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
-        if all("distribution" in getattr(part, "model_fields", ()) for part in parts):
-            return distributions(_MEAN)
         return st.one_of(*[_value(name, part, rules, nodes) for part in parts if part is not types.NoneType]) | (
             st.none() if types.NoneType in parts else st.nothing()
         )
@@ -362,8 +375,6 @@ def _value(name: str, annotation: Any, rules: Sequence[Any], nodes: tuple[str, .
     if origin is tuple:
         size = {"min_size": max(1, bound.get("min_length", 0)), "max_size": bound.get("max_length", max(1, len(nodes)))}
         return st.lists(_value(name, parts[0], [], nodes), unique=True, **size).map(tuple)
-    if annotation is str and nodes:
-        return st.sampled_from(nodes)
     if annotation is bool:
         return st.booleans()
     if annotation is int:
@@ -372,10 +383,8 @@ def _value(name: str, annotation: Any, rules: Sequence[Any], nodes: tuple[str, .
     if annotation is float:
         return _float(bound)
     if isinstance(annotation, type) and issubclass(annotation, Spec):
-        inside = {
-            field: _value(f"{name}.{field}", info.annotation, info.metadata, nodes)
-            for field, info in annotation.model_fields.items()
-        }
+        of = annotation.model_fields.items()
+        inside = {field: _value(f"{name}.{field}", info.annotation, info.metadata, nodes) for field, info in of}
         return st.builds(partial(_valid, annotation), **inside)
     raise _Unknown(f"fields must give a strategy for what is not known, got none for {name}")
 

@@ -24,7 +24,7 @@ def waiting(mean_s: float) -> Scenario:
 
 def slowed(seed: int) -> Scenario:
     scenario = waiting(1.0)
-    return scenario.model_copy(update={"faults": (SlowNode(node="node-0", factor=2.0, begin_s=float(seed) / 1e6),)})
+    return scenario.replace(faults=(SlowNode(node="node-0", factor=2.0, begin_s=float(seed) / 1e6),))
 
 
 def duration(result: Result) -> dict[str, object]:

@@ -1,25 +1,132 @@
-"""What a run says of its end."""
+"""A scenario is checked when it is made, equals what its own dump gives back, and says how its run ended."""
+
+import json
+
+import pytest
+from pydantic import Field
 
 from simcluster import Scenario, run
-from simcluster.cluster import ClusterSpec, nodes
-from simcluster.engine import Spec
+from simcluster.cluster import ClusterSpec, NetworkSpec, OneSwitch, nodes
+from simcluster.engine import LinkName, NodeName, RackName, Spec, plugins
+from simcluster.faults import BreakLink, CrashNode, KillProgram, LoseRack
+from simcluster.faults.node_faults import NodeFault
+from simcluster.learning import SoftmaxRegression
+from simcluster.training import TrainingJob
+
+TWO = ClusterSpec(nodes=nodes("n", 2), network=NetworkSpec(topology=OneSwitch()))
 
 
 class Waits(Spec):
     """A job that works for two seconds, and then waits for what never comes."""
 
+    node: NodeName = "n-0"
+    beside: dict[NodeName, tuple[LinkName, ...]] = Field(default_factory=dict)
+    rack: RackName | None = None
+
     def start(self, cluster, seed):
+        """Boot one program."""
+
         def waits(node):
             yield node.timer(2.0)
             yield node.receive("never")
 
-        cluster["n-0"].boot(waits)
+        cluster[self.node].boot(waits)
         return cluster.env.event()
 
 
+class Counts:
+    """A job of any class, which remembers how often it was started."""
+
+    def __init__(self):
+        self.starts = 0
+
+    def start(self, cluster, seed):
+        """It is over at once."""
+        self.starts += 1
+        return cluster.env.timeout(0.0, self.starts)
+
+
+class Freeze(NodeFault):
+    """A fault of one's own: a node stands still."""
+
+    def begin(self, cluster, key):
+        """Pause it."""
+        for node in self.nodes(cluster):
+            node.pause()
+        return lambda: [node.resume() for node in self.nodes(cluster)]
+
+
 def test_a_deadlock_ends_when_nothing_is_left_and_not_at_the_horizon():
-    scenario = Scenario(cluster=ClusterSpec(nodes=nodes("n", 1)), job=Waits(), horizon_s=100.0)
+    scenario = Scenario(cluster=TWO, job=Waits(), horizon_s=100.0)
 
     for check in (False, True):
         result = run(scenario, 0, check=check)
         assert (result.ended, result.ended_s) == ("deadlock", 2.0)
+
+
+def test_any_object_that_starts_is_a_job_and_remembers_nothing_of_another_run():
+    job = Counts()
+    scenario = Scenario(cluster=TWO, job=job)
+
+    assert [run(scenario, 0).outcome for _ in range(2)] == [1, 1]
+    assert job.starts == 0
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (3, r"Job must have start\(self, cluster.*, seed.*\) -> .*Event.*, got int without it"),
+        (Counts, r"Job must be an object, got the class Counts: write Counts\(...\)"),
+        (SoftmaxRegression(), "got SoftmaxRegression without it"),
+        ({"kind": "trainning"}, r"got 'trainning' \(did you mean 'training'\?\)"),
+        (Waits(node="n-2"), r"node must name a node of the cluster \['n-0', 'n-1'\], got 'n-2' \(did you mean 'n-"),
+        (Waits(beside={"n-9": ()}), "beside must name a node .*, got 'n-9'"),
+        (Waits(beside={"n-0": ("n-0->n-1",)}), r"beside\.n-0 must be one of the topology's links, .*, got 'n-0->n-1'"),
+        (Waits(rack="left"), r"rack must name a rack or a zone of the cluster \[\], got 'left'"),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused_when_the_scenario_is_made(job, message):
+    scenario = Scenario(cluster=TWO, job=Waits())
+
+    for make in (lambda: Scenario(cluster=TWO, job=job), lambda: scenario.replace(job=job)):
+        with pytest.raises(ValueError, match=message):
+            make()
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("nonsense", "kind must be one of .*, got 'nonsense'"),
+        (3, "it must be a Fault, got 3"),
+        (CrashNode(node="n-2", begin_s=0), "CrashNode targets must name a node .*, got 'n-2'"),
+        (Freeze(node="n-2", begin_s=0), "Freeze targets must name a node .*, got 'n-2'"),
+        (LoseRack(rack="left", begin_s=0), "LoseRack rack must name a rack .*, got 'left'"),
+        (BreakLink(link="n-0->n-1", begin_s=0), "link must be one of the topology's links, .*, got 'n-0->n-1'"),
+        (KillProgram(node="n-0", program="wait", begin_s=0), r"must be one that n-0 boots, of \['waits'\], got 'wait'"),
+        (KillProgram(node="n-1", program="waits", begin_s=0), r"must be one that n-1 boots, of \[\], got 'waits'"),
+    ],
+)
+def test_every_door_refuses_a_fault_that_cannot_happen(fault, message):
+    scenario = Scenario(cluster=TWO, job=Waits())
+    doors = (
+        lambda: Scenario(cluster=TWO, job=Waits(), faults=(fault,)),
+        lambda: scenario.under([fault]),
+        lambda: scenario.replace(faults=(fault,)),
+    )
+
+    for make in doors:
+        with pytest.raises(ValueError, match=message):
+            make()
+
+
+@pytest.mark.parametrize("staleness", [0, 2, float("inf")])
+def test_what_a_scenario_dumps_gives_it_back_with_parts_of_one_s_own(staleness):
+    job = TrainingJob(model=SoftmaxRegression(), server="n-0", workers=("n-1",), steps=3, staleness=staleness)
+    faults = (Freeze(node="n-1", begin_s=0.1, end_s=0.2), KillProgram(node="n-1", program="work", begin_s=0.3))
+    for given in (job, Waits(beside={"n-1": ("n-1->switch",)})):
+        scenario = Scenario(cluster=TWO, job=given, faults=faults if given is job else faults[:1])
+        with pytest.raises(ValueError, match=r"allowed \(--plugin tests\.test_scenario\)"):
+            Scenario.model_validate_json(scenario.model_dump_json())
+        with plugins(__name__):
+            assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
+            assert Scenario.model_validate(json.loads(json.dumps(scenario.model_dump(mode="json")))) == scenario

@@ -23,7 +23,7 @@ from simcluster.faults import (
     PauseNode,
     SlowNode,
 )
-from simcluster.faults.files import KINDS
+from simcluster.faults.vocabulary import KINDS
 from simcluster.testing import clusters, faults, links, networks, scenarios, schedules, times_s
 
 NAMES = ("a", "b", "c")
@@ -47,7 +47,7 @@ class Idle(Spec):
 class Rack(Fault):
     """A kind of fault that names no node."""
 
-    fault: Literal["rack"] = "rack"
+    kind: Literal["rack"] = "rack"
     rack: Name
     labels: tuple[Name, ...] = ()
     size: Annotated[int, Field(ge=3)] = 3
@@ -87,7 +87,7 @@ def test_a_crash_and_a_partition_are_reported_as_exactly_those_two():
     kinds = (SlowNode, CrashNode, PauseNode, LoseMessages, PartitionNetwork, IsolateNode)
     least = find(schedules(NAMES, 10.0, kinds=kinds), breaks, settings=FIND)
 
-    assert sorted(least, key=lambda fault: fault.fault) == [
+    assert sorted(least, key=lambda fault: fault.kind) == [
         CrashNode(node="a", begin_s=2.1, end_s=2.2),
         PartitionNetwork(groups=(("a",),), begin_s=0.0, end_s=0.1),
     ]
@@ -153,9 +153,10 @@ def test_topologies_are_drawn_in_every_size_and_with_the_network_that_is_given()
     [
         (lambda: schedules((), 1.0), r"nodes must be at least one name, got \(\)"),
         (lambda: schedules(NAMES, 0.0), "last_s must be a number greater than 0, got 0.0"),
-        (lambda: schedules(NAMES, 1.0, kinds=()), r"kinds must be some of \['CrashNode', .*\], got \[\]"),
+        (lambda: schedules(NAMES, 1.0, kinds=()), r"kinds must be some of \['crash_node', .*\], as .*, got \[\]"),
         (lambda: schedules(NAMES, 1.0, max_size=-1), "max_size must be at least 0, got -1"),
-        (lambda: faults(NAMES, 1.0, kinds=(Rack,)), "kinds must be some of"),
+        (lambda: faults(NAMES, 1.0, kinds=(int,)), "kinds must be some of .*, got .*int"),
+        (lambda: faults(NAMES, 1.0, kinds=(Rack,)), "fields must give a strategy .*, got none for Rack.rack"),
         (lambda: simcluster.testing._fields(Rack, NAMES, {}), "fields must .*, got none for Rack.rack"),
         (lambda: times_s(float("inf")), "last_s must be a number greater than 0, got inf"),
         (lambda: clusters(3, 2).example(), r"min_nodes must be within \[1, max_nodes = 2\], got 3"),

@@ -17,19 +17,32 @@ from simcluster.cluster.failure import (
     Partitioned,
     TimedOut,
 )
+from simcluster.cluster.job import Job
 from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
 from simcluster.cluster.memory import Allocation
 from simcluster.cluster.message import Message
 from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
 from simcluster.cluster.node import Computation, Node
 from simcluster.cluster.storage import StorageSpec
-from simcluster.cluster.topology import FatTree, Graph, OneSwitch, Racks, Ring, Star, Topology, Torus, WideArea
+from simcluster.cluster.topology import (
+    AnyTopology,
+    FatTree,
+    Graph,
+    OneSwitch,
+    Racks,
+    Ring,
+    Star,
+    Topology,
+    Torus,
+    WideArea,
+)
 from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, Verdict, link_of
 
 __all__ = [
     "HARDWARE",
     "UNANSWERED",
     "Allocation",
+    "AnyTopology",
     "ClockSpec",
     "Cluster",
     "ClusterSpec",
@@ -47,6 +60,7 @@ __all__ = [
     "Hold",
     "InFlight",
     "InvariantBroken",
+    "Job",
     "Killed",
     "LinkDown",
     "Message",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -14,7 +15,7 @@ from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.machine import NodeSpec
 from simcluster.cluster.network import Network, NetworkSpec
 from simcluster.cluster.node import Node
-from simcluster.engine import Environment, Program, Spec, Trace
+from simcluster.engine import Environment, Program, Spec, Trace, hint, named_by
 
 
 class ClusterSpec(Spec):
@@ -32,7 +33,7 @@ class ClusterSpec(Spec):
 
     @model_validator(mode="after")
     def _topology_fits(self) -> ClusterSpec:
-        self.fabric()
+        _ = self.layout
         return self
 
     def fabric(self) -> Fabric | None:
@@ -45,12 +46,56 @@ class ClusterSpec(Spec):
         """The names of the nodes, in order."""
         return tuple(node.name for node in self.nodes)
 
+    @cached_property
+    def layout(self) -> Fabric | None:
+        """The links and routes between these nodes, to look at: who changes one asks for ``fabric()``."""
+        return self.fabric()
+
+    @cached_property
+    def machines(self) -> tuple[NodeSpec, ...]:
+        """The nodes, each with the rack and zone that the topology puts it in."""
+        layout = self.layout
+        return self.nodes if layout is None else tuple(placed(node, layout) for node in self.nodes)
+
+    def check_names(self, thing: Spec) -> None:
+        """Raise ``ValueError`` unless each node, rack and link that ``thing`` names, by its fields' types, is here."""
+        for field, what, name in named_by(thing):
+            if what == "rack":
+                self.require_rack(field, name)
+            elif what == "link":
+                self.require_links(field, name)
+            elif what != "program":
+                self.require(field, name)
+
+    def require_rack(self, field: str, name: str) -> None:
+        """Raise ``ValueError`` unless the cluster has a rack or a zone of this name."""
+        known = self._racks
+        if name not in known:
+            rule = f"{field} must name a rack or a zone of the cluster {list(known)}"
+            raise ValueError(f"{rule}, got {name!r}{hint(name, known)}")
+
+    def require_links(self, field: str, *links: str) -> None:
+        """Raise ``ValueError`` unless each of ``links`` is one of the topology's."""
+        if self.layout is None:
+            raise ValueError(f"{field} must be one of a topology, got {list(links)} where there is none")
+        for link in links:
+            self.layout.require(field, link)
+
     def require(self, field: str, *names: str) -> None:
         """Raise ``ValueError`` unless each of ``names`` is a node of this cluster."""
-        known = frozenset(self.names)
         for name in names:
-            if name not in known:
-                raise ValueError(f"{field} must name a node of the cluster {list(self.names)[:12]}, got {name!r}")
+            if name not in self._known:
+                rule = f"{field} must name a node of the cluster {list(self.names)[:12]}"
+                raise ValueError(f"{rule}, got {name!r}{hint(name, self.names)}")
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    @cached_property
+    def _racks(self) -> dict[str, None]:
+        places = (place for node in self.machines for place in (node.rack, node.zone) if place is not None)
+        return dict.fromkeys(places)
 
 
 class Cluster:
@@ -126,7 +171,7 @@ class Cluster:
 def placed(node: NodeSpec, fabric: Fabric) -> NodeSpec:
     """The machine with the rack and zone that the topology puts it in, where it does not name its own."""
     rack, zone = node.rack or fabric.rack_of(node.name), node.zone or fabric.zone_of(node.name)
-    return node.model_copy(update={"rack": rack, "zone": zone})
+    return node.replace(rack=rack, zone=zone)
 
 
 def select(field: str, target: str, nodes: Sequence[NodeSpec]) -> tuple[str, ...]:

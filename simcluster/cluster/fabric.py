@@ -138,6 +138,12 @@ class Fabric:
         self._next.clear()
         return given
 
+    def require(self, field: str, link: str) -> None:
+        """Raise ``ValueError`` unless there is a link of this name."""
+        if link not in self.index:
+            known = list(self.index)[:12]
+            raise ValueError(f"{field} must be one of the topology's links, as {known}, got {link!r}")
+
     def links_of(self, name: str) -> tuple[int, ...]:
         """The links that begin or end at a node or switch."""
         if name not in self._graph:

@@ -54,9 +54,7 @@ class Links:
 
     def check(self, link: str) -> None:
         """Raise ``ValueError`` unless there is a link of this name."""
-        if link not in self.fabric.index:
-            known = list(self.fabric.index)[:12]
-            raise ValueError(f"link must be one of the topology's links, as {known}, got {link!r}")
+        self.fabric.require("link", link)
 
     def throttle(self, key: object, link: str, factor: float) -> None:
         """Divide the bandwidth of a link by ``factor`` until ``unthrottle(key)``; factors multiply."""

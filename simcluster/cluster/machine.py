@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from simcluster.cluster.clock import ClockSpec
 from simcluster.cluster.storage import StorageSpec
-from simcluster.engine import Distribution, Name, Positive, Spec
+from simcluster.engine import AnyDistribution, Name, Positive, Spec
 
 HARDWARE: dict[str, dict[str, Any]] = {
     # Orders of magnitude of data sheets, for one core at double precision; meant for comparing strategies, not vendors.
@@ -83,7 +83,7 @@ class NodeSpec(Spec):
     memory_bytes_per_s: Positive = 1e10
     memory_bytes: Positive | None = None
     speed: Positive = 1.0
-    jitter: Distribution | None = None
+    jitter: AnyDistribution | None = None
     nic_bytes_per_s: Positive | None = None
     inbox_messages: Annotated[int, Field(ge=1)] | None = None
     storage: StorageSpec = StorageSpec()

@@ -16,9 +16,9 @@ from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.slowdown import MOST, Slowdowns
-from simcluster.cluster.topology import Topology
+from simcluster.cluster.topology import AnyTopology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
-from simcluster.engine import Constant, Distribution, Positive, Probability, Spec, stream
+from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Spec, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
@@ -43,9 +43,9 @@ class NetworkSpec(Spec):
     """
 
     fidelity: Literal["latency", "nic", "flow"] = "nic"
-    topology: Topology | None = None
+    topology: AnyTopology | None = None
     order: Literal["datagram", "fifo"] = "datagram"
-    latency: Distribution = Constant(value=0.0005)
+    latency: AnyDistribution = Constant(value=0.0005)
     bandwidth_bytes_per_s: Positive | None = 1.25e8
     loss_probability: Probability = 0.0
     failures: Literal["silent", "reported"] = "silent"

@@ -8,16 +8,31 @@ runs where the topology says by itself where it belongs: then its links are as i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import networkx as nx
 from pydantic import Field
 
 from simcluster.cluster.fabric import Fabric, Link, both_ways
 from simcluster.cluster.groups import Members, check_groups, check_nodes, circle, runs
-from simcluster.engine import Positive, Seconds, Spec
+from simcluster.engine import Open, Positive, Seconds, Spec
 
 Count = Annotated[int, Field(ge=1)]
+
+
+class Topology(Protocol):
+    """What joins the nodes of a cluster."""
+
+    def fabric(self, nodes: Sequence[str]) -> Fabric:
+        """The links and routes between these nodes."""
+        ...
+
+    def join(self, fabric: Fabric, node: str, rack: str | None = None, zone: str | None = None) -> tuple[Link, ...]:
+        """Join a node to the fabric that this has built; the links that are new, or have another bandwidth now.
+
+        Raises ``ValueError`` where there is no place for it, with the reason.
+        """
+        ...
 
 
 class _Joinable(Spec):
@@ -59,7 +74,7 @@ class _Placed(_Cables):
 class OneSwitch(_Placed):
     """One switch that all nodes are joined to, and that never limits them."""
 
-    topology: Literal["one_switch"] = "one_switch"
+    kind: Literal["one_switch"] = "one_switch"
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes."""
@@ -74,7 +89,7 @@ class OneSwitch(_Placed):
 class Star(_Placed):
     """One node, the hub, that all others are joined to and that forwards between them."""
 
-    topology: Literal["star"] = "star"
+    kind: Literal["star"] = "star"
     hub: str
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
@@ -92,7 +107,7 @@ class Star(_Placed):
 class Ring(_Placed):
     """Every node joined to the next, and the last to the first; they forward the shorter way round."""
 
-    topology: Literal["ring"] = "ring"
+    kind: Literal["ring"] = "ring"
     _no_place = "a new node of a ring would cut a cable in two and move the routes of others"
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
@@ -105,7 +120,7 @@ class Ring(_Placed):
 class Torus(_Placed):
     """Nodes in a grid, row by row, that wraps around: each forwards to its four neighbours."""
 
-    topology: Literal["torus"] = "torus"
+    kind: Literal["torus"] = "torus"
     _no_place = "a torus has a node at every place of its grid"
     rows: Count
     columns: Count
@@ -130,7 +145,7 @@ class Racks(_Cables):
     may name groups of racks.
     """
 
-    topology: Literal["racks"] = "racks"
+    kind: Literal["racks"] = "racks"
     racks: Members | Count
     oversubscription: Positive = 1.0
     zones: Members = Field(default_factory=dict)
@@ -168,7 +183,7 @@ class FatTree(_Cables):
     center network architecture, SIGCOMM 2008.
     """
 
-    topology: Literal["fat_tree"] = "fat_tree"
+    kind: Literal["fat_tree"] = "fat_tree"
     k: Annotated[int, Field(ge=2, multiple_of=2)]
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
@@ -213,7 +228,7 @@ class WideArea(_Joinable):
     joined to its zone at ``bandwidth_bytes_per_s``. ``racks`` may name groups of nodes.
     """
 
-    topology: Literal["wide_area"] = "wide_area"
+    kind: Literal["wide_area"] = "wide_area"
     zones: Members
     latency_s: dict[str, dict[str, Seconds]]
     bandwidth_bytes_per_s: Positive = 1.25e8
@@ -281,7 +296,7 @@ class Graph(_Placed):
     hand: each the names of what it passes, from node to node, for that direction.
     """
 
-    topology: Literal["graph"] = "graph"
+    kind: Literal["graph"] = "graph"
     _no_place = "the edges of a graph are all given beforehand"
     edges: tuple[Edge, ...]
     routing: Literal["hops", "latency"] = "hops"
@@ -322,7 +337,5 @@ class Graph(_Placed):
         return Fabric(nodes, links, self.racks, self.zones, self.routes, by_latency=self.routing == "latency")
 
 
-Topology = Annotated[
-    OneSwitch | Star | Ring | Torus | Racks | FatTree | WideArea | Graph, Field(discriminator="topology")
-]
-"""Any of them; in a file ``topology`` says which."""
+AnyTopology = Annotated[Topology, Open(Topology, OneSwitch, Star, Ring, Torus, Racks, FatTree, WideArea, Graph)]
+"""One of the topologies above, or one's own; in a file ``kind`` says which."""

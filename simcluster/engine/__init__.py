@@ -1,6 +1,7 @@
 """The engine: simulated time, random streams, the trace, and the frozen data that everything is described in."""
 
 from simcluster.engine.distributions import (
+    AnyDistribution,
     Constant,
     Distribution,
     Empirical,
@@ -24,25 +25,50 @@ from simcluster.engine.environment import (
     kill,
     pending_calls,
 )
+from simcluster.engine.names import (
+    LinkName,
+    Minority,
+    Names,
+    NodeGroups,
+    NodeName,
+    NodeNames,
+    NodeSides,
+    ProgramName,
+    RackName,
+    named_by,
+    names_what,
+)
+from simcluster.engine.open import Open, hint, named, plugins
 from simcluster.engine.spec import Name, Positive, Probability, Seconds, Spec
 from simcluster.engine.streams import stream
 from simcluster.engine.trace import Record, Trace
 
 __all__ = [
     "ENGINE",
+    "AnyDistribution",
     "Constant",
     "Distribution",
     "Empirical",
     "Environment",
     "Event",
     "Exponential",
+    "LinkName",
     "Lognormal",
+    "Minority",
     "Name",
+    "Names",
+    "NodeGroups",
+    "NodeName",
+    "NodeNames",
+    "NodeSides",
+    "Open",
     "Pareto",
     "Positive",
     "Probability",
     "Process",
     "Program",
+    "ProgramName",
+    "RackName",
     "Record",
     "ScheduledCall",
     "Seconds",
@@ -53,8 +79,13 @@ __all__ = [
     "awaited",
     "fail",
     "fire",
+    "hint",
     "idle",
     "kill",
+    "named",
+    "named_by",
+    "names_what",
     "pending_calls",
+    "plugins",
     "stream",
 ]

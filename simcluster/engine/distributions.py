@@ -1,20 +1,37 @@
-"""Distributions of times and factors: frozen data with a mean and a way to draw."""
+"""Distributions of times and factors: frozen data with a mean and a way to draw.
+
+One of one's own is any object with ``mean`` and ``sample(generator)``.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
 
+from simcluster.engine.open import Open
 from simcluster.engine.spec import Positive, Seconds, Spec
+
+
+class Distribution(Protocol):
+    """A law of random times or factors."""
+
+    @property
+    def mean(self) -> float:
+        """The expected value."""
+        ...
+
+    def sample(self, generator: np.random.Generator) -> float:
+        """One draw, at least 0 and finite; all its randomness is from ``generator``."""
+        ...
 
 
 class Constant(Spec):
     """Always ``value``."""
 
-    distribution: Literal["constant"] = "constant"
+    kind: Literal["constant"] = "constant"
     value: Seconds
 
     @property
@@ -30,7 +47,7 @@ class Constant(Spec):
 class Exponential(Spec):
     """Exponential with the given mean: memoryless, as the times between Poisson arrivals are."""
 
-    distribution: Literal["exponential"] = "exponential"
+    kind: Literal["exponential"] = "exponential"
     mean: Positive
 
     def sample(self, generator: np.random.Generator) -> float:
@@ -41,7 +58,7 @@ class Exponential(Spec):
 class Uniform(Spec):
     """Uniform on [``low``, ``high``)."""
 
-    distribution: Literal["uniform"] = "uniform"
+    kind: Literal["uniform"] = "uniform"
     low: Seconds
     high: Seconds
 
@@ -63,7 +80,7 @@ class Uniform(Spec):
 class Lognormal(Spec):
     """Lognormal with the given mean; ``sigma`` is the standard deviation of the logarithm."""
 
-    distribution: Literal["lognormal"] = "lognormal"
+    kind: Literal["lognormal"] = "lognormal"
     mean: Positive
     sigma: Positive
 
@@ -76,7 +93,7 @@ class Lognormal(Spec):
 class Pareto(Spec):
     """Pareto (type I) with the given mean; a ``shape`` nearer to 1 has a heavier tail."""
 
-    distribution: Literal["pareto"] = "pareto"
+    kind: Literal["pareto"] = "pareto"
     mean: Positive
     shape: Annotated[float, Field(gt=1, allow_inf_nan=False)]
 
@@ -89,7 +106,7 @@ class Pareto(Spec):
 class Weibull(Spec):
     """Weibull with the given mean; a ``shape`` below 1 means failures that cluster early in life."""
 
-    distribution: Literal["weibull"] = "weibull"
+    kind: Literal["weibull"] = "weibull"
     mean: Positive
     shape: Positive
 
@@ -102,7 +119,7 @@ class Weibull(Spec):
 class Empirical(Spec):
     """One of the given values, each as likely as the next."""
 
-    distribution: Literal["empirical"] = "empirical"
+    kind: Literal["empirical"] = "empirical"
     values: Annotated[tuple[Seconds, ...], Field(min_length=1)]
 
     @property
@@ -115,6 +132,7 @@ class Empirical(Spec):
         return self.values[int(generator.integers(len(self.values)))]
 
 
-Distribution = Annotated[
-    Constant | Exponential | Uniform | Lognormal | Pareto | Weibull | Empirical, Field(discriminator="distribution")
+AnyDistribution = Annotated[
+    Distribution, Open(Distribution, Constant, Exponential, Uniform, Lognormal, Pareto, Weibull, Empirical)
 ]
+"""One of the distributions above, or one's own; in a file ``kind`` says which."""

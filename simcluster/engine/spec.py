@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,4 +19,15 @@ class Spec(BaseModel):
     (a ``ValueError``) that names the field, the rule and the value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=False,
+        ser_json_inf_nan="strings",  # which read back
+        use_attribute_docstrings=True,
+    )
+
+    def replace(self, **fields: Any) -> Self:
+        """The same with other ``fields``, checked like any that is made anew."""
+        given = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
+        return type(self).model_validate({**given, **fields})

@@ -7,16 +7,24 @@ adversaries: Byzantine tolerant gradient descent", NIPS 2017; Lamport et al. 198
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from simcluster.cluster import Cluster, Message, Released, Rewrite
-from simcluster.engine import Name, Positive, stream
+from simcluster.engine import (
+    Name,
+    Positive,
+    stream,
+)
 from simcluster.faults.bodies import Change, Numbers, map_numbers
-from simcluster.faults.fault import Lift
+from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.target import named
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
+
 
 Adversary = Callable[[Numbers, float, np.random.Generator, float], Numbers]
 """Takes the true numbers, a strength, a stream, and a number in [−1, 1) of the receiver's own; gives the lie."""
@@ -41,7 +49,9 @@ class Byzantine(NodeFault):
     these overlap on a node, the one that began first has its way.
     """
 
-    fault: Literal["byzantine"] = "byzantine"
+    on_demand: ClassVar[bool] = True
+
+    kind: Literal["byzantine"] = "byzantine"
     adversary: Literal["negate", "scale", "noise", "zero", "equivocate"]
     strength: Positive = 10.0
     kinds: tuple[Name, ...] | None = None
@@ -69,3 +79,12 @@ class Byzantine(NodeFault):
 
         cluster.network.add(rule)
         return lambda: cluster.network.remove(rule)
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Any adversary, with a strength from 0.1 to 100."""
+        return {
+            "node": knobs.node(),
+            "adversary": knobs.choice(*ADVERSARIES),
+            "strength": knobs.log_uniform(0.1, 100),
+        }

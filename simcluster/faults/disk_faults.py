@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Positive, stream
-from simcluster.faults.fault import Lift, lift_all, nothing_to_lift
+from simcluster.engine import (
+    Positive,
+    stream,
+)
+from simcluster.faults.fault import Fields, Lift, lift_all, nothing_to_lift
 from simcluster.faults.node_faults import NodeFault
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
 
 
 class LoseDisk(NodeFault):
     """A disk loses all that is on it, flushed or not. The loss is at ``begin_s``; nothing brings it back."""
 
-    fault: Literal["lose_disk"] = "lose_disk"
+    on_demand: ClassVar[bool] = True
+
+    kind: Literal["lose_disk"] = "lose_disk"
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Lose the disk."""
@@ -27,7 +35,7 @@ class LoseDisk(NodeFault):
 class SlowDisk(NodeFault):
     """A disk works ``factor`` times slower; overlapping slow-downs multiply."""
 
-    fault: Literal["slow_disk"] = "slow_disk"
+    kind: Literal["slow_disk"] = "slow_disk"
     factor: Positive
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
@@ -37,11 +45,16 @@ class SlowDisk(NodeFault):
             disk.slow(key, self.factor)
         return lift_all([lambda disk=disk: disk.quicken(key) for disk in disks])  # type: ignore[misc]
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Slow by a factor from 1.1 to 1000."""
+        return {"node": knobs.node(), "factor": knobs.log_uniform(1.1, 1000)}
+
 
 class FillDisk(NodeFault):
     """A disk is full: what is on it can be read, but a write that needs room fails with ``DiskFull``."""
 
-    fault: Literal["fill_disk"] = "fill_disk"
+    kind: Literal["fill_disk"] = "fill_disk"
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Fill the disk."""
@@ -54,7 +67,7 @@ class FillDisk(NodeFault):
 class TearWrites(NodeFault):
     """A disk whose writes are not atomic: a crash in the midst of one leaves the part that was written."""
 
-    fault: Literal["tear_writes"] = "tear_writes"
+    kind: Literal["tear_writes"] = "tear_writes"
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let writes tear."""
@@ -71,7 +84,9 @@ class RotBits(NodeFault):
     ``Corrupted``. At most a million: each is drawn, kept and recorded.
     """
 
-    fault: Literal["rot_bits"] = "rot_bits"
+    on_demand: ClassVar[bool] = True
+
+    kind: Literal["rot_bits"] = "rot_bits"
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
@@ -79,3 +94,8 @@ class RotBits(NodeFault):
         for node in self.nodes(cluster):
             node.storage.rot(self.count, stream(cluster.seed, "faults", key, node.name))
         return nothing_to_lift
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """One to four bits."""
+        return {"node": knobs.node(), "count": int(knobs.generator.integers(1, 5))}

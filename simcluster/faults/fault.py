@@ -7,14 +7,19 @@ take from a stack of modifiers, so faults may overlap in any order and the clust
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
-from simcluster.cluster import Cluster, InFlight, Message, Rule
-from simcluster.engine import Seconds, Spec
+from simcluster.cluster import Cluster, ClusterSpec, InFlight, Message, Rule
+from simcluster.engine import Seconds, Spec, names_what
 from simcluster.faults.target import expand
 
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
+
 Lift = Callable[[], None]
+Fields = dict[str, Any]
 
 
 class Fault(Spec):
@@ -23,6 +28,9 @@ class Fault(Spec):
     A target is the name of a node, a rack or a zone, or a pattern such as ``"worker-*"``; it means the nodes that
     are in the cluster when the fault begins.
     """
+
+    on_demand: ClassVar[bool] = False
+    """Whether a swarm draws it only when it is asked for: no protocol survives it that does not expect it."""
 
     begin_s: Seconds
     end_s: Seconds | None = None
@@ -34,6 +42,11 @@ class Fault(Spec):
         return self
 
     @property
+    def cause(self) -> str:
+        """What the trace calls it, as the cause of a message in flight that it drops: its word in a file."""
+        return str(getattr(self, "kind", type(self).__name__))
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """What the fault names."""
         return ()
@@ -43,10 +56,9 @@ class Fault(Spec):
         """The targets that are down from begin to end: what a budget of faults counts."""
         return ()
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` when the fault cannot happen to this cluster, for instance to an unknown node."""
-        nodes = [node.spec for node in cluster.nodes.values()]
-        expand(self.targets, nodes, f"{type(self).__name__} targets")
+        expand(self.targets, spec.machines, f"{type(self).__name__} targets")
 
     def check_programs(self, cluster: Cluster) -> None:
         """Raise ``ValueError`` when the fault is of a program that no node boots; asked once the job has started."""
@@ -54,6 +66,23 @@ class Fault(Spec):
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let it go wrong; the function returned takes it back. ``key`` tells this fault from its like."""
         raise NotImplementedError
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """How a swarm draws its fields, but for the times, for a run of ``run_s``; ``None`` where it cannot happen.
+
+        By default each field that must be given is drawn by what its type names.
+        Raises ``TypeError`` when there is one that names nothing.
+        """
+        fields: Fields = {}
+        for name, field in cls.model_fields.items():
+            if not field.is_required() or name in ("begin_s", "end_s"):
+                continue
+            what = names_what(field.metadata)
+            if what is None:
+                raise TypeError(f"{cls.__name__} must define draw(knobs, run_s), which says how {name} is drawn")
+            fields[name] = knobs.named(what)
+        return None if None in fields.values() else fields
 
 
 def nothing_to_lift() -> None:

@@ -1,6 +1,6 @@
 """Files of faults: schedules as JSON, and failure traces as CSV or JSON.
 
-A schedule file is a JSON list with one object for each fault: its kind under ``fault``, then its fields. Times
+A schedule file is a JSON list with one object for each fault: ``kind``, then its fields. Times
 keep every bit.
 
 A failure trace says which node failed from when until when. As CSV its first line names the columns: ``begin_s``,
@@ -16,15 +16,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from simcluster.engine import plugins
 from simcluster.faults.fault import Fault
-from simcluster.faults.vocabulary import AnyFault
-
-KINDS: dict[str, type[Fault]] = {kind.model_fields["fault"].default: kind for kind in get_args(get_args(AnyFault)[0])}
-"""The kinds of fault, by the names that files call them."""
+from simcluster.faults.vocabulary import KINDS, AnyFault
 
 SYNTHETIC_TRACE = Path(__file__).with_name("synthetic_trace.csv")
 """A small failure trace of eight machines over one day; it was drawn, not observed."""
@@ -35,20 +33,21 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def plain(faults: Iterable[Fault]) -> list[dict[str, Any]]:
-    """Faults as JSON has them: ``fault`` names the kind, then the fields.
+    """Faults as JSON has them: ``kind``, then the fields.
 
     Raises ``ValueError`` when JSON would not give the same fault back.
     """
     listed = []
     for fault in faults:
-        values = fault.model_dump(mode="json")
+        values = json.loads(_ADAPTER.dump_json(fault))
         try:
-            same = _ADAPTER.validate_python(values) == fault
+            with plugins(type(fault).__module__):
+                same = _ADAPTER.validate_python(values) == fault
         except ValidationError:
             same = False
         if not same:
-            raise ValueError(f"a fault in a file must be one of {list(KINDS)} with plain fields, got {fault!r}")
-        listed.append({"fault": values.pop("fault"), **values})
+            raise ValueError(f"a fault in a file must have fields that JSON gives back, got {fault!r}")
+        listed.append(values)
     return listed
 
 
@@ -60,7 +59,7 @@ def save_schedule(path: Path | str, faults: Sequence[Fault]) -> None:
 
 def load_schedule(path: Path | str) -> tuple[Fault, ...]:
     """The schedule in ``path``, bit for bit as it was saved. Raises ``ValueError`` with file, line and column."""
-    return tuple(_parse(Path(path), _read(path), "fault", default_kind=None))
+    return tuple(_parse(Path(path), _read(path), default_kind=None))
 
 
 def read_failure_trace(path: Path | str, default_kind: str = "crash_node") -> tuple[Fault, ...]:
@@ -73,7 +72,7 @@ def read_failure_trace(path: Path | str, default_kind: str = "crash_node") -> tu
         raise ValueError(f"default_kind must be one of {list(KINDS)}, got {default_kind!r}")
     path = Path(path)
     if path.suffix == ".json":
-        return tuple(_parse(path, _read(path), "kind", default_kind))
+        return tuple(_parse(path, _read(path), default_kind))
     if path.suffix == ".csv":
         return tuple(_rows(path, _read(path), default_kind))
     raise ValueError(f"a failure trace must be a .csv or a .json file, got {path.name!r}")
@@ -115,7 +114,7 @@ def _rows(path: Path, text: str, default_kind: str) -> Iterator[Fault]:
             raise malformed(path, line, min(len(cells), len(header)) + 1, rule)
         values = {name: cell for name, cell in zip(header, cells, strict=True) if cell}
         try:
-            yield _fault(values, "kind", default_kind)
+            yield _fault(values, default_kind)
         except ValidationError as error:
             name, rule = _said(error, header)
             raise malformed(path, line, header.index(name) + 1 if name in header else 1, rule) from None
@@ -125,7 +124,7 @@ def _rows(path: Path, text: str, default_kind: str) -> Iterator[Fault]:
 
 def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     for place, name in enumerate(cells):
-        known = sorted((_FIELDS - {"fault"}) | {"kind"})
+        known = sorted(_FIELDS)
         if name not in known:
             raise malformed(path, line, place + 1, f"a column must be one of {known}, got {name!r}")
         if name in cells[:place]:
@@ -135,7 +134,7 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     return cells
 
 
-def _parse(path: Path, text: str, kind: str, default_kind: str | None) -> Iterator[Fault]:
+def _parse(path: Path, text: str, default_kind: str | None) -> Iterator[Fault]:
     """The faults of a JSON list, read one by one, so that an error knows its place."""
 
     def wrong(place: int, rule: str) -> ValueError:
@@ -163,7 +162,7 @@ def _parse(path: Path, text: str, kind: str, default_kind: str | None) -> Iterat
         if not isinstance(values, dict):
             raise wrong(place, f"a fault must be an object, got {values!r}")
         try:
-            yield _fault(values, kind, default_kind)
+            yield _fault(values, default_kind)
         except ValidationError as error:
             name, rule = _said(error, list(values))
             key = re.search(rf'"{re.escape(name)}"\s*:', text[place:end]) if name else None
@@ -174,20 +173,16 @@ def _parse(path: Path, text: str, kind: str, default_kind: str | None) -> Iterat
         raise wrong(place, f"nothing must follow the list of faults, got {text[place]!r}")
 
 
-def _fault(values: Mapping[str, Any], kind: str, default_kind: str | None) -> Fault:
-    """The fault with these fields, whose kind stands under the name ``kind``."""
-    fields = dict(values)
-    name = fields.pop(kind, default_kind)
-    return _ADAPTER.validate_python(fields if name is None else {**fields, "fault": name})
+def _fault(values: Mapping[str, Any], default_kind: str | None) -> Fault:
+    """The fault with these fields."""
+    return _ADAPTER.validate_python({"kind": default_kind, **values} if default_kind else dict(values))
 
 
 def _said(error: ValidationError, names: Sequence[str]) -> tuple[str, str]:
     """The field that a broken rule is about, and the rule with what it got."""
     detail = error.errors()[0]
-    if detail["type"].startswith("union_tag"):
-        got = detail.get("ctx", {}).get("tag", "none")
-        named = "kind" if "kind" in names else "fault"
-        return named, f"the kind of fault must be one of {list(KINDS)}, got {got!r}"
+    if detail["type"] == "open":  # which kind of fault it is
+        return "kind", detail["msg"]
     said = detail["msg"].removeprefix("Value error, ")
     places = [part for part in detail["loc"][1:] if isinstance(part, str)]
     name = places[0] if places else next((name for name in names if said.startswith(name)), "")

@@ -14,7 +14,7 @@ class Injector:
 
     def __init__(self, cluster: Cluster, faults: Sequence[Fault]) -> None:
         for fault in faults:
-            fault.check(cluster)
+            fault.check(cluster.spec)
         self._cluster = cluster
         self._faults = faults
         self.begun: list[int] = []

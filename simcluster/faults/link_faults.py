@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule, link_of
-from simcluster.engine import Constant, Distribution, Name, Positive, ScheduledCall, Seconds, stream
-from simcluster.faults.fault import Fault, Lift, recall
+from simcluster.engine import (
+    AnyDistribution,
+    Constant,
+    Distribution,
+    NodeName,
+    Positive,
+    ScheduledCall,
+    Seconds,
+    stream,
+)
+from simcluster.faults.fault import Fault, Fields, Lift, recall
 from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.target import named
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
+
 
 Concerns = Callable[[Message], bool]
 Crossing = Literal["drop", "hold"]
@@ -26,8 +39,8 @@ class LinkFault(Fault):
     when the fault begins: they go on as if nothing were, are dropped, or are held until it ends.
     """
 
-    senders: tuple[Name, ...] | None = None
-    receivers: tuple[Name, ...] | None = None
+    senders: tuple[NodeName, ...] | None = None
+    receivers: tuple[NodeName, ...] | None = None
     both_ways: bool = False
     in_flight: InFlight = "deliver"
 
@@ -59,12 +72,7 @@ class LinkFault(Fault):
         """Put the rule in force."""
         concerns = self.concerns(cluster)
         rule = self.rule(cluster, key, concerns)
-        return recall(cluster, concerns, self.in_flight, cause_of(self), rule)
-
-
-def cause_of(fault: Fault) -> str:
-    """The cause in the trace of a message in flight that a fault drops: the fault's own word."""
-    return str(fault.fault)  # type: ignore[attr-defined]
+        return recall(cluster, concerns, self.in_flight, self.cause, rule)
 
 
 class SlowLink(LinkFault):
@@ -75,13 +83,18 @@ class SlowLink(LinkFault):
     ``ThrottleBandwidth`` and ``ThrottleLink`` make those slow.
     """
 
-    fault: Literal["slow_link"] = "slow_link"
+    kind: Literal["slow_link"] = "slow_link"
     factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay by what the message takes, times factor − 1."""
         more = self.factor - 1
         return lambda message: Delay(more * alone_s(cluster, message)) if concerns(message) else None
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Slow by a factor from 1.1 to 1000."""
+        return {"factor": knobs.log_uniform(1.1, 1000), **knobs.ends()}
 
 
 def alone_s(cluster: Cluster, message: Message) -> float:
@@ -100,13 +113,18 @@ def alone_s(cluster: Cluster, message: Message) -> float:
 class SpikeLatency(LinkFault):
     """Messages take longer by a draw of ``extra_s`` each."""
 
-    fault: Literal["spike_latency"] = "spike_latency"
-    extra_s: Distribution = Constant(value=0.1)
+    kind: Literal["spike_latency"] = "spike_latency"
+    extra_s: AnyDistribution = Constant(value=0.1)
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay each message by a draw from its link's own stream."""
         draw = draws(self.extra_s, cluster.seed, key)
         return lambda message: Delay(draw(message)) if concerns(message) else None
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Up to a tenth of the run in the mean."""
+        return {"extra_s": knobs.times(run_s / 1e4, run_s / 10), **knobs.ends()}
 
 
 class FlapLink(LinkFault):
@@ -116,11 +134,11 @@ class FlapLink(LinkFault):
     the link is down, ``in_flight`` of those under way whenever it goes down.
     """
 
-    fault: Literal["flap_link"] = "flap_link"
+    kind: Literal["flap_link"] = "flap_link"
     end_s: Seconds
     both_ways: bool = True
-    down_s: Distribution
-    up_s: Distribution
+    down_s: AnyDistribution
+    up_s: AnyDistribution
     crossing: Crossing = "drop"
 
     @model_validator(mode="after")
@@ -160,6 +178,12 @@ class FlapLink(LinkFault):
         go_down(None)
         return settle
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Down and up for up to a twentieth of the run in the mean."""
+        turns = {field: knobs.times(run_s / 1e3, run_s / 20) for field in ("down_s", "up_s")}
+        return {**turns, **knobs.ends()}
+
 
 class ThrottleBandwidth(NodeFault):
     """The network interface of a node has its bandwidth divided by ``factor``; overlapping factors multiply.
@@ -168,13 +192,18 @@ class ThrottleBandwidth(NodeFault):
     ``NetworkSpec`` for what that means.
     """
 
-    fault: Literal["throttle_bandwidth"] = "throttle_bandwidth"
+    kind: Literal["throttle_bandwidth"] = "throttle_bandwidth"
     factor: Positive
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Take bandwidth away."""
         cluster.network.throttle(key, named(cluster, self.targets), self.factor)
         return lambda: cluster.network.unthrottle(key)
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """By a factor from 1.1 to 1000."""
+        return {"node": knobs.node(), "factor": knobs.log_uniform(1.1, 1000)}
 
 
 def draws(distribution: Distribution, seed: int, key: str) -> Callable[[Message], float]:

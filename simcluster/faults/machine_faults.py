@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster
-from simcluster.engine import Name, Positive
-from simcluster.faults.fault import Lift
+from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.engine import (
+    Positive,
+    ProgramName,
+)
+from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault
+from simcluster.faults.target import expand
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
 
 
 class KillProgram(NodeFault):
@@ -19,8 +26,8 @@ class KillProgram(NodeFault):
     starts anew when the last of them ends, and not when the node restarts meanwhile.
     """
 
-    fault: Literal["kill_program"] = "kill_program"
-    program: Name
+    kind: Literal["kill_program"] = "kill_program"
+    program: ProgramName
 
     def check_programs(self, cluster: Cluster) -> None:
         """Raise ``ValueError`` unless each of the nodes boots the program."""
@@ -41,6 +48,11 @@ class KillProgram(NodeFault):
 
         return revive
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Any program of any node."""
+        return knobs.program()
+
 
 class ExhaustMemory(NodeFault):
     """Something else on a node takes ``size_bytes`` of its memory (all of it when ``None``) until ``end_s``.
@@ -48,14 +60,15 @@ class ExhaustMemory(NodeFault):
     What is allocated stays; whoever asks for more than is left gets ``OutOfMemory``.
     """
 
-    fault: Literal["exhaust_memory"] = "exhaust_memory"
+    kind: Literal["exhaust_memory"] = "exhaust_memory"
     size_bytes: Positive | None = None
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` for an unknown node and for one whose memory has no end."""
-        super().check(cluster)
-        for node in self.nodes(cluster):
-            if node.spec.memory_bytes is None:
+        super().check(spec)
+        meant = frozenset(expand(self.targets, spec.machines))
+        for node in spec.machines:
+            if node.name in meant and node.memory_bytes is None:
                 rule = "ExhaustMemory needs nodes with memory_bytes"
                 raise ValueError(f"{rule}, got {node.name!r} with memory_bytes=None")
 
@@ -71,11 +84,16 @@ class ExhaustMemory(NodeFault):
 
         return give_back
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """All the memory of a node that has an end of it."""
+        return {"node": knobs.choice(*knobs.limited)} if knobs.limited else None
+
 
 class StepClock(NodeFault):
     """A node's clock jumps by ``step_s``, which may be negative, and back at ``end_s``."""
 
-    fault: Literal["step_clock"] = "step_clock"
+    kind: Literal["step_clock"] = "step_clock"
     step_s: Annotated[float, Field(allow_inf_nan=False)]
 
     @model_validator(mode="after")
@@ -96,6 +114,14 @@ class StepClock(NodeFault):
 
         return set_right
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Forth or back, by a thousandth of the run up to ten times as long."""
+        return {
+            "node": knobs.node(),
+            "step_s": knobs.choice(-1, 1) * knobs.log_uniform(run_s / 1e3, 10 * run_s),
+        }
+
 
 class DriftClock(NodeFault):
     """A node's clock gains ``rate`` seconds in a second (loses them when negative) until ``end_s``.
@@ -105,7 +131,7 @@ class DriftClock(NodeFault):
     at most 1000: on a much faster clock a loop of timers would hardly let the time of the others pass.
     """
 
-    fault: Literal["drift_clock"] = "drift_clock"
+    kind: Literal["drift_clock"] = "drift_clock"
     rate: Annotated[float, Field(gt=-1, le=1000)]
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
@@ -119,3 +145,8 @@ class DriftClock(NodeFault):
                 node.clock.undrift(key)
 
         return keep_time
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Fast or slow by a millionth up to a half."""
+        return {"node": knobs.node(), "rate": knobs.choice(-1, 1) * knobs.log_uniform(1e-6, 0.5)}

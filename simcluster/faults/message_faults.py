@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from simcluster.cluster import Cluster, Corrupt, Delay, Drop, Duplicate, Message, Rewrite, Rule, link_of
-from simcluster.engine import Distribution, Exponential, Probability, stream
+from simcluster.engine import (
+    AnyDistribution,
+    Exponential,
+    Probability,
+    stream,
+)
 from simcluster.faults.bodies import flip_bit
 from simcluster.faults.chance import Chance, GilbertElliott, chance
+from simcluster.faults.fault import Fields
 from simcluster.faults.link_faults import Concerns, LinkFault, draws
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
 
 
 class MessageFault(LinkFault):
@@ -26,11 +35,16 @@ class MessageFault(LinkFault):
         """Whether a message is hit."""
         return chance(self.probability, self.bursts, cluster.seed, "faults", key)
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Single messages or bursts, of any node or of all."""
+        return {**knobs.chance(), **knobs.ends()}
+
 
 class LoseMessages(MessageFault):
     """Messages are lost; cause "loss"."""
 
-    fault: Literal["lose_messages"] = "lose_messages"
+    kind: Literal["lose_messages"] = "lose_messages"
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Drop what is hit."""
@@ -41,8 +55,8 @@ class LoseMessages(MessageFault):
 class DuplicateMessages(MessageFault):
     """Messages arrive once more, later by a draw of ``delay_s``."""
 
-    fault: Literal["duplicate_messages"] = "duplicate_messages"
-    delay_s: Distribution = Exponential(mean=0.01)
+    kind: Literal["duplicate_messages"] = "duplicate_messages"
+    delay_s: AnyDistribution = Exponential(mean=0.01)
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Duplicate what is hit."""
@@ -56,8 +70,8 @@ class ReorderMessages(MessageFault):
     On a network whose order is "fifo" none can: those that follow wait as well.
     """
 
-    fault: Literal["reorder_messages"] = "reorder_messages"
-    delay_s: Distribution = Exponential(mean=0.01)
+    kind: Literal["reorder_messages"] = "reorder_messages"
+    delay_s: AnyDistribution = Exponential(mean=0.01)
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay what is hit."""
@@ -72,7 +86,7 @@ class CorruptMessages(MessageFault):
     is not detected arrives with a bit flipped in one of its floating-point numbers.
     """
 
-    fault: Literal["corrupt_messages"] = "corrupt_messages"
+    kind: Literal["corrupt_messages"] = "corrupt_messages"
     detected: bool = True
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster, InFlight, Message, Node
-from simcluster.engine import Name, Positive, ScheduledCall, Seconds
-from simcluster.faults.fault import Fault, Lift, lift_all, recall
+from simcluster.cluster import Cluster, ClusterSpec, InFlight, Message, Node
+from simcluster.engine import (
+    NodeName,
+    Positive,
+    RackName,
+    ScheduledCall,
+    Seconds,
+)
+from simcluster.faults.fault import Fault, Fields, Lift, lift_all, recall
 from simcluster.faults.target import named
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
 
 
 class NodeFault(Fault):
     """A fault of the nodes that ``node`` means."""
 
-    node: Name
+    node: NodeName
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -35,7 +44,7 @@ class CrashNode(NodeFault):
     is still down when they arrive), are dropped, or are held until it restarts.
     """
 
-    fault: Literal["crash_node"] = "crash_node"
+    kind: Literal["crash_node"] = "crash_node"
     in_flight: InFlight = "deliver"
 
     @property
@@ -51,8 +60,8 @@ class CrashNode(NodeFault):
 class LoseRack(Fault):
     """All nodes of a rack, or of a zone, crash at once and restart at ``end_s``: correlated failure."""
 
-    fault: Literal["lose_rack"] = "lose_rack"
-    rack: Name
+    kind: Literal["lose_rack"] = "lose_rack"
+    rack: RackName
     in_flight: InFlight = "deliver"
 
     @property
@@ -65,12 +74,9 @@ class LoseRack(Fault):
         """The rack."""
         return (self.rack,)
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` unless the cluster has a rack or zone of this name."""
-        places = [place for spec in cluster.spec.nodes for place in (spec.rack, spec.zone) if place is not None]
-        if self.rack not in places:
-            known = list(dict.fromkeys(places))
-            raise ValueError(f"LoseRack rack must name a rack or a zone of the cluster {known}, got {self.rack!r}")
+        spec.require_rack("LoseRack rack", self.rack)
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Crash every node of the rack."""
@@ -80,7 +86,7 @@ class LoseRack(Fault):
 class PauseNode(NodeFault):
     """A node stands still and goes on at ``end_s``; nothing is lost but what ``in_flight`` says."""
 
-    fault: Literal["pause_node"] = "pause_node"
+    kind: Literal["pause_node"] = "pause_node"
     in_flight: InFlight = "deliver"
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
@@ -99,7 +105,7 @@ class SlowNode(NodeFault):
     to ``factor`` at ``begin_s + ramp_s``.
     """
 
-    fault: Literal["slow_node"] = "slow_node"
+    kind: Literal["slow_node"] = "slow_node"
     factor: Positive
     ramp_s: Seconds = 0.0
     ramp_steps: Annotated[int, Field(ge=1, le=1000)] = 10
@@ -132,6 +138,11 @@ class SlowNode(NodeFault):
 
         climb(0 if self.ramp_s else 1)
         return quicken
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Slow by a factor from 1.1 to 100."""
+        return {"node": knobs.node(), "factor": knobs.log_uniform(1.1, 100)}
 
 
 def crash(cluster: Cluster, nodes: tuple[Node, ...], in_flight: InFlight) -> Lift:

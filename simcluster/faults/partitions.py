@@ -8,18 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from simcluster.cluster import Cluster, Drop, Hold, InFlight, Message, Rule
-from simcluster.engine import Name
-from simcluster.faults.fault import Fault, Lift, recall
+from simcluster.cluster import Cluster, ClusterSpec, Drop, Hold, InFlight, Message, Rule
+from simcluster.engine import (
+    Minority,
+    NodeGroups,
+    NodeName,
+    NodeNames,
+    NodeSides,
+)
+from simcluster.faults.fault import Fault, Fields, Lift, recall
 from simcluster.faults.link_faults import Crossing
-from simcluster.faults.target import named
+from simcluster.faults.target import expand, named
 
-Names = Annotated[tuple[Name, ...], Field(min_length=1)]
-Groups = Annotated[tuple[Names, ...], Field(min_length=1)]
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
+
+
 Hears = Callable[[str, str], bool]
 """Whether what the first node sends reaches the second."""
 
@@ -55,8 +63,8 @@ class Partition(Fault):
 class PartitionNetwork(Partition):
     """Only nodes of one and the same of ``groups`` hear each other; those in none are together in one more."""
 
-    fault: Literal["partition_network"] = "partition_network"
-    groups: Groups
+    kind: Literal["partition_network"] = "partition_network"
+    groups: NodeGroups
 
     @model_validator(mode="after")
     def _groups_do_not_overlap(self) -> PartitionNetwork:
@@ -68,10 +76,10 @@ class PartitionNetwork(Partition):
         """All that are in a group."""
         return tuple(name for group in self.groups for name in group)
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` for an unknown node, and for groups that overlap on this cluster."""
-        super().check(cluster)
-        disjoint("PartitionNetwork groups", [named(cluster, group) for group in self.groups])
+        super().check(spec)
+        disjoint("PartitionNetwork groups", [expand(group, spec.machines) for group in self.groups])
 
     def hears(self, cluster: Cluster) -> Hears:
         """Those of the same group."""
@@ -82,8 +90,8 @@ class PartitionNetwork(Partition):
 class IsolateNode(Partition):
     """A node, or each of several, hears nobody and nobody hears it."""
 
-    fault: Literal["isolate_node"] = "isolate_node"
-    node: Name
+    kind: Literal["isolate_node"] = "isolate_node"
+    node: NodeName
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -95,23 +103,28 @@ class IsolateNode(Partition):
         alone = frozenset(named(cluster, self.targets))
         return lambda source, target: source not in alone and target not in alone
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Any node."""
+        return {"node": knobs.node(), "crossing": knobs.choice("drop", "hold")}
+
 
 class CutMinority(Partition):
     """A ``minority`` of the nodes ``among`` which a majority is sought is cut from all other nodes."""
 
-    fault: Literal["cut_minority"] = "cut_minority"
-    minority: Names
-    among: Names = ("*",)
+    kind: Literal["cut_minority"] = "cut_minority"
+    minority: Minority
+    among: NodeNames = ("*",)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The minority and those that it is a minority of."""
         return self.minority + self.among
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` for an unknown node, and when it is no minority of them on this cluster."""
-        super().check(cluster)
-        minority, among = named(cluster, self.minority), named(cluster, self.among)
+        super().check(spec)
+        minority, among = (expand(names, spec.machines) for names in (self.minority, self.among))
         strange = [name for name in minority if name not in among]
         if strange:
             raise ValueError(f"CutMinority minority must be among {list(among)[:12]}, got {strange}")
@@ -124,6 +137,11 @@ class CutMinority(Partition):
         minority = frozenset(named(cluster, self.minority))
         return lambda source, target: (source in minority) == (target in minority)
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Any minority of the nodes."""
+        return {"minority": knobs.minority(), "among": knobs.nodes} if len(knobs.nodes) > 2 else None
+
 
 class PartitionRing(Partition):
     """Overlapping majorities: in the ring of ``nodes``, in their order, each hears only its neighbours.
@@ -132,18 +150,18 @@ class PartitionRing(Partition):
     It takes at least four nodes: each of three sees all of them.
     """
 
-    fault: Literal["partition_ring"] = "partition_ring"
-    nodes: Names = ("*",)
+    kind: Literal["partition_ring"] = "partition_ring"
+    nodes: NodeNames = ("*",)
 
     @property
     def targets(self) -> tuple[str, ...]:
         """The nodes of the ring."""
         return self.nodes
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` for an unknown node, and for a ring of fewer than four."""
-        super().check(cluster)
-        ring = named(cluster, self.nodes)
+        super().check(spec)
+        ring = expand(self.nodes, spec.machines)
         if len(ring) < 4:
             raise ValueError(f"PartitionRing nodes must be at least 4, got {list(ring)}")
 
@@ -161,12 +179,19 @@ class PartitionRing(Partition):
 
         return hears
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """A ring of all nodes in any order."""
+        if len(knobs.nodes) < 4:
+            return None
+        return {"nodes": tuple(knobs.nodes[int(i)] for i in knobs.generator.permutation(len(knobs.nodes)))}
+
 
 class PartitionBridge(Partition):
     """Two ``sides`` that do not hear each other, and all other nodes, the bridge, that hear both."""
 
-    fault: Literal["partition_bridge"] = "partition_bridge"
-    sides: tuple[Names, Names]
+    kind: Literal["partition_bridge"] = "partition_bridge"
+    sides: NodeSides
 
     @model_validator(mode="after")
     def _sides_do_not_overlap(self) -> PartitionBridge:
@@ -178,13 +203,13 @@ class PartitionBridge(Partition):
         """All that are on a side."""
         return self.sides[0] + self.sides[1]
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` for an unknown node, for overlapping sides, and when no node is left as a bridge."""
-        super().check(cluster)
-        sides = [named(cluster, side) for side in self.sides]
+        super().check(spec)
+        sides = [expand(side, spec.machines) for side in self.sides]
         disjoint("PartitionBridge sides", sides)
-        if len(sides[0]) + len(sides[1]) >= len(cluster.nodes):
-            rule = f"PartitionBridge sides must leave one of {len(cluster.nodes)} nodes as the bridge"
+        if len(sides[0]) + len(sides[1]) >= len(spec.nodes):
+            rule = f"PartitionBridge sides must leave one of {len(spec.nodes)} nodes as the bridge"
             raise ValueError(f"{rule}, got {[list(side) for side in sides]}")
 
     def hears(self, cluster: Cluster) -> Hears:
@@ -201,9 +226,9 @@ class PartitionBridge(Partition):
 class CutOneWay(Partition):
     """What ``senders`` send does not reach ``receivers``; what those send does reach them."""
 
-    fault: Literal["cut_one_way"] = "cut_one_way"
-    senders: Names
-    receivers: Names
+    kind: Literal["cut_one_way"] = "cut_one_way"
+    senders: NodeNames
+    receivers: NodeNames
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -215,6 +240,11 @@ class CutOneWay(Partition):
         senders = frozenset(named(cluster, self.senders))
         receivers = frozenset(named(cluster, self.receivers))
         return lambda source, target: not (source in senders and target in receivers)
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """From any node to all."""
+        return {"senders": (knobs.node(),), "receivers": knobs.nodes}
 
 
 def disjoint(field: str, groups: Iterable[Iterable[str]]) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule
-from simcluster.engine import Constant, Distribution, Positive, Probability
+from simcluster.cluster import Cluster, ClusterSpec, Delay, Drop, Hold, InFlight, Message, Rule
+from simcluster.engine import (
+    AnyDistribution,
+    Constant,
+    LinkName,
+    Positive,
+    Probability,
+)
 from simcluster.faults.chance import GilbertElliott, chance
-from simcluster.faults.fault import Fault, Lift, recall
+from simcluster.faults.fault import Fault, Fields, Lift, recall
 from simcluster.faults.link_faults import Crossing, draws
+
+if TYPE_CHECKING:
+    from simcluster.faults.knobs import Knobs
+
 
 Uses = Callable[[Message], tuple[str, ...]]
 """Those of a fault's links that a message passes, in the order of its route."""
-
-LinkName = Annotated[str, Field(pattern=r"^.+->.+$")]
 
 
 class TopologyFault(Fault):
@@ -35,12 +41,9 @@ class TopologyFault(Fault):
         source, _, target = self.link.partition("->")
         return (self.link, f"{target}->{source}") if self.both_ways else (self.link,)
 
-    def check(self, cluster: Cluster) -> None:
+    def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` unless the cluster has a topology with these links."""
-        if cluster.network.links is None:
-            raise ValueError(f"link must be one of a topology, got {self.link!r} where there is none")
-        for link in self.links:
-            cluster.network.links.check(link)
+        spec.require_links("link", *self.links)
 
     def uses(self, cluster: Cluster) -> Uses:
         """Which of the links each message passes."""
@@ -63,7 +66,7 @@ class BreakLink(TopologyFault):
     route that uses the link, wherever on it they are.
     """
 
-    fault: Literal["break_link"] = "break_link"
+    kind: Literal["break_link"] = "break_link"
     crossing: Crossing = "drop"
     in_flight: InFlight = "deliver"
 
@@ -73,17 +76,27 @@ class BreakLink(TopologyFault):
         rule: Rule = lambda message: verdict if uses(message) else None  # noqa: E731
         return recall(cluster, lambda message: bool(uses(message)), self.in_flight, "link_down", rule)
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Any link."""
+        return {"crossing": knobs.choice("drop", "hold"), **knobs.link()} if knobs.links else None
+
 
 class DelayLink(TopologyFault):
     """A link of the topology has more latency, by a draw of ``extra_s`` for each message."""
 
-    fault: Literal["delay_link"] = "delay_link"
-    extra_s: Distribution = Constant(value=0.1)
+    kind: Literal["delay_link"] = "delay_link"
+    extra_s: AnyDistribution = Constant(value=0.1)
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Delay what passes, by draws of the pair of nodes' own."""
         uses, draw = self.uses(cluster), draws(self.extra_s, cluster.seed, key)
         return _in_force(cluster, lambda message: Delay(draw(message)) if uses(message) else None)
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Up to a tenth of the run in the mean, on any link."""
+        return {"extra_s": knobs.times(run_s / 1e4, run_s / 10), **knobs.link()} if knobs.links else None
 
 
 class ThrottleLink(TopologyFault):
@@ -93,7 +106,7 @@ class ThrottleLink(TopologyFault):
     slowest of a message's way, and what has begun to leave its sender goes on as it began.
     """
 
-    fault: Literal["throttle_link"] = "throttle_link"
+    kind: Literal["throttle_link"] = "throttle_link"
     factor: Positive
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
@@ -102,6 +115,11 @@ class ThrottleLink(TopologyFault):
             cluster.network.throttle_link(key, link, self.factor)
         return lambda: cluster.network.unthrottle(key)
 
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """By a factor from 1.1 to 1000, on any link."""
+        return {"factor": knobs.log_uniform(1.1, 1000), **knobs.link()} if knobs.links else None
+
 
 class LoseOnLink(TopologyFault):
     """A link of the topology loses each message with ``probability``; with ``bursts``, in its bad state; cause "loss".
@@ -109,7 +127,7 @@ class LoseOnLink(TopologyFault):
     The draws and the state are the link's, whoever sends over it: a burst hits the messages of all routes.
     """
 
-    fault: Literal["lose_on_link"] = "lose_on_link"
+    kind: Literal["lose_on_link"] = "lose_on_link"
     probability: Probability
     bursts: GilbertElliott | None = None
 
@@ -126,6 +144,11 @@ class LoseOnLink(TopologyFault):
             return None
 
         return _in_force(cluster, judge)
+
+    @classmethod
+    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
+        """Single messages or bursts, on any link."""
+        return {**knobs.chance(), **knobs.link()} if knobs.links else None
 
 
 def _in_force(cluster: Cluster, rule: Rule) -> Lift:

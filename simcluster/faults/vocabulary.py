@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, PlainSerializer
 
+from simcluster.engine import Open, hint
 from simcluster.faults.byzantine import Byzantine
 from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
+from simcluster.faults.fault import Fault
 from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
 from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
 from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
@@ -22,38 +24,57 @@ from simcluster.faults.partitions import (
 )
 from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 
-AnyFault = Annotated[
-    CrashNode
-    | LoseRack
-    | PauseNode
-    | SlowNode
-    | KillProgram
-    | ExhaustMemory
-    | StepClock
-    | DriftClock
-    | Byzantine
-    | SlowLink
-    | SpikeLatency
-    | ThrottleBandwidth
-    | FlapLink
-    | BreakLink
-    | DelayLink
-    | ThrottleLink
-    | LoseOnLink
-    | LoseMessages
-    | DuplicateMessages
-    | ReorderMessages
-    | CorruptMessages
-    | PartitionNetwork
-    | IsolateNode
-    | CutMinority
-    | PartitionRing
-    | PartitionBridge
-    | CutOneWay
-    | LoseDisk
-    | SlowDisk
-    | FillDisk
-    | TearWrites
-    | RotBits,
-    Field(discriminator="fault"),
-]
+FAULTS = Open(
+    Fault,
+    CrashNode,
+    LoseRack,
+    PauseNode,
+    SlowNode,
+    KillProgram,
+    ExhaustMemory,
+    StepClock,
+    DriftClock,
+    Byzantine,
+    SlowLink,
+    SpikeLatency,
+    ThrottleBandwidth,
+    FlapLink,
+    BreakLink,
+    DelayLink,
+    ThrottleLink,
+    LoseOnLink,
+    LoseMessages,
+    DuplicateMessages,
+    ReorderMessages,
+    CorruptMessages,
+    PartitionNetwork,
+    IsolateNode,
+    CutMinority,
+    PartitionRing,
+    PartitionBridge,
+    CutOneWay,
+    LoseDisk,
+    SlowDisk,
+    FillDisk,
+    TearWrites,
+    RotBits,
+)
+"""Every kind of fault that there is here; a field that takes a fault takes one of one's own as well."""
+
+KINDS: dict[str, type[Fault]] = FAULTS.kinds  # type: ignore[assignment]
+"""Their classes, by their words."""
+
+AnyFault = Annotated[Fault, FAULTS]
+"""A fault; in a file ``kind`` says which."""
+
+
+def _kind(given: Any) -> Any:
+    if isinstance(given, str):
+        if given not in KINDS:
+            raise ValueError(f"a kind must be one of {list(KINDS)} or a class, got {given!r}{hint(given, KINDS)}")
+        return KINDS[given]
+    return given
+
+
+FaultKind = Annotated[type[Fault], BeforeValidator(_kind), PlainSerializer(FAULTS.word)]
+"""A kind of fault: its class, or its word in a file."""

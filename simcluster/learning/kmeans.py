@@ -33,7 +33,7 @@ class KMeansState(NamedTuple):
 class KMeans(Spec):
     """Lloyd's algorithm (Lloyd 1982) from ``clusters`` rows drawn at random."""
 
-    model: Literal["kmeans"] = "kmeans"
+    kind: Literal["kmeans"] = "kmeans"
     dataset: DatasetName = "digits"
     partition: Partition = "random"
     clusters: Annotated[int, Field(ge=1)] = 10

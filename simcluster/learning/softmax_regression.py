@@ -22,7 +22,7 @@ class SoftmaxRegression(Spec):
     ``batch_size`` rows of its shard make a worker's step; ``None`` takes the whole shard.
     """
 
-    model: Literal["softmax_regression"] = "softmax_regression"
+    kind: Literal["softmax_regression"] = "softmax_regression"
     dataset: DatasetName = "digits"
     partition: Partition = "random"
     learning_rate: Positive = 0.5

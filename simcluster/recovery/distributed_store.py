@@ -17,7 +17,7 @@ from simpy.events import AnyOf, Event
 
 from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node, TimedOut
 from simcluster.cluster.message import freeze
-from simcluster.engine import Name, Positive, Spec
+from simcluster.engine import Name, NodeName, NodeNames, Positive, Spec
 from simcluster.recovery.answer import value_of
 from simcluster.recovery.placement import Racks, nearest
 from simcluster.recovery.retry import ask
@@ -40,9 +40,9 @@ class DistributedStore(Spec):
     is not detected. Surplus copies, of a server that came back, are kept.
     """
 
-    store: Literal["distributed"] = "distributed"
-    coordinator: Name
-    servers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    kind: Literal["distributed"] = "distributed"
+    coordinator: NodeName
+    servers: NodeNames
     replication: Annotated[int, Field(ge=1)] = 3
     acknowledge: Literal["one", "quorum", "all"] = "all"
     transfer: Literal["pipeline", "parallel"] = "pipeline"

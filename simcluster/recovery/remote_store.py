@@ -16,7 +16,7 @@ from pydantic import Field
 
 from simcluster.cluster import Cluster, Corrupted, DiskLost, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES, freeze
-from simcluster.engine import Event, Name, Positive, Program, Spec
+from simcluster.engine import Event, Name, NodeName, Positive, Program, Spec
 from simcluster.recovery.answer import Answer, refusal, value_of
 from simcluster.recovery.retry import ask
 
@@ -28,8 +28,8 @@ class RemoteStore(Spec):
     Writes to one key take effect in the order in which they were begun. ``name`` tells stores on one node apart.
     """
 
-    store: Literal["remote"] = "remote"
-    server: Name
+    kind: Literal["remote"] = "remote"
+    server: NodeName
     timeout_s: Positive = 1.0
     attempts: Annotated[int, Field(ge=1)] | None = None
     name: Name = "store"

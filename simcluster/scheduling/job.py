@@ -9,7 +9,7 @@ import networkx as nx
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Event, Name, Positive, Spec
+from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.grid_search import GridSearch
 from simcluster.scheduling.master import schedule
@@ -27,9 +27,10 @@ class TaskGraphJob(Spec):
     ``patience`` of these times is suspected and its work done elsewhere. The event's value is ``Searched``.
     """
 
+    kind: Literal["task_graph"] = "task_graph"
     search: GridSearch = GridSearch()
-    master: Name
-    workers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    master: NodeName
+    workers: NodeNames
     policy: PolicyName = "dependency"
     retry_s: Positive = 0.1
     patience: Annotated[int, Field(ge=1)] = 4
@@ -44,8 +45,6 @@ class TaskGraphJob(Spec):
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the master; the event's value is what the search found."""
-        cluster.spec.require("master", self.master)
-        cluster.spec.require("workers", *self.workers)
         graph = self.search.graph(seed)
         done = cluster.env.event()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from simcluster.cluster import UNANSWERED, Cluster, Node
-from simcluster.engine import Event, Name, Positive, Spec, stream
+from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec, stream
 from simcluster.learning import DatasetName, Neighbours, NeighbourShard, Partition, load, merge, partition
 from simcluster.serving.balancers import Balancer, BalancerName, balancer
 
@@ -35,12 +35,13 @@ class NearestNeighbourService(Spec):
     none is left, all are tried again, after ``timeout_s`` (``None``: 1 s) if one of them refused.
     """
 
+    kind: Literal["nearest_neighbours"] = "nearest_neighbours"
     dataset: DatasetName = "digits"
     partition: Partition = "random"
     query_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     neighbours: Annotated[int, Field(ge=1)] = 5
-    front_end: Name
-    servers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    front_end: NodeName
+    servers: NodeNames
     shards: Annotated[int, Field(ge=1)] = 1
     balancer: BalancerName = "power_of_two_choices"
     arrivals_per_s: Positive
@@ -73,8 +74,6 @@ class NearestNeighbourService(Spec):
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the servers and the front end; the event's value is ``Served``."""
-        cluster.spec.require("front_end", self.front_end)
-        cluster.spec.require("servers", *self.servers)
         shards, asked = self.prepare(seed)
         for place, name in enumerate(self.servers):
             cluster[name].boot(partial(search, shard=shards[place // self.replicas]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Event, Name, Positive, Spec
+from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
 from simcluster.learning import KMeans, SoftmaxRegression
 from simcluster.training.parameter_server import serve
 from simcluster.training.worker import work
@@ -35,9 +35,10 @@ class TrainingJob(Spec):
     ``evaluate_every`` steps, is at most ``target_loss``.
     """
 
-    model: Annotated[SoftmaxRegression | KMeans, Field(discriminator="model")]
-    server: Name
-    workers: Annotated[tuple[Name, ...], Field(min_length=1)]
+    kind: Literal["training"] = "training"
+    model: Annotated[SoftmaxRegression | KMeans, Field(discriminator="kind")]
+    server: NodeName
+    workers: NodeNames
     staleness: Annotated[float, Field(ge=0)] = 0
     backup_workers: Annotated[int, Field(ge=0)] = 0
     checkpoint_every: Annotated[int, Field(ge=1)] | None = None
@@ -60,8 +61,6 @@ class TrainingJob(Spec):
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the server and the workers; the event's value is ``Trained``."""
-        cluster.spec.require("server", self.server)
-        cluster.spec.require("workers", *self.workers)
         training = self.model.prepare(len(self.workers), seed)
         done = cluster.env.event()
 

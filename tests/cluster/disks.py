@@ -8,7 +8,7 @@ SLOW = StorageSpec(seek_s=0.5, bandwidth_bytes_per_s=100.0, flush_s=0.25)
 
 def machine(spec=SLOW, **fields):
     env = Environment()
-    spec = spec.model_copy(update=fields)
+    spec = spec.replace(**fields)
     cluster = Cluster(env, ClusterSpec(nodes=(NodeSpec(name="n", storage=spec),)), 0, Trace(env))
     return env, cluster["n"]
 

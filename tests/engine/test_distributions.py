@@ -19,9 +19,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("distribution", "law"), CASES, ids=lambda case: getattr(case, "distribution", ""))
+@pytest.mark.parametrize(("distribution", "law"), CASES, ids=lambda case: getattr(case, "kind", ""))
 def test_draws_follow_the_law(distribution, law):
-    generator = stream(1, "test", distribution.distribution)
+    generator = stream(1, "test", distribution.kind)
     draws = np.array([distribution.sample(generator) for _ in range(DRAWS)])
 
     # Five standard errors of the sample mean: one false alarm in two million, and the seed is fixed.

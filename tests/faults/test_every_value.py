@@ -9,7 +9,7 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, OneSwitch
 from simcluster.engine import Spec
 from simcluster.faults import Swarm
-from simcluster.faults.swarm import KINDS
+from simcluster.faults.vocabulary import KINDS
 
 NAMES = ("n-0", "n-1", "n-2", "n-3")
 FLOATS = (0.0, 5e-324, 1e-300, 1e-9, 0.1, 0.5, 1.0, 1.5, 1e9, 1e300, 1.7e308, -1e-9, -0.5, -1e300)

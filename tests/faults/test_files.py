@@ -44,8 +44,8 @@ def test_a_line_of_the_file_is_a_fault(path):
     save_schedule(path, [CrashNode(node="a", begin_s=1), PauseNode(node="b", begin_s=2, end_s=3)])
 
     first = json.loads(path.read_text().splitlines()[1].removesuffix(","))
-    assert list(first)[:3] == ["fault", "begin_s", "end_s"]
-    assert first.items() >= {"fault": "crash_node", "begin_s": 1.0, "end_s": None, "node": "a"}.items()
+    assert list(first)[:3] == ["kind", "begin_s", "end_s"]
+    assert first.items() >= {"kind": "crash_node", "begin_s": 1.0, "end_s": None, "node": "a"}.items()
 
 
 def test_a_trace_may_leave_out_what_has_a_default(tmp_path):
@@ -84,7 +84,7 @@ def test_the_synthetic_trace_has_faults_of_eight_machines_in_one_day():
         ("node,begin_s\na,1\n\nb,-1\n", "line 4, column 2: begin_s: .*greater than or equal to 0, got '-1'"),
         ("node,begin_s,end_s\na,2,1\n", r"line 2, column 3: end_s must be after begin_s \(2.0\), got 1.0"),
         ("node,begin_s\na,1,2\n", "line 2, column 3: a line must have a value for each of the 2 columns, got 3"),
-        ("node,begin_s,kind\na,1,explode\n", "line 2, column 3: the kind of fault must be one of .*, got 'explode'"),
+        ("node,begin_s,kind\na,1,explode\n", "line 2, column 3: kind must be one of .*, got 'explode'"),
         ("node,begin_s,kind\na,1,slow_node\n", "line 2, column 1: factor: Field required"),
         ('node,begin_s\n"a,1\n', "line 2, column 1: a line must be CSV"),
     ],
@@ -101,15 +101,15 @@ def test_a_csv_trace_that_is_wrong_says_the_line_and_the_column(tmp_path, text, 
     [
         ("{}", r"line 1, column 1: a list of faults must begin with '\[', got '{'"),
         (
-            '[{"fault": "crash_node", "node": "a", "begin_s": 1} ;',
-            "line 1, column 53: faults must be separated by ',', got ';'",
+            '[{"kind": "crash_node", "node": "a", "begin_s": 1} ;',
+            "line 1, column 52: faults must be separated by ',', got ';'",
         ),
         ("", r"line 1, column 1: a list of faults must begin with '\[', got ''"),
         ('[\n {"node" "a"}]', "line 2, column 10: the text must be JSON: Expecting ':'"),
         ("[3]", "line 1, column 2: a fault must be an object, got 3"),
-        ('[{"fault": "crash_node", "node": "a", "begin_s": 1}\n {}]', "line 2, column 2: faults must be .* by ','"),
-        ('[\n\n  {"fault": "crash_node", "node": "a", "begin_s": -1}]', "line 3, column 40: begin_s: .*, got -1"),
-        ('[{"node": "a", "begin_s": 1}]', "line 1, column 2: the kind of fault must be one of .*, got 'none'"),
+        ('[{"kind": "crash_node", "node": "a", "begin_s": 1}\n {}]', "line 2, column 2: faults must be .* by ','"),
+        ('[\n\n  {"kind": "crash_node", "node": "a", "begin_s": -1}]', "line 3, column 39: begin_s: .*, got -1"),
+        ('[{"node": "a", "begin_s": 1}]', "line 1, column 2: kind must be one of .*, got none"),
         ("[] x", "line 1, column 4: nothing must follow the list of faults, got 'x'"),
     ],
 )

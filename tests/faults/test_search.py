@@ -95,7 +95,7 @@ def test_a_finding_survives_its_file_and_replays_bit_for_bit(tmp_path):
     again = Finding.load(tmp_path / "found.json")
     assert again == found
     assert again.reproduces(train)
-    assert not again.model_copy(update={"digest": "0"}).reproduces(train)
+    assert not again.replace(digest="0").reproduces(train)
 
 
 def test_the_reproducer_is_three_lines_that_run(tmp_path):
@@ -111,7 +111,7 @@ def test_the_reproducer_is_three_lines_that_run(tmp_path):
     ("text", "message"),
     [
         ('{"rule": "x",\n "seed" 3}', r"found\.json, line 2, column 9: the text must be JSON"),
-        ('{"rule": "x", "seed": 3, "digest": null, "faults": [{"fault": "boom"}]}', r"found\.json: faults.0: .*boom"),
+        ('{"rule": "x", "seed": 3, "digest": null, "faults": [{"kind": "boom"}]}', r"found\.json: faults.0: .*boom"),
         ('{"rule": "x", "digest": null, "faults": []}', r"found\.json: seed: Field required"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.engine import Distribution, Exponential, Spec
+from simcluster.engine import AnyDistribution, Exponential, Spec
 from simcluster.faults import CrashNode, Failure, Fault, Finding, LoseMessages, PartitionNetwork, SlowNode, shrink
 from simcluster.faults.simpler import size, times_s, with_shorter_fault, with_simpler_parts
 from simcluster.testing import schedules
@@ -114,14 +114,14 @@ def test_numbers_become_simple_and_names_few():
 
 
 class Burst(Spec):
-    length_s: Distribution
+    length_s: AnyDistribution
     losses: tuple[float, ...]
 
 
 class Future(Fault):
     """A kind of fault that shrinking has never heard of."""
 
-    fault: Literal["future"] = "future"
+    kind: Literal["future"] = "future"
     racks: tuple[str, ...]
     burst: Burst
 

@@ -176,7 +176,7 @@ def test_shrinking_goes_from_a_cable_to_one_direction():
 def test_a_swarm_draws_faults_of_the_links_that_it_is_given_and_none_without():
     links = ("switch->n-0", "n-0->switch")
     without = Swarm(nodes=("n-0", "n-1"), horizon_s=100, include=1)
-    swarm = without.model_copy(update={"links": links})
+    swarm = without.replace(links=links)
     drawn = [fault for seed in range(5) for fault in swarm.draw(seed)]
 
     assert {fault.link for fault in drawn if isinstance(fault, TopologyFault)} == set(links)
@@ -187,7 +187,7 @@ def test_a_swarm_draws_faults_of_the_links_that_it_is_given_and_none_without():
 @pytest.mark.parametrize(
     ("topology", "build", "message"),
     [
-        (None, lambda: BreakLink(link="a->b", begin_s=0), "link must be one of a topology, got 'a->b' where there is"),
+        (None, lambda: BreakLink(link="a->b", begin_s=0), "link must be one of a topology, got .*'a->b'.* where"),
         (
             OneSwitch(),
             lambda: BreakLink(link="n-0->n-1", begin_s=0),

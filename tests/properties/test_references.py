@@ -60,7 +60,7 @@ def test_a_synchronous_round_of_exponential_workers_takes_the_harmonic_number():
     spec = cluster(workers, free, flops_per_s=flops, memory_bytes_per_s=1e15, jitter=Exponential(mean=1))
     server = NodeSpec(name="server", flops_per_s=1e15, memory_bytes_per_s=1e15)
     scenario = Scenario(
-        cluster=spec.model_copy(update={"nodes": (server, *spec.nodes[1:])}),
+        cluster=spec.replace(nodes=(server, *spec.nodes[1:])),
         job=job(workers, model=model, steps=steps, evaluate_every=steps, retry_s=1e9),
         horizon_s=1e6,
         trace_kinds=(),

@@ -19,7 +19,7 @@ from simcluster.training import TrainingJob
 NAMES = tuple(f"node-{place}" for place in range(4))
 LAST_S, HORIZON_S = 0.5, 2000.0
 DISK = StorageSpec(seek_s=0.001, bandwidth_bytes_per_s=1e6, flush_s=0.001, capacity_bytes=4000)
-TORN = DISK.model_copy(update={"torn_writes": True})
+TORN = DISK.replace(torn_writes=True)
 MACHINES = {"flops_per_s": st.just(1e7), "storage": st.sampled_from([DISK, TORN])}
 REPORTED = NetworkSpec(failures="reported", latency=Constant(value=0.001))
 

@@ -98,7 +98,7 @@ def test_the_bound_is_reached_so_it_is_the_bound_that_holds_them_back():
 def test_one_worker_is_the_same_at_any_staleness(model):
     def alone(staleness):
         scenario = training(model=MODELS[model], staleness=staleness)
-        job = scenario.job.model_copy(update={"workers": ("worker-0",)})
-        return finished(scenario.model_copy(update={"job": job}), 0)
+        job = scenario.job.replace(workers=("worker-0",))
+        return finished(scenario.replace(job=job), 0)
 
     assert alone(0) == alone(2) == alone(math.inf)

@@ -46,7 +46,7 @@ def racks(cluster, names):
 
 @pytest.mark.parametrize("transfer", ["pipeline", "parallel"])
 def test_a_write_leaves_flushed_copies_on_as_many_nodes_in_two_racks(transfer):
-    store = STORE.model_copy(update={"transfer": transfer})
+    store = STORE.replace(transfer=transfer)
     cluster = started(store)
     value = np.arange(4.0)
     got = write(cluster, "key", value, store=store)
@@ -62,7 +62,7 @@ def test_a_write_leaves_flushed_copies_on_as_many_nodes_in_two_racks(transfer):
 def test_a_pipeline_sends_a_block_once_from_each_node_and_parallel_writes_all_from_the_writer():
     leaving = {}
     for transfer in ("pipeline", "parallel"):
-        store = STORE.model_copy(update={"transfer": transfer})
+        store = STORE.replace(transfer=transfer)
         cluster = started(store)
         write(cluster, "key", store=store, size_bytes=50_000, node="n-1")
         leaving[transfer] = [sent_bytes(cluster, "store-put", source=name) // 50_000 for name in NAMES]
@@ -74,7 +74,7 @@ def test_a_pipeline_sends_a_block_once_from_each_node_and_parallel_writes_all_fr
 
 @pytest.mark.parametrize(("acknowledge", "copies"), [("one", 1), ("quorum", 2), ("all", 3)])
 def test_a_write_waits_for_as_many_flushes_as_it_says_and_the_others_follow(acknowledge, copies):
-    store = STORE.model_copy(update={"acknowledge": acknowledge, "transfer": "parallel"})
+    store = STORE.replace(acknowledge=acknowledge, transfer="parallel")
     cluster = started(store)
     for name in NAMES[2:]:
         cluster[name].storage.slow("fault", 1 + int(name[-1]))  # no two at the same time
@@ -107,7 +107,7 @@ def test_a_write_waits_until_there_are_servers_enough():
 
 
 def test_attempts_that_run_out_are_a_time_out():
-    store = STORE.model_copy(update={"attempts": 4})
+    store = STORE.replace(attempts=4)
     cluster = started(store)
     for name in NAMES[2:]:
         cluster[name].crash()
@@ -169,7 +169,7 @@ def test_when_every_copy_is_damaged_the_reader_is_told():
 
 
 def test_scrubbing_finds_rot_that_nobody_reads():
-    store = STORE.model_copy(update={"scrub_s": 1.0})
+    store = STORE.replace(scrub_s=1.0)
     cluster = started(store)
     for name in write(cluster, "key", store=store)[:2]:
         cluster[name].storage.rot(1, stream(0, "rot"))
@@ -301,7 +301,7 @@ def test_an_unknown_server_is_refused_before_anything_runs():
 
 
 def test_what_a_torn_write_left_is_not_taken_for_a_copy():
-    store = STORE.model_copy(update={"transfer": "parallel"})
+    store = STORE.replace(transfer="parallel")
     cluster = started(store)
     cluster.env.process(store.write(cluster["n-1"], "key", "value", 50_000))
     while holders(cluster, "key") == () and not cluster["n-1"].storage.queue_length:

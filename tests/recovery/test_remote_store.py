@@ -59,7 +59,7 @@ def test_rot_is_said():
 
 
 def test_a_server_that_stays_down_is_given_up_after_the_last_attempt():
-    store = STORE.model_copy(update={"attempts": 3})
+    store = STORE.replace(attempts=3)
     cluster = started(store)
     cluster["n-0"].crash()
 
@@ -84,7 +84,7 @@ def test_a_late_duplicate_of_an_old_write_undoes_nothing_even_after_a_crash():
 def test_a_write_that_a_crash_tears_leaves_the_value_that_was_acknowledged():
     cluster = started()
     finish(cluster, STORE.write(cluster["n-1"], "key", "old", size_bytes=100_000))
-    once = STORE.model_copy(update={"attempts": 1})
+    once = STORE.replace(attempts=1)
     cluster.env.process(once.write(cluster["n-1"], "key", "new", size_bytes=100_000)).callbacks.append(
         lambda event: setattr(event, "_defused", True)
     )
@@ -98,7 +98,7 @@ def test_a_write_that_a_crash_tears_leaves_the_value_that_was_acknowledged():
 
 def test_two_stores_may_share_a_server():
     cluster = machines(3)
-    one, other = STORE, STORE.model_copy(update={"name": "other"})
+    one, other = STORE, STORE.replace(name="other")
     one.start(cluster)
     other.start(cluster)
     finish(cluster, one.write(cluster["n-1"], "key", 1))

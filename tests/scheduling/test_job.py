@@ -257,7 +257,7 @@ def test_a_grid_of_one_point_is_a_grid():
 
 def test_an_unknown_worker_is_refused_before_anything_runs():
     spec = scenario()
-    job = spec.job.model_copy(update={"workers": ("worker-9",)})
+    job = spec.job.replace(workers=("worker-9",))
 
     with pytest.raises(ValueError, match=r"workers must name a node of the cluster .*, got 'worker-9'"):
-        run(spec.model_copy(update={"job": job}), 0)
+        run(spec.replace(job=job), 0)

@@ -19,7 +19,7 @@ from tests.strategies import training
         ({"staleness": -1}, "staleness\n.*greater than or equal to 0"),
         ({"steps": 0}, "steps\n.*greater than or equal to 1"),
         ({"checkpoint_every": 0}, "checkpoint_every\n"),
-        ({"model": {"model": "svm"}}, "svm"),
+        ({"model": {"kind": "svm"}}, "svm"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(fields, message):
@@ -34,9 +34,9 @@ def test_a_server_that_is_also_a_worker_is_refused():
 
 def test_workers_that_are_not_in_the_cluster_are_refused():
     scenario = training()
-    job = scenario.job.model_copy(update={"workers": ("worker-7",)})
+    job = scenario.job.replace(workers=("worker-7",))
     with pytest.raises(ValueError, match=r"workers must name a node of the cluster .*, got 'worker-7'"):
-        run(scenario.model_copy(update={"job": job}), 0)
+        run(scenario.replace(job=job), 0)
 
 
 @pytest.mark.parametrize(("staleness", "allowed"), [(0, 0), (3, 3), (math.inf, 10**9)])
