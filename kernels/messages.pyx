@@ -121,6 +121,9 @@ cdef class Arrival(ScheduledCall):
                 carrier.arrive(message)
             return 0
         now_s = seconds(self.environment)
+        if receiver.bytes_per_s < 0:
+            self.start_s, self.end_s, self.span = now_s, now_s + self.hold_s, ARRIVES
+            return call_after(self, self.environment, self.hold_s)
         self.start_s = receiver.receive_free_s
         if self.start_s < now_s:
             self.start_s = now_s
@@ -286,7 +289,9 @@ cdef class NicCarrier(LatencyCarrier):
         """What each interface takes in now and after that, in that order."""
         cdef dict receiving = {}
         for each in self.under_way():
-            if (<Arrival> each).span == ARRIVES and (<Arrival> each).hold_s > 0:
+            if (<Arrival> each).span != ARRIVES or (<Arrival> each).hold_s == 0:
+                continue
+            if (<Interface> (<Arrival> each).target).bytes_per_s >= 0:
                 receiving.setdefault((<Arrival> each).target, []).append(each)
         return receiving
 
@@ -302,7 +307,8 @@ cdef class NicCarrier(LatencyCarrier):
         arrival.span = 0.0
         if sender.send_free_s <= now_s:
             arrival.begin_s = now_s
-            sender.send_free_s = now_s + arrival.hold_s
+            if sender.bytes_per_s >= 0:
+                sender.send_free_s = now_s + arrival.hold_s
             return call_after(arrival, self.env, latency_s)
         arrival.begin_s = sender.send_free_s
         sender.send_free_s = arrival.begin_s + arrival.hold_s
@@ -615,6 +621,7 @@ cdef class Endpoint:
     cdef public Py_ssize_t stretch
     cdef public Py_ssize_t _down, _pauses
     cdef readonly object _held          # a deque
+    cdef public Py_ssize_t _held_messages   # how many of them bring a message for the inbox
     cdef readonly Mailbox _mailbox
     # The one open request, while there is no other: its id (None if there is none), message, reply and expiry.
     cdef object request_id, request_message
@@ -659,7 +666,7 @@ cdef class Endpoint:
         return (*first, *(self.requests or ()))
 
     cdef inline bint is_full(self) noexcept:
-        return 0 <= self.inbox_messages <= self._mailbox.length()
+        return 0 <= self.inbox_messages <= self._mailbox.length() + self._held_messages
 
     def timer(self, delay_s):
         """An event ``delay_s`` from now by the node's own oscillator, see ``Clock``.
@@ -758,7 +765,11 @@ cdef class Endpoint:
 
     cdef int take(self, object message) except -1:
         if self._pauses:
-            self._held.append(partial(self.deliver, message))
+            if field(message, REPLY_TO) is None:
+                self._held_messages += 1
+                self._held.append(partial(self._take_held, message))
+            else:
+                self._held.append(partial(self.deliver, message))
             return 0
         cdef Event reply
         request_id = field(message, REPLY_TO)
@@ -780,6 +791,11 @@ cdef class Endpoint:
         for _, each, _ in attempts:
             fire_event(<Event> each, message)
         return 0
+
+    def _take_held(self, message):
+        """Take a message that came during the pause."""
+        self._held_messages -= 1
+        self.deliver(message)
 
     def _withdraw(self, request_id, message_id):
         """The reply that was awaited by this attempt, and no longer is, or None when it is not open."""

@@ -194,9 +194,9 @@ class NicCarrier(LatencyCarrier):
     """Cut-through between two interfaces, each of which serves one message at a time in each direction.
 
     A message begins when its sender's interface is free, its first bit is at the receiver's ``latency_s`` later,
-    and it holds either for size / (the slower one's bandwidth). So a broadcast queues where it leaves and incast
-    queues where it arrives. What has begun goes on as it began; what waits goes at the bandwidth that there is when
-    its turn comes, and moves up when what is before it is recalled.
+    and it holds either for size / (the slower one's bandwidth); one without a bandwidth serves all at once. So a
+    broadcast queues where it leaves and incast queues where it arrives. What has begun goes on as it began; what waits
+    goes at the bandwidth that there is when its turn comes, and moves up when what is before it is recalled.
     """
 
     def carry(self, message: Message, latency_s: float) -> None:
@@ -212,7 +212,8 @@ class NicCarrier(LatencyCarrier):
         passage.hold_s = message.size_bytes / rate
         begin_s = sender.send_free_s
         if begin_s <= now:
-            sender.send_free_s = now + passage.hold_s
+            if sender.bytes_per_s is not None:
+                sender.send_free_s = now + passage.hold_s
             passage.call = env.call_later(latency_s, self._reach, passage)
             return
         passage.begin_s = begin_s
@@ -296,6 +297,10 @@ class NicCarrier(LatencyCarrier):
     def _reach(self, passage: Passage) -> None:
         """The first bit is at the receiver's interface."""
         receiver, now = passage.receiver, self._env.now
+        if receiver.bytes_per_s is None:
+            passage.start_s, passage.end_s = now, now + passage.hold_s
+            self._finish_after(passage, passage.hold_s)
+            return
         passage.start_s = max(now, receiver.receive_free_s)
         receiver.receive_free_s = passage.end_s = self._taken_in_s(passage)
         receiver.receiving.append(passage)
@@ -312,6 +317,6 @@ class NicCarrier(LatencyCarrier):
         return max(passage.start_s + passage.message.size_bytes / rate, sent_s)
 
     def _finish(self, passage: Passage) -> None:
-        if passage.hold_s:
+        if passage.hold_s and passage.receiver.bytes_per_s is not None:
             passage.receiver.receiving.popleft()
         super()._finish(passage)

@@ -45,6 +45,7 @@ class Endpoint:
         self._down = 0
         self._pauses = 0
         self._held: deque[Callable[[], object]] = deque()
+        self._held_messages = 0  # how many of them bring a message for the inbox
         self._mailbox = Mailbox(env, self.when_up)
         self._open_requests: dict[int | str, list[Attempt]] = {}
 
@@ -61,7 +62,8 @@ class Endpoint:
     @property
     def inbox_is_full(self) -> bool:
         """Whether the inbox has no room for one more message."""
-        return self._inbox_messages is not None and self._mailbox.length >= self._inbox_messages
+        taken = self._mailbox.length + self._held_messages
+        return self._inbox_messages is not None and taken >= self._inbox_messages
 
     # What programs use
 
@@ -136,7 +138,10 @@ class Endpoint:
     def deliver(self, message: Message) -> None:
         """Take a message from the network, which has made sure that the node is not down."""
         whole(message)
-        if self._pauses:
+        if self._pauses and message.reply_to is None:
+            self._held_messages += 1
+            self._held.append(partial(self._take_held, message))
+        elif self._pauses:
             self._held.append(partial(self.deliver, message))
         elif message.reply_to is None:
             self._mailbox.put(message)
@@ -150,6 +155,11 @@ class Endpoint:
                     attempt.expiry.cancel()
             for attempt in attempts:
                 fire(attempt.reply, message)
+
+    def _take_held(self, message: Message) -> None:
+        """Take a message that came during the pause."""
+        self._held_messages -= 1
+        self.deliver(message)
 
     def _withdraw(self, request_id: int | str, message_id: int) -> Event | None:
         """The reply that was awaited by this attempt, and no longer is, or ``None`` when it is not open."""

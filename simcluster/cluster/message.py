@@ -54,8 +54,9 @@ def freeze(value: Any) -> tuple[Any, float]:
     Arrays are copied, with their masks, unless their memory belongs to a ``bytes`` object, as that of a frozen array
     does. Lists become tuples, dictionaries read-only views of a copy, subclasses of numbers and text what they are
     subclasses of, and the parts of tuples, of arrays of objects, of frozen dataclasses and of specifications are
-    frozen likewise. What is not plain data raises ``TypeError``: sets (they have no order that all runs share),
-    ``bytearray``, arrays of other classes, classes with state beside their fields.
+    frozen likewise. Each call gives array objects of their own, for whoever has one can give it another shape. What
+    is not plain data raises ``TypeError``: sets (they have no order that all runs share), ``bytearray``, arrays of
+    other classes, classes with state beside their fields.
     """
     kind = type(value)
     if value is None:
@@ -132,7 +133,7 @@ def _in_bytes(array: np.ndarray) -> np.ndarray:
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, bytes) and not array.flags.writeable:
-        return array
+        return array.view()  # an object of its own, for whoever has one can give it another shape or type
     order: Any = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     return np.ndarray(array.shape, array.dtype, array.tobytes(order), order=order)
 
@@ -178,6 +179,9 @@ def _frozen_dataclass(value: Any) -> tuple[Any, float]:
         raise _refusal(value, "frozen dataclasses")
     rebuilt = object.__new__(kind)  # refuses what is also a container of another kind
     names = [field.name for field in dataclasses.fields(value)]
+    slots = {slot for base in kind.__mro__ for slot in _slots(base)} - {"__dict__", "__weakref__"}
+    if not slots <= set(names):
+        raise _refusal(value, "frozen dataclasses without state beside their fields")
     state = {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in names}}
     changed, sizes = _changed(state)
     size_bytes = math.fsum(sizes[name] for name in names)
@@ -186,6 +190,11 @@ def _frozen_dataclass(value: Any) -> tuple[Any, float]:
     for name, part in {**state, **changed}.items():
         object.__setattr__(rebuilt, name, part)
     return rebuilt, size_bytes
+
+
+def _slots(kind: type) -> tuple[str, ...]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else tuple(slots)
 
 
 def _changed(parts: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, float]]:

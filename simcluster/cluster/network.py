@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -38,7 +39,8 @@ class NetworkSpec(Spec):
     other) or "fifo" (none overtakes another from the same source to the same target).
     ``failures`` says what the sender of a request learns when the network drops it: nothing ("silent", so it waits
     for its timeout), or at once the typed cause ("reported", as by a refused connection or an unreachable route;
-    loss and corruption are always silent). ``bandwidth_bytes_per_s=None`` means interfaces that never queue.
+    loss and corruption are always silent; of several copies the last that is lost is reported, none if one is
+    delivered). ``bandwidth_bytes_per_s=None`` means interfaces that never queue; a message of no bytes waits for none.
     ``seed`` gives the network draws of its own, whatever the run's seed.
     """
 
@@ -55,10 +57,14 @@ class NetworkSpec(Spec):
 _REPORTED: dict[str, type[Failure]] = {
     "target_down": NodeDown,
     "target_left": NodeDown,
-    "link_down": LinkDown,
+    "node_down": NodeDown,
+    "paused": NodeDown,
     "partition": Partitioned,
     "overloaded": Overloaded,
 }
+"""What the causes are reported as; any other is ``LinkDown``."""
+
+_SILENT = ("loss", "lose_messages", "corrupted", "corrupt_messages", "source_down")
 
 
 class Network(Transport):
@@ -68,7 +74,8 @@ class Network(Transport):
 
     ==============================  =================================================================================
     set out                         every rule in force is asked: the first that drops or holds decides; delays add,
-                                    each duplicate is one more copy; damage and lies stay, whatever becomes of it
+                                    each duplicate is one more copy, whose place in the order is right behind it, but
+                                    no copy is duplicated again; damage and lies stay, whatever becomes of it
     waiting at its sender's         a crash of the sender drops it ("source_down"); a throttle changes the bandwidth
     interface ("nic" only)          at which it will go; recalled like what is on the wire
     on the wire, or waiting to be   recalled when a fault begins whose ``in_flight`` is "drop" or "hold": it loads no
@@ -101,6 +108,7 @@ class Network(Transport):
         self._throttles: dict[str, Slowdowns] = {}
         self._throttled: dict[object, dict[str, None]] = {}  # whose interfaces, by the key of the throttle
         self._damaged: set[int] = set()
+        self._copies: dict[int, int] = {}  # of each message that was duplicated, those that are not lost
         self._accounts = self._order is not None
         self._held: dict[Rule, list[Message]] = {}
         if spec.loss_probability:
@@ -129,8 +137,13 @@ class Network(Transport):
 
     @property
     def waiting(self) -> int:
-        """Messages that wait at an interface, or are held."""
-        return self.held + self._carrier.waiting
+        """Messages that wait at an interface, that are held, or that wait for their turn on a fifo network."""
+        return self.held + self._carrier.waiting + self.out_of_turn.total()
+
+    @property
+    def out_of_turn(self) -> Counter[int]:
+        """How many copies of each message have arrived and wait for earlier ones, on a fifo network."""
+        return Counter() if self._order is None else self._order.waiting
 
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
@@ -181,10 +194,19 @@ class Network(Transport):
         else:
             self._queue_up(message, anew)
             self._bring(message, latency_s + fate.delay_s)
-            for delay_s in fate.copies:
-                self._record_duplicate(message.id, message.source, message.target)
-                self._carry(message, latency_s + fate.delay_s + delay_s)
+            self._duplicate(message, [latency_s + fate.delay_s + delay_s for delay_s in fate.copies])
         return True
+
+    def _duplicate(self, message: Message, latencies_s: list[float]) -> None:
+        """Send copies of a message, each with its place right behind it; a message is duplicated once at most."""
+        if not latencies_s or message.id in self._copies:
+            return
+        self._copies[message.id] = 1 + len(latencies_s)
+        for latency_s in latencies_s:
+            self._record_duplicate(message.id, message.source, message.target)
+            if self._order is not None:
+                self._order.copied(message)
+            self._bring(message, latency_s)
 
     def _carry(self, message: Message, latency_s: float) -> None:
         self._queue_up(message, False)
@@ -222,13 +244,21 @@ class Network(Transport):
                 self._deliver(ready)
 
     def _lose(self, message: Message, cause: str) -> None:
-        """Record that a message is dropped; where failures are reported, tell the program that asks."""
+        """Record that a message is dropped; where failures are reported, tell the program that asks.
+
+        Of several copies the last that is lost is reported, and none when one was delivered.
+        """
         self._record_drop(*message[:4], cause)
-        if self.spec.failures == "reported" and message.request_id is not None and cause in _REPORTED:
+        if message.id in self._copies:
+            self._copies[message.id] -= 1
+            if self._copies[message.id]:
+                return
+        if self.spec.failures == "reported" and message.request_id is not None and cause not in _SILENT:
             source = self._nodes.get(message.source)
             if source is not None:
                 rule = f"no {message.kind!r} reached {message.target}: {cause} at {self._env.now} s"
-                self._env.call_later(0.0, source.refuse, (message.request_id, message.id, _REPORTED[cause](rule)))
+                failure = _REPORTED.get(cause, LinkDown)(rule)
+                self._env.call_later(0.0, source.refuse, (message.request_id, message.id, failure))
 
     def _make_carrier(self) -> Carrier:
         links, env, arrive = self.links, self._env, self._arrive

@@ -16,7 +16,7 @@ from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.processor import Processor, ProcessorSharing
 from simcluster.cluster.slowdown import Slowdowns
 from simcluster.cluster.storage import DISK_RECORD, Storage
-from simcluster.engine import Event, Process, Program, fail, kill, stream
+from simcluster.engine import Event, Process, Program, abandon, fail, kill, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
@@ -55,6 +55,7 @@ class Node(Endpoint):
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
         self._processes: dict[Process, str | None] = {}
+        self._ended: Process | None = None  # the last that crashed this node, or killed its program, itself
         discipline = FirstComeFirstServed if spec.discipline == "fcfs" else ProcessorSharing
         self._processor: Processor = discipline(self.env, spec.name, spec.cores, spec.speed, cluster.trace)
 
@@ -67,7 +68,7 @@ class Node(Endpoint):
     def storage(self) -> Storage:
         """The local disk."""
         record = self.cluster.trace.recorder(*DISK_RECORD)
-        return Storage(self.env, self.spec.storage, self.when_up, self.name, record)
+        return Storage(self.env, self.spec.storage, self.when_up, self.name, record, self._require_up)
 
     @cached_property
     def memory(self) -> Memory:
@@ -150,8 +151,8 @@ class Node(Endpoint):
         """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons.
 
         A program that crashes its own node runs on to its next ``yield``, where it ends, for Python cannot stop a
-        generator that is running. To send, receive, wait, compute or spawn until then raises ``NodeDown``; what it
-        asks of its disk is done.
+        generator that is running. Until then the node stays down, whoever restarts it, and whatever it asks of it,
+        of its disk or of its memory raises ``NodeDown``.
         """
         self._down += 1
         if self._down > 1:
@@ -160,6 +161,7 @@ class Node(Endpoint):
         self.crashes += 1
         self._end(self._processes)
         self._held.clear()
+        self._held_messages = 0
         self._close_all()
         self._mailbox.clear()
         self._processor.clear()
@@ -173,6 +175,12 @@ class Node(Endpoint):
         """Take back one crash; when none is left, boot the same programs anew, with empty memory."""
         if not self._down:
             raise ValueError(f"only a node that is down can restart, {self.name} is {self.state}")
+        if self._down == 1 and self._ended is not None and self._ended is self.env.active_process:
+            self.env.call_later(0.0, self._restart)  # when the program that crashed it has come to its end
+        else:
+            self._restart()
+
+    def _restart(self, _: object = None) -> None:
         self._down -= 1
         if self._down:
             return
@@ -209,7 +217,8 @@ class Node(Endpoint):
     def kill(self, name: str) -> None:
         """End one booted program and all that it spawned; whoever awaits one of them gets ``Killed``.
 
-        It stays dead, also when the node restarts, until each kill is taken back.
+        It stays dead, also when the node restarts, until each kill is taken back. A program that ends itself runs on
+        to its next ``yield``, as after a crash; to spawn or to allocate until then raises ``Killed``.
         """
         self._require_program(name)
         self._kills[name] = self._kills.get(name, 0) + 1
@@ -287,8 +296,13 @@ class Node(Endpoint):
 
     def _owner(self) -> str | None:
         """The booted program that is running now."""
+        self._require_up("memory")
         active = self.env.active_process
-        return self._processes.get(active) if active is not None else None
+        if active is None:
+            return None
+        if active is self._ended:
+            raise Killed(f"{active.name} on {self.name} ended itself at {self.env.now} s")
+        return self._processes.get(active)
 
     def _forget(self, process: Event) -> None:
         self._processes.pop(process, None)  # type: ignore[call-overload]
@@ -297,7 +311,13 @@ class Node(Endpoint):
         """Kill processes; their generators are kept, so that Python runs none of their clean-up during the run."""
         for process in tuple(dying):
             process.callbacks.remove(self._forget)
-            self.cluster.killed.append(kill(process))
+            if process is self.env.active_process:
+                self._ended = process
+                self.cluster.killed.append(kill(process))
+            else:
+                waited_for = process.target
+                self.cluster.killed.append(kill(process))
+                abandon(waited_for)
             del self._processes[process]
 
 

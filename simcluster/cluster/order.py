@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from simcluster.cluster.message import Message
@@ -21,6 +21,17 @@ class FifoOrder:
     def sent(self, message: Message) -> None:
         """A message begins its way."""
         self._waiting.setdefault((message.source, message.target), deque()).append(message.id)
+
+    def copied(self, message: Message) -> None:
+        """A copy of a message begins its way, right behind it."""
+        queue = self._waiting.setdefault((message.source, message.target), deque())
+        behind = next((back for back, ident in enumerate(reversed(queue)) if ident == message.id), 0)
+        queue.insert(len(queue) - behind, message.id)
+
+    @property
+    def waiting(self) -> Counter[int]:
+        """How many copies of each message have arrived and wait for earlier ones."""
+        return Counter({ident: len(copies) for ident, copies in self._arrived.items()})
 
     def arrived(self, message: Message) -> list[Message]:
         """The messages that may be delivered now that this one has arrived, in order."""

@@ -53,8 +53,10 @@ class Storage:
         when_up: Callable[[Callable[[], None]], None],
         name: str = "",
         record: Record | None = None,
+        require_up: Callable[[str], None] = lambda what: None,
     ) -> None:
         self._env = env
+        self._require_up = require_up
         self._spec = spec
         self._when_up = when_up
         self._name = name
@@ -201,6 +203,9 @@ class Storage:
     # How it works
 
     def _submit(self, name: str, key: str, work: Work) -> Event:
+        self._require_up(name)
+        if not isinstance(key, str):
+            raise TypeError(f"key must be text, got {key!r}")
         operation = Operation(name, key, work, Event(self._env))
         self._disk.submit(operation)
         return operation.done
@@ -232,7 +237,7 @@ class Storage:
         if not block.intact:
             state = "torn" if block.torn else "rotten"
             raise Corrupted(f"the checksum of {key!r} on {self._name} is wrong: the block is {state}")
-        return block.value
+        return freeze(block.value)[0]  # with arrays of its own, which a reader may give another shape
 
     def _transfer_s(self, size_bytes: float) -> float:
         return self._spec.seek_s + size_bytes / self._spec.bandwidth_bytes_per_s

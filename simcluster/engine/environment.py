@@ -50,6 +50,7 @@ __all__ = [
     "Process",
     "Program",
     "ScheduledCall",
+    "abandon",
     "awaited",
     "fail",
     "fire",
@@ -67,6 +68,23 @@ def fail(event: Event, exception: Exception) -> None:
     """
     event._defused = True
     fail_now(event, exception)
+
+
+def abandon(event: simpy.Event) -> None:
+    """Let a condition that nobody awaits any more wait for nothing, so that none of its parts can fail it.
+
+    Its parts are as if nobody had awaited them: a timer leaves the schedule, and what fails is nobody's error. Any
+    other event, one that has happened, and one that is still awaited are left alone.
+    """
+    left = [event]
+    while left:
+        condition = left.pop()
+        if not isinstance(condition, simpy.events.Condition) or condition.triggered or awaited(condition):
+            continue
+        for part in condition._events:
+            if part.callbacks and condition._check in part.callbacks:
+                part.callbacks.remove(condition._check)
+            left.append(part)
 
 
 def pending_calls(env: Environment) -> list[tuple[Callable[[Any], object], Any]]:

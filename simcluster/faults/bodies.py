@@ -23,7 +23,12 @@ def map_numbers(body: Any, change: Change) -> Any:
     computed. Tuples, lists, mappings, frozen dataclasses and specifications are looked into.
     """
     if isinstance(body, np.ndarray):
-        return change(body).astype(body.dtype) if np.issubdtype(body.dtype, np.floating) else body
+        if not np.issubdtype(body.dtype, np.floating):
+            return body
+        changed = np.asarray(change(np.asarray(body)), dtype=body.dtype).reshape(body.shape)
+        if isinstance(body, np.ma.MaskedArray):
+            return np.ma.MaskedArray(changed, np.ma.getmaskarray(body), fill_value=body.fill_value)
+        return changed
     if isinstance(body, float | np.floating):
         return type(body)(change(np.array([body]))[0])
     if isinstance(body, tuple | list):
@@ -63,10 +68,11 @@ def flip_bit(body: Any, generator: np.random.Generator) -> Any:
         place, remaining = remaining, remaining - numbers.size
         if not 0 <= place < numbers.size:
             return numbers
-        flipped = np.array(numbers).reshape(-1)
-        bits = flipped.dtype.itemsize * 8
-        words = flipped.view(f"u{flipped.dtype.itemsize}")
-        words[place] ^= words.dtype.type(1 << int(draw * bits))
-        return flipped.reshape(numbers.shape)
+        flipped = np.array(numbers, order="C")
+        octets = flipped.reshape(-1).view(np.uint8)  # of which a long double has ten that count, then padding
+        width = flipped.dtype.itemsize
+        bit = int(draw * min(width, 10) * 8)
+        octets[place * width + bit // 8] ^= 1 << bit % 8
+        return flipped
 
     return map_numbers(body, flip)

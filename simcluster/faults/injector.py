@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from simpy.events import URGENT
+
 from simcluster.cluster import Cluster
+from simcluster.engine import Event
 from simcluster.faults.fault import Fault, Lift
 
 
@@ -21,7 +24,10 @@ class Injector:
         self._keys = _keys(faults)
         self._record = cluster.trace.recorder("fault", "fault", "name", "phase")
         for place, fault in enumerate(faults):
-            cluster.env.call_later(fault.begin_s, self._begin, place)
+            if fault.begin_s > cluster.env.now:
+                cluster.env.call_later(fault.begin_s - cluster.env.now, self._begin, place)
+            else:
+                self._begin_first(place)
 
     def check_programs(self) -> None:
         """Raise ``ValueError`` for a fault of a program that no node boots. To be asked once the job has started."""
@@ -33,6 +39,13 @@ class Injector:
         """The faults that have not happened (yet)."""
         begun = frozenset(self.begun)
         return tuple(fault for place, fault in enumerate(self._faults) if place not in begun)
+
+    def _begin_first(self, place: int) -> None:
+        """Begin a fault at this moment before the programs that are booted at it."""
+        first = Event(self._cluster.env)
+        first._ok, first._value = True, None
+        first.callbacks.append(lambda _: self._begin(place))
+        self._cluster.env.schedule(first, priority=URGENT)
 
     def _begin(self, place: int) -> None:
         fault = self._faults[place]

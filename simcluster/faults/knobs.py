@@ -29,8 +29,10 @@ class Knobs:
         return self.nodes[int(self.generator.integers(len(self.nodes)))]
 
     def link(self) -> Fields:
-        """Any link of the topology, often with its way back."""
-        return {"link": self.links[int(self.generator.integers(len(self.links)))], "both_ways": self.coin()}
+        """Any link of the topology, often with its way back, where that is called so."""
+        link, both_ways = self.links[int(self.generator.integers(len(self.links)))], self.coin()
+        source, _, target = link.partition("->")
+        return {"link": link, "both_ways": both_ways and f"{target}->{source}" in self.links}
 
     def named(self, what: str) -> Any:
         """One of what the cluster has by such names ("node", "link", "groups", …); ``None`` where it has none."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 Concerns = Callable[[Message], bool]
+_MOST_TURNS = 1_000_000
 Crossing = Literal["drop", "hold"]
 """What becomes of messages that are sent where nothing passes: lost, or kept until something passes again."""
 
@@ -130,8 +131,8 @@ class SpikeLatency(LinkFault):
 class FlapLink(LinkFault):
     """A link goes down and up by turns until ``end_s``, first down at ``begin_s``; cause "link_down".
 
-    ``down_s`` and ``up_s`` are drawn anew at each turn. ``crossing`` is what becomes of messages that are sent while
-    the link is down, ``in_flight`` of those under way whenever it goes down.
+    ``down_s`` and ``up_s`` are drawn anew at each turn, which lasts at least a millionth of the whole. ``crossing`` is
+    what becomes of messages that are sent while the link is down, ``in_flight`` of those under way when it goes down.
     """
 
     kind: Literal["flap_link"] = "flap_link"
@@ -157,8 +158,10 @@ class FlapLink(LinkFault):
         turns: list[ScheduledCall] = []
         repairs: list[Lift] = []
 
+        least_s = (self.end_s - self.begin_s) / _MOST_TURNS
+
         def later(distribution: Distribution, turn: Callable[[object], None]) -> None:
-            turns[:] = [cluster.env.call_later(distribution.sample(generator), turn)]
+            turns[:] = [cluster.env.call_later(max(least_s, distribution.sample(generator)), turn)]
 
         def go_down(_: object) -> None:
             # A rule of its own each time, so that going up releases what this turn held.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from simcluster.learning.data import DatasetName, load
 from simcluster.learning.partition import Partition, partition
 
 Centres = NDArray[np.float64]
+_GREATEST = 1e150  # whose square is finite, in sums too
 
 
 class Statistics(NamedTuple):
@@ -80,6 +82,8 @@ class KMeansTraining:
         call = nearest_centre.call(self._shards[worker], parameters)
 
         def statistics() -> Statistics:
+            if not _finite(parameters):  # a liar's, say: no row has a nearest centre
+                return Statistics(np.full_like(parameters, np.nan), np.full(len(parameters), np.nan))
             _, sums, counts, _ = call()
             return Statistics(sums, counts)
 
@@ -98,8 +102,15 @@ class KMeansTraining:
 
     def loss(self, parameters: Centres) -> float:
         """The objective over all rows: mean squared distance to the nearest centre (inertia / n)."""
+        if not _finite(parameters):
+            return math.nan
         return float(nearest_centre(self._points, parameters)[3]) / len(self._points)
 
     def labels(self, parameters: Centres) -> NDArray[np.int64]:
         """The nearest centre of each row of the data set, in its order."""
         return nearest_centre(self._points, parameters)[0]
+
+
+def _finite(centres: Centres) -> bool:
+    """Whether the squared distances to the centres are numbers: centres that are not, or as large, say nothing."""
+    return bool(np.all(np.abs(centres) < _GREATEST))

@@ -13,6 +13,11 @@ _FAILURES = {failure.cause: failure for failure in Failure.__subclasses__()}
 _MISSING = "missing"
 
 
+def shelf_of(kind: str, name: str) -> str:
+    """What the keys of a store begin with on a disk: no two kinds and names of stores share any."""
+    return f"{kind}:{len(name)}:{name}/"
+
+
 def refusal(error: Failure | KeyError) -> Answer:
     """The answer that says why there is no value."""
     if isinstance(error, KeyError):

@@ -17,7 +17,7 @@ from pydantic import Field
 from simcluster.cluster import Cluster, Corrupted, DiskLost, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES, freeze
 from simcluster.engine import Event, Name, NodeName, Positive, Program, Spec
-from simcluster.recovery.answer import Answer, refusal, value_of
+from simcluster.recovery.answer import Answer, refusal, shelf_of, value_of
 from simcluster.recovery.retry import ask
 
 
@@ -63,20 +63,25 @@ class RemoteStore(Spec):
 
 def serve(node: Node, store: RemoteStore) -> Program:
     """Serve one request after the other."""
-    shelf = Shelf(node, f"{store.name}/")
+    shelf = Shelf(node, shelf_of("remote", store.name))
+    refused: dict[int | str | None, Answer] = {}  # a write that failed is not done later, when it comes once more
     yield from shelf.recover()
     while True:
         message: Message = yield node.receive(f"{store.name}-write", f"{store.name}-read")
         size_bytes = float(HEADER_BYTES)
         try:
-            if message.kind.endswith("-write"):
-                answer: Answer = ("done", None)
+            if message.request_id in refused:
+                answer: Answer = refused[message.request_id]
+            elif message.kind.endswith("-write"):
+                answer = ("done", None)
                 yield from shelf.write(int(message.request_id or 0), *message.body)
             else:
                 answer = ("done", (yield from shelf.read(message.body[0])))
                 size_bytes += shelf.size_bytes(message.body[0])
         except (Failure, KeyError) as error:
             answer = refusal(error)
+            if message.kind.endswith("-write"):
+                refused[message.request_id] = answer
         node.reply(message, answer, size_bytes)
 
 

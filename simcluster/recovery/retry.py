@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
+from simcluster.cluster.message import HEADER_BYTES, freeze
 from simcluster.engine import Event
 
 
@@ -27,6 +28,8 @@ def ask(
     """
     if attempts is not None and attempts < 1:
         raise ValueError(f"attempts must be at least 1, got {attempts}")
+    body, own_bytes = freeze(body)  # a request that is sent again is the same
+    size_bytes = HEADER_BYTES + own_bytes if size_bytes is None else size_bytes
     request_id = node.cluster.network.new_id()
     attempt = 0
     indefinite: TimedOut | None = None

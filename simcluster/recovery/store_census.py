@@ -82,9 +82,14 @@ class Census:
         return [server for server, free in self._free_bytes.items() if free >= size_bytes and self._lives(server)]
 
     def locate(self, key: str) -> tuple[tuple[str, ...], bool]:
-        """Who has the block, and whether that is certain: so few servers are lost that one of its holders lives."""
+        """Who has the block, and whether that is certain.
+
+        Of a block that somebody has had it is when all servers live; of another as soon as so few are lost that one of
+        its holders would live, unless that one's disk has been lost.
+        """
         lost = sum(not self._lives(server) for server in self._store.servers)
-        return self.holders(key), self.settled and lost < self._store.copies_acknowledged
+        few = 1 if key in self._size_bytes else self._store.copies_acknowledged
+        return self.holders(key), self.settled and lost < few
 
     def _lives(self, server: str) -> bool:
         return self._silent[server] <= self._store.missed_heartbeats

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simcluster.cluster import UNANSWERED, Corrupted, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES
 from simcluster.engine import Event, Program, fire
-from simcluster.recovery.answer import Answer, refusal
+from simcluster.recovery.answer import Answer, refusal, shelf_of
 
 if TYPE_CHECKING:
     from simcluster.recovery.distributed_store import DistributedStore
@@ -57,7 +57,7 @@ class Server:
         self.begun: dict[int | str | None, None] = {}
         self._node = node
         self._store = store
-        self._prefix = f"{store.name}/"
+        self._prefix = shelf_of("distributed", store.name)
         self._changing: dict[str, Event] = {}
         self._record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
 

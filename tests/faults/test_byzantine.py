@@ -91,3 +91,24 @@ def test_a_flipped_bit_may_be_any_of_any_number_and_is_one():
         changed.add((int(place), int(difference[place]).bit_length() - 1))
 
     assert changed == {(place, bit) for place in range(3) for bit in range(64)}, "each is missed with 192·e^-10 at most"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_one_number_of_any_precision_changes_and_keeps_its_shape_and_type(dtype):
+    for seed in range(40):
+        for order in "CF":
+            numbers = np.array(np.arange(1, 7).reshape(2, 3), dtype=dtype, order=order)
+            flipped = flip_bit(numbers, stream(seed))
+            assert (flipped.dtype, flipped.shape) == (numbers.dtype, numbers.shape)
+            assert np.count_nonzero(flipped != numbers) == 1
+        alone = flip_bit((dtype(1.5), np.array(1.5, dtype=dtype)), stream(seed))
+        assert [type(alone[0]), alone[1].dtype, alone[1].shape] == [dtype, np.dtype(dtype), ()]
+        assert (alone[0] != 1.5) ^ (alone[1] != 1.5)
+
+
+def test_what_is_masked_stays_masked():
+    masked = np.ma.MaskedArray([1.0, 2.0, 3.0], [False, True, False], fill_value=7.0)
+    doubled = map_numbers(masked, lambda numbers: numbers * 2)
+
+    assert doubled.tolist() == [2.0, None, 6.0]
+    assert doubled.filled().tolist() == [2.0, 7.0, 6.0]

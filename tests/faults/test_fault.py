@@ -3,8 +3,20 @@
 import pytest
 from pydantic import TypeAdapter
 
-from simcluster import run
-from simcluster.faults import AnyFault, CrashNode, LoseMessages, PartitionNetwork, PauseNode, SlowNode, draw_crashes
+from simcluster import Scenario, run
+from simcluster.cluster import ClusterSpec, FatTree, NetworkSpec, OneSwitch, Racks, nodes
+from simcluster.engine import Spec
+from simcluster.faults import (
+    AnyFault,
+    CrashNode,
+    KillProgram,
+    LoseMessages,
+    LoseRack,
+    PartitionNetwork,
+    PauseNode,
+    SlowNode,
+    draw_crashes,
+)
 from tests.strategies import training
 
 
@@ -100,3 +112,39 @@ def test_a_schedule_survives_json():
     adapter = TypeAdapter(tuple[AnyFault, ...])
 
     assert adapter.validate_json(adapter.dump_json(schedule)) == schedule
+
+
+@pytest.mark.parametrize("begin_s", [0.0, 0.5])
+def test_a_fault_begins_before_what_else_happens_then(begin_s):
+    class Job(Spec):
+        def start(self, cluster, seed):
+            def say(node):
+                if begin_s:
+                    yield node.timer(begin_s)
+                node.send("n-1", "k")
+                yield node.timer(1.0)
+
+            cluster["n-0"].boot(say)
+            return cluster.env.event()
+
+    lost = LoseMessages(probability=1.0, begin_s=begin_s)
+    for fault in (lost, KillProgram(node="n-0", program="say", begin_s=begin_s)):
+        result = run(Scenario(cluster=ClusterSpec(nodes=nodes("n", 2)), job=Job(), faults=(fault,)), 0)
+        assert list(result.trace.rows("deliver")) == []
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [Racks(racks=2), FatTree(k=4), OneSwitch(racks={"rack-0": ("n-0", "n-1")})],
+    ids=lambda topology: topology.kind,
+)
+def test_a_rack_of_the_topology_can_be_lost(topology):
+    class Job(Spec):
+        def start(self, cluster, seed):
+            return cluster.env.timeout(2.0)
+
+    cluster = ClusterSpec(nodes=nodes("n", 4), network=NetworkSpec(topology=topology))
+    rack = cluster.machines[0].rack
+    result = run(Scenario(cluster=cluster, job=Job(), faults=(LoseRack(rack=rack, begin_s=1),)), 0)
+
+    assert {row["node"] for row in result.trace.rows("crash")} == {"n-0", "n-1"}

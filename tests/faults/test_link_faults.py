@@ -124,3 +124,12 @@ def test_turns_are_drawn_from_the_fault_s_own_stream(make):
 def test_what_cannot_be_is_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("turn_s", [1e-300, 1e-17, 1e-5])
+def test_a_link_that_flaps_without_taking_time_lets_time_pass(make, turn_s):
+    turn = Constant(value=turn_s)
+    cluster = make(FlapLink(down_s=turn, up_s=turn, begin_s=1.0, end_s=1.01))
+    cluster.env.run(until=3.0)
+
+    assert cluster.at_baseline

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, WideArea
 from simcluster.engine import Constant, Exponential, Lognormal, Weibull
 from simcluster.faults import (
     CrashNode,
@@ -179,3 +180,16 @@ def test_a_swarm_that_cannot_be_is_refused():
 
 def test_an_exponential_mean_may_be_given_as_a_number():
     assert draw_crashes(["a"], 10, 1, 100, 0) == draw_crashes(["a"], Exponential(mean=10), Exponential(mean=1), 100, 0)
+
+
+def test_a_swarm_told_of_any_topology_s_links_draws_what_the_cluster_takes():
+    ways = {"near": {"far": 0.1}, "far": {"near": 0.1}}
+    topology = WideArea(zones={"near": NAMES[:2], "far": NAMES[2:]}, latency_s=ways)
+    cluster = ClusterSpec(nodes=tuple(NodeSpec(name=name) for name in NAMES), network=NetworkSpec(topology=topology))
+    kinds = ("break_link", "delay_link", "throttle_link", "lose_on_link")
+    swarm = Swarm(nodes=NAMES, links=tuple(cluster.layout.index), horizon_s=100, kinds=kinds, include=1)
+    drawn = [fault for seed in range(20) for fault in swarm.draw(seed)]
+    for fault in drawn:
+        fault.check(cluster)
+
+    assert len(drawn) > 100

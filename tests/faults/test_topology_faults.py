@@ -83,6 +83,7 @@ def test_a_throttle_slows_the_flows_that_are_under_way_on_a_link(make, send):
 
 def test_a_throttle_of_a_link_counts_for_what_waits_at_an_interface_when_it_begins_and_when_it_ends(make, send):
     slow = network(OneSwitch(bandwidth_bytes_per_s=100.0), latency=Constant(value=0.0))
+    slow = slow.replace(bandwidth_bytes_per_s=1e6)  # interfaces that serve one message at a time
     cluster = make(ThrottleLink(link="switch->n-1", factor=4, begin_s=0.5, end_s=2), network=slow)
     for place in range(3):
         send(cluster, 0, 0, 1, str(place), size_bytes=100)

@@ -47,3 +47,13 @@ def test_the_size_of_a_contribution_is_how_many_numbers_it_has(model):
     parts = contribution if isinstance(contribution, tuple) else (contribution,)
 
     assert training.contribution_size == sum(np.size(part) for part in parts)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+def test_centres_that_a_liar_made_give_no_numbers_and_no_error(value):
+    training = KMeans(dataset="iris", clusters=3).prepare(workers=2, seed=0)
+    centres = training.initial().centres.copy()
+    centres[0, 0] = value
+
+    assert np.isnan(training.loss(centres))
+    assert all(np.isnan(part).all() for part in training.contribution(0, 0, centres)())

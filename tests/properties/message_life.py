@@ -28,7 +28,7 @@ class Life:
     def __init__(self, fifo, rate, latency, names):
         self.fifo, self.nominal, self.latency = fifo, rate, latency
         self.now, self.events, self.serial = 0.0, [], count()
-        self.rules, self.held, self.damaged = [], defaultdict(list), set()
+        self.rules, self.held, self.damaged, self.doubled = [], defaultdict(list), set(), set()
         self.places, self.early = defaultdict(list), []
         self.under_way, self.delivered, self.dropped = [], [], []
         self.factors = {name: [] for name in names}
@@ -71,10 +71,12 @@ class Life:
             return
         late = self.latency + sum(said[1] for _, said in verdicts if said[0] == "delay")
         self.carry(copy, late)
-        for _, said in verdicts:
-            if said[0] == "twice":
-                self.places[copy.source, copy.target].append(copy.id)
-                self.carry(copy.again(), late + said[1])
+        twice = [said[1] for _, said in verdicts if said[0] == "twice" and copy.id not in self.doubled]
+        for delay in twice:
+            self.doubled.add(copy.id)
+            places = self.places[copy.source, copy.target]
+            places.insert(max(at for at, ident in enumerate(places) if ident == copy.id) + 1, copy.id)
+            self.carry(copy.again(), late + delay)
 
     def drop(self, copy, has_place=True):
         self.dropped.append(copy.id)

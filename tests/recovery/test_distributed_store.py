@@ -21,7 +21,7 @@ def started(store=STORE, **fields):
 
 
 def holders(cluster, key):
-    return tuple(name for name in NAMES if cluster[name].storage.is_durable(f"store/{key}"))
+    return tuple(name for name in NAMES if cluster[name].storage.is_durable(f"distributed:5:store/{key}"))
 
 
 def sent_bytes(cluster, kind, **fields):
@@ -156,7 +156,7 @@ def test_a_damaged_copy_is_found_by_its_checksum_replaced_and_nobody_notices():
     cluster.env.run(until=cluster.env.now + 5)
 
     assert len(holders(cluster, "key")) == 3
-    assert all(cluster[name].storage.intact("store/key") for name in holders(cluster, "key"))
+    assert all(cluster[name].storage.intact("distributed:5:store/key") for name in holders(cluster, "key"))
     assert {"corrupted", "restored"} <= {row["event"] for row in cluster.trace.rows("store")}
 
 
@@ -176,7 +176,7 @@ def test_scrubbing_finds_rot_that_nobody_reads():
     cluster.env.run(until=20)
 
     assert len(holders(cluster, "key")) == 3
-    assert all(cluster[name].storage.intact("store/key") for name in holders(cluster, "key"))
+    assert all(cluster[name].storage.intact("distributed:5:store/key") for name in holders(cluster, "key"))
 
 
 # Restoring
@@ -309,12 +309,12 @@ def test_what_a_torn_write_left_is_not_taken_for_a_copy():
     cluster.env.run(until=cluster.env.now + 0.02)
     cluster["n-1"].crash()
     cluster["n-1"].restart()
-    assert cluster["n-1"].storage.is_durable("store/key")
-    assert not cluster["n-1"].storage.intact("store/key")
+    assert cluster["n-1"].storage.is_durable("distributed:5:store/key")
+    assert not cluster["n-1"].storage.intact("distributed:5:store/key")
     got = write(cluster, "key", store=store)
 
     assert "n-1" in got
-    assert all(cluster[name].storage.intact("store/key") for name in got)
+    assert all(cluster[name].storage.intact("distributed:5:store/key") for name in got)
 
 
 def test_two_writes_that_lost_their_disk_before_they_were_flushed_are_both_not_copies():

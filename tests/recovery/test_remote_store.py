@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcluster.cluster import Corrupted, DiskFull, Duplicate, StorageSpec, TimedOut
-from simcluster.recovery import RemoteStore
+from simcluster.recovery import DistributedStore, RemoteStore
 from tests.recovery.stores import failures, finish, inflict, machines, outages, unruly
 
 STORE = RemoteStore(server="n-0", timeout_s=0.5)
@@ -145,3 +145,39 @@ def test_a_bad_store_is_refused():
         RemoteStore(server="n-0", timeout_s=0)
     with pytest.raises(ValueError, match="must be one of"):
         RemoteStore(server="x").start(machines(1))
+
+
+def test_a_write_that_has_failed_is_not_done_later_when_it_comes_once_more():
+    cluster = started(storage=StorageSpec(capacity_bytes=100, seek_s=0.002, bandwidth_bytes_per_s=1e6))
+    assert finish(cluster, STORE.write(cluster["n-1"], "key", "old", size_bytes=40)) is None
+    cluster.network.add(lambda message: Duplicate(2.0) if message.kind == "store-write" else None)
+    cluster["n-0"].storage.fill("fault")
+    assert isinstance(finish(cluster, STORE.write(cluster["n-1"], "key", "new", size_bytes=40)), DiskFull)
+    cluster["n-0"].storage.drain("fault")
+    cluster.env.run(until=cluster.env.now + 5)
+
+    assert finish(cluster, STORE.read(cluster["n-1"], "key")) == "old"
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_no_two_stores_share_a_block_whatever_their_names_and_keys(crash):
+    fields = {"coordinator": "n-0", "servers": ("n-0",), "replication": 1}
+    pairs = [
+        (RemoteStore(server="n-0", name="a"), "b/c"),
+        (RemoteStore(server="n-0", name="a/b"), "c"),
+        (DistributedStore(name="d", **fields), "b/c"),
+        (DistributedStore(name="d/b", **fields), "c"),
+        (DistributedStore(name="x", **fields), "k#0"),
+        (RemoteStore(server="n-0", name="y"), "k"),
+    ]
+    cluster = machines(3)
+    for store, _ in pairs:
+        store.start(cluster)
+    for value, (store, key) in enumerate(pairs):
+        finish(cluster, store.write(cluster["n-1"], key, value))
+    if crash:
+        cluster["n-0"].crash()
+        cluster["n-0"].restart()
+        cluster.env.run(until=cluster.env.now + 10)
+
+    assert [finish(cluster, store.read(cluster["n-1"], key)) for store, key in pairs] == list(range(6))

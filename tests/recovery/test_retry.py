@@ -55,3 +55,22 @@ def test_attempts_that_were_all_refused_end_in_the_last_refusal(cause):
 @pytest.mark.parametrize("causes", [["loss", "partition"], ["partition", "loss"]], ids=" then ".join)
 def test_attempts_of_which_one_may_have_been_carried_out_end_in_a_time_out(causes):
     assert type(asked(causes, attempts=2)[1]) is TimedOut
+
+
+def test_a_request_that_is_sent_again_says_what_it_said_first():
+    env = Environment()
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 2)), 0, Trace(env))
+    body, heard = [1], []
+
+    def listen(node):
+        while len(heard) < 2:
+            heard.append((yield node.receive()))
+            body.append(2)
+        node.reply(heard[-1])
+
+    cluster["n-1"].boot(listen)
+    finish(cluster, ask(cluster["n-0"], "n-1", "k", body, timeout_s=1.0))
+
+    assert [message.body for message in heard] == [(1,), (1,)]
+    assert len({message.request_id for message in heard}) == 1
+    assert len({message.size_bytes for message in heard}) == 1

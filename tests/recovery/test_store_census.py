@@ -85,3 +85,18 @@ def test_the_trace_says_that_a_server_is_lost_at_the_heartbeat_at_which_it_count
         known.tick()
         assert {server for _, what, _, server in said} == set(STORE.servers) - set(known.holders("key"))
     assert [what for _, what, _, _ in said] == ["server_lost"] * 3  # once each
+
+
+def test_a_known_block_is_gone_for_certain_only_when_every_server_lives():
+    known = Census(STORE.replace(acknowledge="all"), lambda *_: None)
+    for number, server in enumerate("abc"):
+        known.hear(report(number, server, *(["key"] if server != "c" else [])))
+    for _ in range(3):
+        known.tick()
+    known.hear(report(10, "a"))  # whose disk has been lost
+    known.hear(report(11, "c"))
+
+    assert known.locate("key") == ((), False)  # b, which is silent, may have it
+    assert known.locate("no such key") == ((), True)
+    known.hear(report(12, "b"))
+    assert known.locate("key") == ((), True)

@@ -77,14 +77,14 @@ def test_no_acknowledged_block_is_lost_while_fewer_disks_are_lost_than_it_has_co
     storm(cluster, seed, weather, outages, losses, isolated)
     acknowledged = written_in(cluster, store, 8)
     for key, value in acknowledged.items():
-        intact = [name for name in NAMES if cluster[name].storage.intact(f"s/{key}")]
+        intact = [name for name in NAMES if cluster[name].storage.intact(f"distributed:1:s/{key}")]
         assert len(intact) >= store.replication - len(losses)
         assert finish(cluster, store.read(cluster["n-3"], key), until=cluster.env.now + 60) == value
     cluster.env.run(until=cluster.env.now + 60)
 
     assert cluster.at_baseline
     for key in acknowledged:
-        assert sum(cluster[name].storage.intact(f"s/{key}") for name in NAMES) >= store.replication
+        assert sum(cluster[name].storage.intact(f"distributed:1:s/{key}") for name in NAMES) >= store.replication
 
 
 @settings(max_examples=30)
@@ -115,7 +115,7 @@ def test_rot_is_never_read_as_if_it_were_the_value(seed, failures, weather, flip
         cluster.env.call_later(i * 0.3, lambda _, name=name: cluster[name].storage.rot(1, draws))
     for key, value in written_in(cluster, store, 6).items():
         got = finish(cluster, store.read(cluster["n-3"], key), until=cluster.env.now + 60)
-        intact = [name for name in NAMES if cluster[name].storage.intact(f"store/{key}")]
+        intact = [name for name in NAMES if cluster[name].storage.intact(f"distributed:5:store/{key}")]
         assert got == value or (isinstance(got, KeyError | Corrupted) and not intact)
 
 
