@@ -22,14 +22,14 @@ from matplotlib.figure import Figure
 
 from simcluster import Scenario
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
-from simcluster.engine import Exponential
+from simcluster.engine import Exponential, stream
 from simcluster.experiment import Experiment
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
 from simcluster.scenario import Result
-from simcluster.serving import BalancerName, NearestNeighbourService
+from simcluster.serving import NearestNeighbours, Poisson, ServiceJob
 from simcluster.sweep import Label, Seeded
 
-BALANCERS: dict[str, BalancerName] = {
+BALANCERS: dict[str, str] = {
     "random": "random",
     "round robin": "round_robin",
     "power of two choices": "power_of_two_choices",
@@ -44,12 +44,9 @@ WARM_UP = 0.2  # of the queries, while queues still grow from empty
 PERCENTILES = (50, 99)
 
 
-def scenario(balancer: BalancerName, load: float, queries: int) -> Scenario:
+def scenario(balancer: str, load: float, queries: int) -> Scenario:
     """One balancer under one offered load: arrivals as a part of what the replicas can serve together."""
-    job = NearestNeighbourService(
-        front_end="front-end", servers=SERVERS, balancer=balancer, arrivals_per_s=1.0, queries=queries
-    )
-    rate_per_s = load * len(SERVERS) / search_s(job)
+    rate_per_s = load * len(SERVERS) / search_s()
     return Scenario(
         cluster=ClusterSpec(
             nodes=(
@@ -57,16 +54,23 @@ def scenario(balancer: BalancerName, load: float, queries: int) -> Scenario:
                 *nodes("replica", len(SERVERS), flops_per_s=FLOPS_PER_S, jitter=Exponential(mean=1.0)),
             )
         ),
-        job=job.replace(arrivals_per_s=rate_per_s),
+        job=ServiceJob(
+            arrivals=Poisson(per_s=rate_per_s),
+            queries=queries,
+            balancer=balancer,  # type: ignore[arg-type]  # its word
+            front_end="front-end",
+            servers=SERVERS,
+        ),
         horizon_s=100.0 * queries / rate_per_s,
         trace_kinds=("query",),
     )
 
 
-def search_s(job: NearestNeighbourService) -> float:
+def search_s() -> float:
     """The mean time of one search on one replica, in simulated seconds."""
-    shards, asked = job.prepare(seed=0)
-    return shards[0].search(asked[0], job.neighbours).cost.flops / FLOPS_PER_S
+    service = NearestNeighbours()
+    (shard,) = service.shards(1, seed=0)
+    return service.answer(shard, service.ask(stream(0))).cost.flops / FLOPS_PER_S
 
 
 def scenarios(small: bool = False) -> dict[Label, Seeded]:
@@ -102,7 +106,7 @@ def draw(table: pd.DataFrame) -> Figure:
         panels=("median", "99th percentile"),
     )
     loads = np.linspace(table["load"].min(), table["load"].max(), 200)
-    mean_ms = 1000 * search_s(NearestNeighbourService(front_end="f", servers=SERVERS, arrivals_per_s=1, queries=1))
+    mean_ms = 1000 * search_s()
     network_ms = 1.0  # there and back
     for axes, q in zip(panels, PERCENTILES, strict=True):
         for place, label in enumerate(BALANCERS):

@@ -1,6 +1,27 @@
-"""Serving: queries that arrive while earlier ones are still being answered, balanced over replicas."""
+"""Serving: queries that the world asks, and what answers them: a service × arrivals × a balancer."""
 
-from simcluster.serving.balancers import BalancerName, balancer
-from simcluster.serving.job import NearestNeighbourService, Served
+from simcluster.serving.arrivals import AnyArrivals, At, Closed, Poisson
+from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
+from simcluster.serving.job import AnyService, Served, ServiceJob
+from simcluster.serving.neighbours import NearestNeighbours
+from simcluster.serving.protocols import Arrivals, Balancer, ReplicaView, Service
 
-__all__ = ["BalancerName", "NearestNeighbourService", "Served", "balancer"]
+__all__ = [
+    "AnyArrivals",
+    "AnyBalancer",
+    "AnyService",
+    "Arrivals",
+    "At",
+    "Balancer",
+    "Closed",
+    "NearestNeighbours",
+    "Poisson",
+    "ReplicaView",
+    "RoundRobin",
+    "Served",
+    "Service",
+    "ServiceJob",
+    "least_loaded",
+    "power_of_two_choices",
+    "random",
+]

@@ -1,62 +1,53 @@
-"""Balancers: functions that choose a replica for a request."""
+"""Balancers: who gets the next request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import PrivateAttr
 
-Balancer = Callable[[Sequence[str], Mapping[str, int]], str]
-"""Given replicas and the number of outstanding requests at each, the one that gets the next request."""
-
-BalancerName = Literal["random", "round_robin", "least_loaded", "power_of_two_choices"]
+from simcluster.engine import Open, Spec
+from simcluster.serving.protocols import Balancer, ReplicaView
 
 
-def random(generator: np.random.Generator) -> Balancer:
+def random(query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:
     """Any replica, each as likely as the next."""
-    return lambda replicas, outstanding: replicas[int(generator.integers(len(replicas)))]
+    return replicas[int(generator.integers(len(replicas)))].name
 
 
-def round_robin() -> Balancer:
+class RoundRobin(Spec):
     """Each replica in turn, for each set of replicas by itself."""
-    turns: dict[tuple[str, ...], int] = {}
 
-    def choose(replicas: Sequence[str], outstanding: Mapping[str, int]) -> str:
-        turn = turns.get(tuple(replicas), 0)
-        turns[tuple(replicas)] = turn + 1
-        return replicas[turn % len(replicas)]
+    kind: Literal["round_robin"] = "round_robin"
+    _turns: dict[tuple[str, ...], int] = PrivateAttr(default_factory=dict)
 
-    return choose
+    def __call__(self, query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:
+        """The next of them."""
+        names = tuple(replica.name for replica in replicas)
+        turn = self._turns.get(names, 0)
+        self._turns[names] = turn + 1
+        return names[turn % len(names)]
 
 
-def least_loaded(replicas: Sequence[str], outstanding: Mapping[str, int]) -> str:
+def least_loaded(query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:
     """The replica with the fewest outstanding requests; of several the first (join the shortest queue)."""
-    return min(replicas, key=lambda replica: outstanding[replica])
+    return min(replicas, key=lambda replica: replica.outstanding).name
 
 
-def power_of_two_choices(generator: np.random.Generator) -> Balancer:
+def power_of_two_choices(query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:
     """The less loaded of two replicas drawn at random (Mitzenmacher 2001); with one replica, that."""
-
-    def choose(replicas: Sequence[str], outstanding: Mapping[str, int]) -> str:
-        if len(replicas) == 1:
-            return replicas[0]
-        first = int(generator.integers(len(replicas)))
-        second = int(generator.integers(len(replicas) - 1))
-        second += second >= first  # a different one
-        return least_loaded([replicas[first], replicas[second]], outstanding)
-
-    return choose
+    if len(replicas) == 1:
+        return replicas[0].name
+    first = int(generator.integers(len(replicas)))
+    second = int(generator.integers(len(replicas) - 1))
+    second += second >= first  # a different one
+    return least_loaded(query, [replicas[first], replicas[second]], generator)
 
 
-def balancer(name: BalancerName, generator: np.random.Generator) -> Balancer:
-    """The balancer of this name, which draws from ``generator`` where it draws at all."""
-    if name == "random":
-        return random(generator)
-    if name == "round_robin":
-        return round_robin()
-    if name == "least_loaded":
-        return least_loaded
-    if name == "power_of_two_choices":
-        return power_of_two_choices(generator)
-    raise ValueError(f"the balancer must be one of {BalancerName.__args__}, got {name!r}")
+AnyBalancer = Annotated[
+    Balancer,
+    Open(Balancer, RoundRobin, random=random, least_loaded=least_loaded, power_of_two_choices=power_of_two_choices),
+]
+"""One of the balancers above, or one's own; in a file ``kind`` says which."""

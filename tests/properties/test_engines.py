@@ -15,7 +15,7 @@ from simcluster.engine import ENGINE, Exponential
 from simcluster.faults import CrashNode, LoseMessages, PartitionNetwork, PauseNode, SlowNode, Swarm
 from simcluster.learning import KMeans
 from simcluster.scheduling import GridSearch, TaskGraphJob
-from simcluster.serving import NearestNeighbourService
+from simcluster.serving import Poisson, ServiceJob
 from tests.strategies import NODES, WORKERS, training
 
 noise = Exponential(mean=1)
@@ -44,8 +44,8 @@ for policy in ("fifo", "utilisation", "priority", "dependency"):
     scenarios.append(Scenario(cluster=ClusterSpec(nodes=machines), job=job,
                               faults=(CrashNode(node="w-1", begin_s=0.01, end_s=0.5),)))
 for balancer in ("random", "round_robin", "least_loaded", "power_of_two_choices"):
-    job = NearestNeighbourService(front_end="m", servers=("w-0", "w-1", "w-2"), balancer=balancer,
-                                  arrivals_per_s=200, queries=60, timeout_s=0.1)
+    job = ServiceJob(front_end="m", servers=("w-0", "w-1", "w-2"), balancer=balancer,
+                     arrivals=Poisson(per_s=200), queries=60, timeout_s=0.1)
     scenarios.append(Scenario(cluster=ClusterSpec(nodes=machines), job=job,
                               faults=(CrashNode(node="w-1", begin_s=0.1, end_s=0.2),)))
 print(json.dumps([ENGINE, *[run(scenario, 1).digest for scenario in scenarios]]))

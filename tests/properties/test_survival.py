@@ -12,7 +12,7 @@ from simcluster.engine import Constant
 from simcluster.faults import CrashNode, FillDisk, LoseDisk, PartitionNetwork, RotBits
 from simcluster.learning import SoftmaxRegression
 from simcluster.scheduling import TaskGraphJob
-from simcluster.serving import NearestNeighbourService
+from simcluster.serving import NearestNeighbours, Poisson, ServiceJob
 from simcluster.testing import clusters, scenarios
 from simcluster.training import TrainingJob
 
@@ -34,8 +34,9 @@ JOBS = {
     "asynchronous training": lambda names: training(names, checkpoint_every=1, staleness=math.inf, backup_workers=1),
     # Outputs of 117 kB take a tenth of a second each: asked for again too soon they congest a slow network for good.
     "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=20.0),
-    "a service": lambda names: NearestNeighbourService(
-        dataset="iris", front_end=names[0], servers=names[1:], arrivals_per_s=50, queries=10, timeout_s=0.05
+    "a service": lambda names: ServiceJob(
+        service=NearestNeighbours(dataset="iris"), arrivals=Poisson(per_s=50), queries=10, front_end=names[0],
+        servers=names[1:], timeout_s=0.05,
     ),
 }
 

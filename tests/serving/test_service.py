@@ -11,18 +11,19 @@ from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential, stream
 from simcluster.faults import CrashNode, LoseMessages
 from simcluster.learning import load
-from simcluster.serving import NearestNeighbourService, balancer
+from simcluster.serving import Poisson, ReplicaView, RoundRobin, ServiceJob, power_of_two_choices
 
 SERVERS = tuple(f"server-{i}" for i in range(4))
 
 
 def service(faults=(), *, network=None, **job):
-    job = {"shards": 2, "arrivals_per_s": 200.0, "queries": 40, "timeout_s": 0.1, "balancer": "least_loaded", **job}
+    given = {"arrivals": Poisson(per_s=200.0), "queries": 40, "timeout_s": 0.1, "balancer": "least_loaded"}
+    job = {"shards": 2, **given, **job}
     return Scenario(
         cluster=ClusterSpec(
             nodes=(NodeSpec(name="front"), *nodes("server", 4, flops_per_s=1e8)), network=network or NetworkSpec()
         ),
-        job=NearestNeighbourService(front_end="front", servers=SERVERS, **job),
+        job=ServiceJob(front_end="front", servers=SERVERS, **job),
         faults=tuple(faults),
         horizon_s=600,
     )
@@ -90,8 +91,8 @@ def test_knowing_the_load_beats_not_knowing_it_at_high_load(better, worse):
                     *nodes("server", 4, flops_per_s=276e3 * 100, jitter=Exponential(mean=1.0)),
                 )
             ),
-            job=NearestNeighbourService(
-                front_end="front", servers=SERVERS, balancer=name, arrivals_per_s=340, queries=3000
+            job=ServiceJob(
+                front_end="front", servers=SERVERS, balancer=name, arrivals=Poisson(per_s=340), queries=3000
             ),
             trace_kinds=("query",),
         )
@@ -101,12 +102,12 @@ def test_knowing_the_load_beats_not_knowing_it_at_high_load(better, worse):
 
 
 def test_round_robin_takes_turns_and_two_choices_are_two():
-    replicas, outstanding = ("a", "b", "c"), {"a": 2, "b": 0, "c": 1}
-    turns = balancer("round_robin", stream(0))
-    two = balancer("power_of_two_choices", stream(0))
-    drawn = [two(replicas, outstanding) for _ in range(300)]
+    replicas = [ReplicaView("a", outstanding=2), ReplicaView("b"), ReplicaView("c", outstanding=1)]
+    generator, turns = stream(0), RoundRobin()
+    drawn = [power_of_two_choices(None, replicas, generator) for _ in range(300)]
 
-    assert [turns(replicas, outstanding) for _ in range(4)] == ["a", "b", "c", "a"]
+    assert [turns(None, replicas, generator) for _ in range(4)] == ["a", "b", "c", "a"]
+    assert [turns(None, replicas[1:], generator) for _ in range(3)] == ["b", "c", "b"]
     assert "a" not in drawn  # the most loaded of three never wins against another
     assert drawn.count("b") == pytest.approx(200, abs=35)  # in 2 of 3 pairs; four standard deviations of 8
 
@@ -117,12 +118,12 @@ def test_round_robin_takes_turns_and_two_choices_are_two():
         ({"shards": 3}, "servers must be a multiple of the 3 shards, got 4"),
         ({"front_end": "server-0"}, "front_end must be none of the servers, got 'server-0'"),
         ({"servers": ("a", "a")}, "servers must differ"),
-        ({"arrivals_per_s": 0}, "arrivals_per_s\n"),
-        ({"balancer": "psychic"}, "balancer\n"),
-        ({"query_share": 1.0}, "query_share\n"),
+        ({"arrivals": {"kind": "poisson", "per_s": 0}}, "per_s\n"),
+        ({"balancer": "psychic"}, "balancer\n.*got 'psychic'"),
+        ({"service": {"kind": "nearest_neighbours", "query_share": 1.0}}, "query_share\n"),
     ],
 )
 def test_a_service_that_cannot_be_is_refused(fields, message):
-    good = {"front_end": "front", "servers": SERVERS, "arrivals_per_s": 1.0, "queries": 1}
+    good = {"front_end": "front", "servers": SERVERS, "arrivals": Poisson(per_s=1.0), "queries": 1}
     with pytest.raises(ValueError, match=message):
-        NearestNeighbourService(**{**good, **fields})
+        ServiceJob(**{**good, **fields})

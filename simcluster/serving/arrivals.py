@@ -1,0 +1,61 @@
+"""Arrivals: when queries come, whatever becomes of those before (an open loop) or after each answer (a closed one)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from simpy.events import AllOf
+
+from simcluster.engine import AnyDistribution, Constant, Environment, Event, Open, Positive, Program, Seconds, Spec
+from simcluster.serving.protocols import Arrivals
+
+
+class Poisson(Spec):
+    """Queries come ``per_s`` in a second in the mean, independently of each other and of all else."""
+
+    kind: Literal["poisson"] = "poisson"
+    per_s: Positive
+
+    def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
+        """One after each exponential gap."""
+        while True:
+            yield env.timeout(generator.exponential(1 / self.per_s))
+            ask()
+
+
+class At(Spec):
+    """Queries come at the times of a trace, in seconds."""
+
+    kind: Literal["at"] = "at"
+    times_s: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+
+    def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
+        """One at each time, in their order."""
+        for time_s in sorted(self.times_s):
+            yield env.timeout(time_s - env.now)
+            ask()
+
+
+class Closed(Spec):
+    """``clients`` ask, wait for the answer, think for ``think_s``, and ask again (a closed loop)."""
+
+    kind: Literal["closed"] = "closed"
+    clients: Annotated[int, Field(ge=1)]
+    think_s: AnyDistribution = Constant(value=0.0)
+
+    def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
+        """All clients at once."""
+
+        def client() -> Program:
+            while True:
+                yield env.timeout(self.think_s.sample(generator))
+                yield ask()
+
+        yield AllOf(env, [env.process(client()) for _ in range(self.clients)])
+
+
+AnyArrivals = Annotated[Arrivals, Open(Arrivals, Poisson, At, Closed)]
+"""One of the arrivals above, or one's own; in a file ``kind`` says which."""

@@ -1,0 +1,174 @@
+"""Queries are the world's: none waits to come until the front end has time for it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcluster import Scenario, run
+from simcluster.cluster import ClusterSpec, NodeSpec, nodes
+from simcluster.engine import Constant, Spec
+from simcluster.faults import CrashNode, KillProgram, PauseNode
+from simcluster.kernels import Call, Cost
+from simcluster.serving import At, Closed, Poisson, ServiceJob
+
+SERVERS = ("r-0", "r-1")
+
+
+class Squares(Spec):
+    """A service of one's own: the server squares the number, in ``seconds`` of a core of 1e9 flops/s."""
+
+    seconds: float = 0.001
+
+    def shards(self, count, seed):
+        return range(count)
+
+    def ask(self, generator):
+        return int(generator.integers(100))
+
+    def answer(self, shard, body):
+        return Call(lambda: (shard, body, body**2), Cost(flops=self.seconds * 1e9, bytes=0.0))
+
+    def merge(self, parts):
+        return tuple(parts)
+
+
+def served(faults=(), seed=1, horizon_s=100.0, inbox_messages=None, **fields):
+    front = NodeSpec(name="f", inbox_messages=inbox_messages)
+    given = {"service": Squares(), "arrivals": Poisson(per_s=100.0), "queries": 500, "timeout_s": 1.0}
+    job = ServiceJob(front_end="f", servers=SERVERS, **{**given, **fields})
+    cluster = ClusterSpec(nodes=(front, *nodes("r", 2)))
+    result = run(Scenario(cluster=cluster, job=job, faults=tuple(faults), horizon_s=horizon_s), seed)
+    return result, list(result.trace.rows("query"))
+
+
+def arrivals(rows):
+    return sorted(row["arrival_s"] for row in rows)
+
+
+@pytest.mark.parametrize("fault", [PauseNode, CrashNode])
+@pytest.mark.parametrize("restarts", [True, False])
+def test_those_that_come_while_the_front_end_does_not_listen_have_waited_since_then(fault, restarts):
+    _, undisturbed = served()
+    result, rows = served([fault(node="f", begin_s=2.0, end_s=4.0 if restarts else None)], horizon_s=20.0)
+    if not restarts:
+        assert result.ended in ("horizon", "deadlock")
+        assert max(arrivals(rows)) < 2.0
+        return
+
+    assert result.ended == "finished"
+    assert arrivals(rows) == arrivals(undisturbed)
+    for row in rows:
+        if 2.0 <= row["arrival_s"] < 4.0:
+            assert row["sojourn_s"] > 4.0 - row["arrival_s"]
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.tuples(st.sampled_from("cpk"), st.floats(0, 5), st.floats(0.01, 2)), max_size=3),
+    st.sampled_from(["wait", "lose"]),
+    st.integers(0, 3),
+)
+def test_every_query_is_answered_once_and_right_or_lost(drawn, when_down, seed):
+    make = {
+        "c": lambda **when: CrashNode(node="f", **when),
+        "p": lambda **when: PauseNode(node="f", **when),
+        "k": lambda **when: KillProgram(node="f", program="service.front_end", **when),
+    }
+    faults = [make[what](begin_s=begin_s, end_s=begin_s + for_s) for what, begin_s, for_s in drawn]
+    result, rows = served(faults, seed=seed, when_down=when_down, shards=2)
+    answers, lost = result.outcome.answers, result.outcome.lost
+
+    assert result.ended == "finished"
+    assert sorted([*answers, *lost]) == list(range(500))
+    assert not lost or (when_down == "lose" and any(what == "c" for what, *_ in drawn))
+    assert all(answer == ((0, n, n**2), (1, n, n**2)) for answer in answers.values() for _, n, _ in [answer[0]])
+    assert sorted(row["query"] for row in rows) == sorted(answers)
+    # Whatever happens to the cluster, the same world asks the same at the same times.
+    _, undisturbed = served(seed=seed, shards=2)
+    came = [*rows, *result.trace.rows("query_lost")]
+    assert arrivals(came) == arrivals(undisturbed)
+
+
+def test_what_a_crash_takes_away_or_finds_nobody_is_lost_and_counted():
+    result, rows = served([CrashNode(node="f", begin_s=2.0, end_s=3.0)], when_down="lose")
+    lost = list(result.trace.rows("query_lost"))
+
+    assert result.outcome.lost == tuple(row["query"] for row in lost)
+    assert len(rows) + len(lost) == 500
+    assert 60 < len(lost) < 140
+    assert all(1.9 < row["arrival_s"] < 3.0 for row in lost)
+
+
+def test_a_full_inbox_loses_what_comes():
+    result, _ = served([PauseNode(node="f", begin_s=2.0, end_s=3.0)], inbox_messages=10)
+
+    assert 60 < len(result.outcome.lost) < 140
+
+
+def test_queries_come_at_the_times_of_a_trace():
+    times_s = (0.5, 0.25, 3.0)
+    _, rows = served(arrivals=At(times_s=times_s), queries=3)
+
+    assert arrivals(rows) == sorted(times_s)
+
+
+def test_a_closed_loop_asks_again_after_the_answer_and_its_thoughts():
+    result, rows = served(
+        service=Squares(seconds=0.1), arrivals=Closed(clients=3, think_s=Constant(value=1.0)), queries=30
+    )
+    sojourn_s = np.mean([row["sojourn_s"] for row in rows])
+
+    # Little's law for a closed system: throughput × (thinking + sojourn) = clients, but for the last round.
+    assert result.ended == "finished"
+    assert 30 / result.ended_s == pytest.approx(3 / (1.0 + sojourn_s), rel=0.1)
+
+
+def sticky(query, replicas, generator):
+    """The replica that a query's number says, if it is there: a balancer of one's own."""
+    return replicas[query % len(replicas)].name
+
+
+class Counting:
+    """A balancer that remembers."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, query, replicas, generator):
+        self.count += 1
+        return replicas[self.count % len(replicas)].name
+
+
+@pytest.mark.parametrize("balancer", ["random", "round_robin", "least_loaded", sticky, Counting()])
+def test_a_balancer_of_one_s_own_serves_beside_the_built_in_ones_and_forgets_each_run(balancer):
+    first, rows = served(balancer=balancer)
+    second, _ = served(balancer=balancer)
+
+    assert first.ended == "finished"
+    assert first.digest == second.digest
+    assert len(rows) == 500
+    assert not isinstance(balancer, Counting) or balancer.count == 0
+
+
+def test_a_balancer_that_names_nobody_is_an_error_that_says_so():
+    with pytest.raises(ValueError, match=r"balancer must return one of \['r-0', 'r-1'\], got 'r-7'"):
+        served(balancer=lambda query, replicas, generator: "r-7")
+    with pytest.raises(ValueError, match=r"Balancer must have __call__\(self, query.*, got <lambda>\(replicas\)"):
+        served(balancer=lambda replicas: "r-0")
+
+
+def test_the_view_of_a_replica_says_what_is_outstanding_and_what_was_heard():
+    seen = []
+
+    def looks(query, replicas, generator):
+        seen.append([(view.name, view.outstanding, view.latency_s, view.heard_s) for view in replicas])
+        return replicas[0].name
+
+    served(balancer=looks, arrivals=At(times_s=(1.0, 1.0005, 5.0)), queries=3)
+
+    assert seen[0] == [("r-0", 0, None, None), ("r-1", 0, None, None)]
+    assert [outstanding for _, outstanding, *_ in seen[1]] == [1, 0]
+    name, outstanding, latency_s, heard_s = seen[2][0]
+    assert (name, outstanding) == ("r-0", 0)
+    assert latency_s == pytest.approx(heard_s - 1.0005, abs=1e-6)
