@@ -15,7 +15,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Job, run_checked
 from simcluster.engine import Environment, Event, Open, Positive, Spec, Trace, idle
 from simcluster.faults import AnyFault, Fault, Injector
 from simcluster.scheduling import TaskGraphJob
-from simcluster.serving import ServiceJob
+from simcluster.serving import NearestNeighbourService, ServiceJob
 from simcluster.training import TrainingJob
 
 
@@ -27,7 +27,7 @@ class Scenario(Spec):
     """
 
     cluster: ClusterSpec
-    job: Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob)]
+    job: Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService)]
     faults: tuple[AnyFault, ...] = ()
     horizon_s: Positive = 3600.0
     trace_kinds: tuple[str, ...] | None = None

@@ -3,6 +3,7 @@
 from simcluster.serving.arrivals import AnyArrivals, At, Closed, Poisson
 from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
 from simcluster.serving.job import AnyService, Served, ServiceJob
+from simcluster.serving.nearest_neighbours_job import NearestNeighbourService
 from simcluster.serving.neighbours import NearestNeighbours
 from simcluster.serving.protocols import Arrivals, Balancer, ReplicaView, Service
 
@@ -14,6 +15,7 @@ __all__ = [
     "At",
     "Balancer",
     "Closed",
+    "NearestNeighbourService",
     "NearestNeighbours",
     "Poisson",
     "ReplicaView",

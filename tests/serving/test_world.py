@@ -10,7 +10,7 @@ from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Constant, Spec
 from simcluster.faults import CrashNode, KillProgram, PauseNode
 from simcluster.kernels import Call, Cost
-from simcluster.serving import At, Closed, Poisson, ServiceJob
+from simcluster.serving import At, Closed, NearestNeighbours, NearestNeighbourService, Poisson, ServiceJob
 
 SERVERS = ("r-0", "r-1")
 
@@ -172,3 +172,23 @@ def test_the_view_of_a_replica_says_what_is_outstanding_and_what_was_heard():
     name, outstanding, latency_s, heard_s = seen[2][0]
     assert (name, outstanding) == ("r-0", 0)
     assert latency_s == pytest.approx(heard_s - 1.0005, abs=1e-6)
+
+
+def test_the_flat_specification_is_the_same_service():
+    flat = NearestNeighbourService(
+        dataset="iris", neighbours=3, shards=2, front_end="f", servers=SERVERS, arrivals_per_s=50.0, queries=30
+    )
+    made = ServiceJob(
+        service=NearestNeighbours(dataset="iris", neighbours=3),
+        arrivals=Poisson(per_s=50.0),
+        shards=2,
+        front_end="f",
+        servers=SERVERS,
+        queries=30,
+    )
+    cluster = ClusterSpec(nodes=(NodeSpec(name="f"), *nodes("r", 2)))
+
+    digests = [run(Scenario(cluster=cluster, job=job), 3).digest for job in (flat, made)]
+    assert digests[0] == digests[1]
+    with pytest.raises(ValueError, match="servers must be a multiple of the 2 shards, got 1"):
+        flat.replace(servers=("r-0",))

@@ -1,0 +1,59 @@
+"""The usual service in one flat specification: nearest neighbours that are asked by a Poisson process."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from simcluster.cluster import Cluster
+from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
+from simcluster.learning import DatasetName, Partition
+from simcluster.serving.arrivals import Poisson
+from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
+from simcluster.serving.job import ServiceJob
+from simcluster.serving.neighbours import NearestNeighbours
+
+
+class NearestNeighbourService(Spec):
+    """A ``ServiceJob`` of ``NearestNeighbours`` under ``Poisson`` arrivals; the fields are theirs."""
+
+    kind: Literal["nearest_neighbour_service"] = "nearest_neighbour_service"
+    dataset: DatasetName = "digits"
+    partition: Partition = "random"
+    query_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    neighbours: Annotated[int, Field(ge=1)] = 5
+    front_end: NodeName
+    servers: NodeNames
+    shards: Annotated[int, Field(ge=1)] = 1
+    balancer: AnyBalancer = power_of_two_choices
+    arrivals_per_s: Positive
+    queries: Annotated[int, Field(ge=1)]
+    timeout_s: Positive | None = None
+
+    @model_validator(mode="after")
+    def _is_a_service(self) -> NearestNeighbourService:
+        self.job()
+        return self
+
+    def job(self) -> ServiceJob:
+        """The service that this is."""
+        return ServiceJob(
+            service=NearestNeighbours(
+                dataset=self.dataset,
+                partition=self.partition,
+                query_share=self.query_share,
+                neighbours=self.neighbours,
+            ),
+            arrivals=Poisson(per_s=self.arrivals_per_s),
+            queries=self.queries,
+            balancer=self.balancer,
+            front_end=self.front_end,
+            servers=self.servers,
+            shards=self.shards,
+            timeout_s=self.timeout_s,
+        )
+
+    def start(self, cluster: Cluster, seed: int) -> Event:
+        """Start the service."""
+        return self.job().start(cluster, seed)
