@@ -55,6 +55,9 @@ cdef class Flows:
     cdef Py_ssize_t[::1] queue     # dirty links, then all that fill reaches from them
     cdef char[::1] queued
     cdef Py_ssize_t n_queue, n_heap
+    cdef int64_t[::1] seen         # the last pass that looked at l
+    cdef int64_t passes
+    cdef char[::1] full            # whether it was saturated then
     # Slots
     cdef int32_t[:, ::1] route     # links, as many of the row as the flow has hops
     cdef Py_ssize_t[::1] hops
@@ -81,7 +84,8 @@ cdef class Flows:
         self.n_pool = ROOM * n
         self.residual, self.share = np.zeros(n), np.zeros(n)
         self.count, self.unfilled, self.heap, self.queue = (np.zeros(n, dtype=np.intp) for _ in range(4))
-        self.queued = np.zeros(n, dtype=np.int8)
+        self.queued, self.full = (np.zeros(n, dtype=np.int8) for _ in range(2))
+        self.seen, self.passes = np.zeros(n, dtype=np.int64), 0
         self.route = np.zeros((0, 4), dtype=np.int32)
         self.hops, self.component = (np.zeros(0, dtype=np.intp) for _ in range(2))
         self.rate, self.filled, self.left, self.since, self.finish = (np.zeros(0) for _ in range(5))
@@ -128,7 +132,7 @@ cdef class Flows:
         for h in range(self.hops[slot]):
             link = self.route[slot, h]
             # The flows on a link that is not full have their limits elsewhere.
-            if rate > 0.0 and self._load(link) >= SATURATED * self.capacity[link]:
+            if rate > 0.0 and not self.queued[link] and self._load(link) >= SATURATED * self.capacity[link]:
                 self._soil(link)
             if self.queued[link]:
                 self.level = min(self.level, rate)
@@ -137,6 +141,52 @@ cdef class Flows:
         self.finish[slot] = INFINITY
         self.free.append(slot)
         return unsent
+
+    def remove_all(self, slots, double now):
+        self._check_whole()
+        cdef const int64_t[::1] leaving = private_indices("slots", slots)
+        cdef Py_ssize_t i, n = leaving.shape[0]
+        if len(set(leaving)) < n:
+            raise ValueError(f"slots must differ, got {slots}")
+        for i in range(n):
+            self._check_slot(leaving[i])
+        self._depart(leaving)
+        for i in range(n):
+            self.free.append(leaving[i])
+
+    cdef void _depart(self, const int64_t[::1] leaving) noexcept nogil:
+        """Empty the slots: each link is looked at once, and closes its gaps once."""
+        cdef Py_ssize_t i, h, k, to, slot, link
+        cdef double rate
+        self.passes += 1
+        for i in range(leaving.shape[0]):
+            slot = leaving[i]
+            rate = self.rate[slot]
+            for h in range(self.hops[slot]):
+                link = self.route[slot, h]
+                if self.seen[link] != self.passes:
+                    self.seen[link] = self.passes
+                    self.full[link] = self._load(link) >= SATURATED * self.capacity[link]
+                # The flows on a link that is not full have their limits elsewhere.
+                if rate > 0.0 and self.full[link]:
+                    self._soil(link)
+                if self.queued[link]:
+                    self.level = min(self.level, rate)
+            self.used[slot] = 0
+            self.finish[slot] = INFINITY
+        self.passes += 1
+        for i in range(leaving.shape[0]):
+            slot = leaving[i]
+            for h in range(self.hops[slot]):
+                link = self.route[slot, h]
+                if self.seen[link] != self.passes:
+                    self.seen[link] = self.passes
+                    to = self.begin[link]
+                    for k in range(self.begin[link], self.begin[link] + self.count[link]):
+                        if self.used[self.pool[k]]:
+                            self.pool[to] = self.pool[k]
+                            to += 1
+                    self.count[link] = to - self.begin[link]
 
     def set_capacity(self, Py_ssize_t link, double value):
         self._check_whole()

@@ -77,11 +77,12 @@ class FlowNetwork:
                 return completed
             # The end of a flow may lie a rounding after the time at which its user was woken for it.
             self._now_s = max(self._now_s, min(first_s, now_s))
-            for flow_id in self._due(first_s):
-                slot = self._slots.pop(flow_id)
+            due = self._due(first_s)
+            slots = [self._slots.pop(flow_id) for flow_id in due]
+            for slot in slots:
                 del self._ids[slot]
-                self._flows.remove(slot, self._now_s)
-                completed.append((self._now_s, flow_id))
+            self._flows.remove_all(np.array(slots, dtype=np.int64), self._now_s)
+            completed += [(self._now_s, flow_id) for flow_id in due]
             if self._now_s == now_s:
                 return completed  # and whatever else changes at this moment costs no computation of its own
 

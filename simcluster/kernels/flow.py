@@ -36,6 +36,10 @@ class Flows(Protocol):
         """Empty a slot and return the bytes that its flow had not sent."""
         ...
 
+    def remove_all(self, slots: Integers, now: float) -> None:
+        """Empty several slots at once, which costs each of their links no more than one."""
+        ...
+
     def set_capacity(self, link: int, value: float) -> None:
         """Change the capacity of a link; at 0 its flows stand still."""
         ...
