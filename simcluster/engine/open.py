@@ -72,9 +72,14 @@ class Open:
         )
 
     def word(self, kind: Any) -> str:
-        """What stands for a class or a function in a file. Raises ``ValueError`` where nothing could."""
+        """What a class or a function is called: its word, or where it is defined."""
         words = (word for word, builtin in self.kinds.items() if kind in (builtin, self.functions.get(word)))
-        return next(words, None) or named(kind)
+        return next(words, None) or f"{kind.__module__}:{kind.__qualname__}"
+
+    def written(self, kind: Any) -> str:
+        """What stands for it in a file. Raises ``ValueError`` where nothing could."""
+        word = self.word(kind)
+        return named(kind) if ":" in word else word
 
     def _validate(self, given: Any, built_in: Callable[[Any], Any]) -> Any:
         given = {"kind": given} if isinstance(given, str) else given
@@ -108,7 +113,7 @@ class Open:
         else:
             rule = f"{type(value).__name__} must be a Spec or a dataclass to be written to a file"
             raise ValueError(f"{rule}, got one that remembers {list(vars(value))}")
-        kind = self.word(value if inspect.isfunction(value) else type(value))
+        kind = self.written(value if inspect.isfunction(value) else type(value))
         return {"kind": kind, **{name: field for name, field in fields.items() if name != "kind"}}
 
 

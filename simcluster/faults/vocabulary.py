@@ -76,5 +76,5 @@ def _kind(given: Any) -> Any:
     return given
 
 
-FaultKind = Annotated[type[Fault], BeforeValidator(_kind), PlainSerializer(FAULTS.word)]
+FaultKind = Annotated[type[Fault], BeforeValidator(_kind), PlainSerializer(FAULTS.written)]
 """A kind of fault: its class, or its word in a file."""

@@ -227,3 +227,14 @@ def test_every_operation_leaves_one_record_with_its_outcome():
 def test_a_misuse_says_the_rule_and_the_value(misuse, rule):
     with pytest.raises(ValueError, match=rule):
         misuse(machine()[1].storage)
+
+
+def test_only_the_write_that_a_crash_interrupts_is_torn_and_those_behind_it_are_not():
+    env, node = machine(torn_writes=True)
+    for key in ("a", "b", "c"):
+        node.storage.write(key, 1, size_bytes=100)
+    env.run(until=env.now + 0.75)
+    node.crash()
+
+    outcomes = {row["key"]: row["outcome"] for row in node.cluster.trace.rows("disk")}
+    assert outcomes == {"a": "torn", "b": "node_down", "c": "node_down"}

@@ -190,6 +190,7 @@ def test_a_target_is_a_node_a_rack_a_zone_or_a_pattern(make):
     cluster = make(4, rack="r", zone="z")
 
     assert cluster.names_of("n-2") == ("n-2",)
+    assert cluster.names_of("-".join("n2")) == ("n-2",)  # a text of its own
     assert cluster.names_of("r") == cluster.names_of("z") == cluster.names_of("n-*") == ("n-0", "n-1", "n-2", "n-3")
     with pytest.raises(ValueError, match="a rack, a zone or a pattern, got 'm-1'"):
         cluster.names_of("m-1")

@@ -93,3 +93,14 @@ def test_a_crash_that_begins_as_another_ends_fits_the_same_budget():
 
     assert within_budget(schedule, NAMES, 1) == schedule
     assert budget_exceeded(schedule, NAMES, 1) == ()
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+def test_a_budget_leaves_a_majority_of_any_number_of_nodes(count):
+    names = [f"n-{place}" for place in range(count)]
+    for f in range(count + 1):
+        if count - f > count / 2:
+            assert budget_exceeded((), names, f) == ()
+        else:
+            with pytest.raises(ValueError, match=f"f must leave a majority of {count} nodes up"):
+                budget_exceeded((), names, f)

@@ -6,9 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, WideArea
-from simcluster.engine import Constant, Exponential, Lognormal, Weibull
+from simcluster.engine import (
+    Constant,
+    Exponential,
+    LinkName,
+    Lognormal,
+    Minority,
+    NodeGroups,
+    NodeName,
+    NodeSides,
+    RackName,
+    Weibull,
+)
 from simcluster.faults import (
     CrashNode,
+    Fault,
     LoseRack,
     PauseNode,
     SlowNode,
@@ -193,3 +205,45 @@ def test_a_swarm_told_of_any_topology_s_links_draws_what_the_cluster_takes():
         fault.check(cluster)
 
     assert len(drawn) > 100
+
+
+class Named(Fault):
+    """A fault of one's own that must be given a name of each kind, and draws them by their types."""
+
+    node: NodeName
+    rack: RackName
+    link: LinkName
+    groups: NodeGroups
+    sides: NodeSides
+    minority: Minority
+    depth: int = 3
+
+
+def test_a_fault_of_one_s_own_is_drawn_by_what_its_fields_name():
+    swarm = Swarm(nodes=NAMES, horizon_s=100, kinds=(Named, CrashNode), include=1, **TOLD)
+    drawn = [fault for seed in range(9) for fault in swarm.draw(seed) if isinstance(fault, Named)]
+
+    assert len(drawn) > 20
+    assert {fault.node for fault in drawn} == set(NAMES)
+    assert {fault.rack for fault in drawn} == {"left", "right"}
+    assert {fault.link for fault in drawn} == {"a->switch"}
+    assert all(0 < len(fault.minority) < len(NAMES) / 2 for fault in drawn)
+    for fault in drawn:
+        for split in (fault.groups, fault.sides):
+            among = [name for group in split for name in group]
+            assert 1 < len(among) == len(set(among)) < len(NAMES)
+
+
+@pytest.mark.parametrize("few", [{"links": ()}, {"racks": {}}, {"nodes": NAMES[:2], "racks": {"left": NAMES[:1]}}])
+def test_a_fault_is_not_drawn_where_there_is_nothing_of_what_it_names(few):
+    told = {"nodes": NAMES, "links": ("a->switch",), "racks": {"left": NAMES[:1]}, **few}
+
+    assert Swarm(horizon_s=100, kinds=(Named,), include=1, **told).draw(0) == ()
+
+
+def test_a_fault_that_does_not_say_how_it_is_drawn_is_refused():
+    class Strong(Fault):
+        strength: float
+
+    with pytest.raises(TypeError, match=r"Strong must define draw.* how strength is drawn"):
+        Swarm(nodes=NAMES, horizon_s=100, kinds=(Strong,), include=1).draw(0)

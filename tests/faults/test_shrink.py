@@ -197,3 +197,12 @@ def test_of_two_schedules_the_one_with_fewer_names_in_its_lists_and_numbers_near
     assert size(cut(("a",)))[1] < size(cut(("a", "b")))[1] < size(cut(("a", "b", "c")))[1]
     assert size(cut(("a",), ("b",)))[1] > size(cut(("a", "b")))[1]
     assert size(slow(2.0))[5] < size(slow(0.2))[5] + 0.3 < size(slow(3.0))[5]
+
+
+def test_a_shorter_fault_ends_earlier_or_begins_later_within_the_time_that_it_had():
+    fault = CrashNode(node="a", begin_s=2.0, end_s=7.0)
+    shorter = [schedule[0] for schedule in with_shorter_fault((fault,), 0)]
+
+    assert all(2.0 <= one.begin_s < one.end_s <= 7.0 for one in shorter)
+    assert any(one.begin_s > 2.0 and one.end_s == 7.0 for one in shorter)
+    assert any(one.begin_s == 2.0 and one.end_s < 7.0 for one in shorter)

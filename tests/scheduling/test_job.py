@@ -261,3 +261,15 @@ def test_an_unknown_worker_is_refused_before_anything_runs():
 
     with pytest.raises(ValueError, match=r"workers must name a node of the cluster .*, got 'worker-9'"):
         run(spec.replace(job=job), 0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_nobody_is_suspected_who_had_nothing_to_say(policy):
+    # The slow ones compute for seconds while the fast one has nothing left to do, and is given something again.
+    quiet = scenario(policy, speeds=(0.01, 0.01, 0.01, 50), search=GridSearch(dataset="iris", folds=2, steps=(2, 200)))
+    quiet = quiet.replace(job=quiet.job.replace(retry_s=0.005, patience=2))
+    result = run(quiet, 0)
+    busy = {row["node"] for row in result.trace.rows("task_begin")}
+
+    assert len(busy) > 1
+    assert list(result.trace.rows("suspect")) == []

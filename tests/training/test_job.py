@@ -32,6 +32,11 @@ def test_a_server_that_is_also_a_worker_is_refused():
         TrainingJob(model=KMeans(), server="a", workers=("a",), steps=1)
 
 
+def test_the_same_worker_twice_is_refused():
+    with pytest.raises(ValueError, match=r"workers must differ, got \['a', 'a'\]"):
+        TrainingJob(model=KMeans(), server="s", workers=("a", "a"), steps=1)
+
+
 def test_workers_that_are_not_in_the_cluster_are_refused():
     scenario = training()
     job = scenario.job.replace(workers=("worker-7",))
