@@ -115,6 +115,14 @@ def flows_at_once(n: int) -> None:
     cluster.env.run()
 
 
+def flows_of_many_sizes(n: int) -> None:
+    """Transfers that begin together, share a link, and end one after the other: each end changes the rates of all."""
+    cluster = pair(fidelity="flow", bandwidth_bytes_per_s=1e5)
+    for place in range(n):
+        cluster["w-0"].send("w-1", "b", size_bytes=100.0 + place)
+    cluster.env.run()
+
+
 def names_required(n: int) -> None:
     """Workers of a job that are looked for in the cluster."""
     spec = ClusterSpec(nodes=nodes("w", n))
@@ -182,6 +190,7 @@ PARTS: tuple[Callable[[int], None], ...] = (
     messages_after_a_pause,
     receives_beside_a_full_inbox,
     flows_at_once,
+    flows_of_many_sizes,
     names_required,
     nodes_in_racks,
     tasks_of_a_graph,
