@@ -359,3 +359,15 @@ def test_a_key_that_is_no_text_is_refused_and_the_disk_goes_on(make):
     cluster.env.run()
 
     assert read == [1.0]
+
+
+def test_what_a_pause_holds_back_takes_room_beside_what_the_inbox_has(make):
+    cluster = make(2, inbox_messages=4)
+    for count, pause in ((2, True), (5, False)):
+        for place in range(count):
+            cluster["n-0"].send("n-1", "k", place)
+        cluster.env.run()
+        if pause:
+            cluster["n-1"].pause()
+
+    assert [row["cause"] for row in cluster.trace.rows("drop")] == ["overloaded"] * 3

@@ -206,3 +206,12 @@ def test_a_shorter_fault_ends_earlier_or_begins_later_within_the_time_that_it_ha
     assert all(2.0 <= one.begin_s < one.end_s <= 7.0 for one in shorter)
     assert any(one.begin_s > 2.0 and one.end_s == 7.0 for one in shorter)
     assert any(one.begin_s == 2.0 and one.end_s < 7.0 for one in shorter)
+
+
+def test_one_fault_among_many_is_found_by_halves():
+    many = tuple(CrashNode(node=NAMES[place % 4], begin_s=0.0 + place, end_s=1.0 + place) for place in range(256))
+    trial = trial_where(lambda faults: many[77].begin_s in times_s(faults))
+    shrink(finding(many), trial)
+
+    # One by one it would take 255 runs to leave all others out, by halves some 2 log2(256) beside the rest.
+    assert trial.runs < 120

@@ -57,6 +57,13 @@ def test_training_lowers_the_objective():
     assert rows[-1]["loss"] < 0.7 * math.log(3)
 
 
+@pytest.mark.parametrize(("every", "steps"), [(1, [1, 2, 3, 4, 5, 6, 7]), (3, [3, 6, 7]), (7, [7]), (100, [7])])
+def test_the_loss_is_evaluated_every_so_many_steps_and_at_the_end(every, steps):
+    rows = run(training(steps=7, evaluate_every=every), 0).trace.rows("loss")
+
+    assert [row["step"] for row in rows] == steps
+
+
 def test_a_job_with_a_target_ends_when_it_is_reached():
     result = run(training(steps=1000, target_loss=0.8), 0)
 
