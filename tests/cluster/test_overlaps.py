@@ -371,3 +371,11 @@ def test_what_a_pause_holds_back_takes_room_beside_what_the_inbox_has(make):
             cluster["n-1"].pause()
 
     assert [row["cause"] for row in cluster.trace.rows("drop")] == ["overloaded"] * 3
+
+
+def test_flows_wait_for_nobody(make):
+    cluster = make(2, network=NetworkSpec(fidelity="flow", bandwidth_bytes_per_s=1.0))
+    for _ in range(3):
+        cluster["n-0"].send("n-1", "k", size_bytes=100)
+
+    assert cluster.network.waiting == 0

@@ -247,3 +247,9 @@ def test_a_fault_that_does_not_say_how_it_is_drawn_is_refused():
 
     with pytest.raises(TypeError, match=r"Strong must define draw.* how strength is drawn"):
         Swarm(nodes=NAMES, horizon_s=100, kinds=(Strong,), include=1).draw(0)
+
+
+def test_a_swarm_draws_lies_and_lost_data_only_when_it_is_asked_to():
+    left_out = set(KINDS.values()) - set(Swarm(nodes=NAMES, horizon_s=1).kinds)
+
+    assert {kind.model_fields["kind"].default for kind in left_out} == {"byzantine", "lose_disk", "rot_bits"}
