@@ -11,7 +11,7 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
 from simcluster.engine import Constant, Lognormal, stream
 from simcluster.faults import CrashNode, PartitionNetwork, PauseNode, SlowNode
-from simcluster.kernels import softmax
+from simcluster.kernels import Cost, softmax
 from simcluster.learning import load
 from simcluster.learning.cross_validation import split, stratified_folds
 from simcluster.measurement.makespan import makespan_s, spans
@@ -273,3 +273,11 @@ def test_nobody_is_suspected_who_had_nothing_to_say(policy):
 
     assert len(busy) > 1
     assert list(result.trace.rows("suspect")) == []
+
+
+def test_what_collects_and_selects_costs_one_operation_and_eight_bytes_a_number():
+    graph = SEARCH.graph(0)
+    count = len(SEARCH.combinations)
+
+    assert graph.nodes["mean-0"]["task"].cost == Cost(flops=SEARCH.folds, bytes=8 * SEARCH.folds)
+    assert graph.nodes["select"]["task"].cost == Cost(flops=count * SEARCH.folds, bytes=8 * count * SEARCH.folds)
