@@ -379,3 +379,18 @@ def test_flows_wait_for_nobody(make):
         cluster["n-0"].send("n-1", "k", size_bytes=100)
 
     assert cluster.network.waiting == 0
+
+
+def test_a_request_times_out_by_the_oscillator_of_its_node(make):
+    cluster, told = make(2), []
+    cluster["n-0"].clock.drift("fault", 1.0)  # twice as fast
+
+    def ask(node):
+        with suppress(TimedOut):
+            yield node.request("n-1", "q", timeout_s=3.0)
+        told.append(node.env.now)
+
+    cluster["n-0"].boot(ask)
+    cluster.env.run()
+
+    assert told == [pytest.approx(1.5)]

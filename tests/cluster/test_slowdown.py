@@ -41,3 +41,9 @@ def test_a_product_that_no_float_holds_is_a_bound_and_never_nan():
     for key in range(5):
         slowdowns.end(("little", key))
     assert slowdowns.product == MOST
+
+
+@pytest.mark.parametrize("factor", [0.0, -0.5, -2.0, math.inf, math.nan])
+def test_a_node_is_slowed_down_by_a_finite_positive_factor_only(make, factor):
+    with pytest.raises(ValueError, match=f"factor must be finite and greater than 0, got {factor}"):
+        make(1)["n-0"].slow("fault", factor)

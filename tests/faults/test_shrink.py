@@ -215,3 +215,10 @@ def test_one_fault_among_many_is_found_by_halves():
 
     # One by one it would take 255 runs to leave all others out, by halves some 2 log2(256) beside the rest.
     assert trial.runs < 120
+
+
+def test_another_name_is_tried_whichever_comes_first():
+    schedule = (CrashNode(node="a", begin_s=1, end_s=2), CrashNode(node="c", begin_s=1, end_s=2))
+    tried = {(first.node, second.node) for place in (0, 1) for first, second in with_simpler_parts(schedule, place)}
+
+    assert {("c", "c"), ("a", "a")} <= tried
