@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
-import sklearn.datasets
 from numpy.typing import NDArray
 
 DatasetName = Literal["digits", "breast_cancer", "iris", "wine"]
-
-_LOADERS = {
-    "digits": sklearn.datasets.load_digits,
-    "breast_cancer": sklearn.datasets.load_breast_cancer,
-    "iris": sklearn.datasets.load_iris,
-    "wine": sklearn.datasets.load_wine,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +50,11 @@ def load(name: DatasetName) -> Dataset:
     digits: 1797 × 64, 10 classes (Alpaydin & Kaynak 1998); breast_cancer: 569 × 30, 2 classes (Street et al.
     1993); iris: 150 × 4, 3 classes (Fisher 1936); wine: 178 × 13, 3 classes. Raises ``ValueError`` otherwise.
     """
-    if name not in _LOADERS:
-        raise ValueError(f"the data set must be one of {list(_LOADERS)}, got {name!r}")
-    features, labels = _LOADERS[name](return_X_y=True)
+    if name not in get_args(DatasetName):
+        raise ValueError(f"the data set must be one of {list(get_args(DatasetName))}, got {name!r}")
+    import sklearn.datasets  # here, for it takes longer to import than all the rest together
+
+    features, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
     low, high = features.min(axis=0), features.max(axis=0)
     span = np.where(high > low, high - low, 1.0)
     scaled = np.ascontiguousarray((features - low) / span, dtype=np.float64)
