@@ -125,24 +125,12 @@ cdef class Flows:
         return slot
 
     def remove(self, Py_ssize_t slot, double now):
-        self._check_whole()
         self._check_slot(slot)
-        cdef double unsent = self._unsent(slot, now), rate = self.rate[slot]
-        cdef Py_ssize_t h, link
-        for h in range(self.hops[slot]):
-            link = self.route[slot, h]
-            # The flows on a link that is not full have their limits elsewhere.
-            if rate > 0.0 and not self.queued[link] and self._load(link) >= SATURATED * self.capacity[link]:
-                self._soil(link)
-            if self.queued[link]:
-                self.level = min(self.level, rate)
-            self._leave(link, slot)
-        self.used[slot] = 0
-        self.finish[slot] = INFINITY
-        self.free.append(slot)
+        cdef double unsent = self._unsent(slot, now)
+        self.remove_all(np.array([slot], dtype=np.int64))
         return unsent
 
-    def remove_all(self, slots, double now):
+    def remove_all(self, slots):
         self._check_whole()
         cdef const int64_t[::1] leaving = private_indices("slots", slots)
         cdef Py_ssize_t i, n = leaving.shape[0]
@@ -358,18 +346,6 @@ cdef class Flows:
             if rate < INFINITY:
                 total += rate
         return total
-
-    cdef void _leave(self, Py_ssize_t link, Py_ssize_t slot) noexcept nogil:
-        """Take a flow out of a link's run and close the gap."""
-        cdef Py_ssize_t k, last = self.begin[link] + self.count[link] - 1
-        cdef int32_t moved, after = -1
-        for k in range(last, self.begin[link] - 1, -1):
-            moved = self.pool[k]
-            self.pool[k] = after
-            if moved == slot:
-                break
-            after = moved
-        self.count[link] -= 1
 
     cdef void _soil(self, Py_ssize_t link) noexcept nogil:
         """Put a link on the queue, once."""

@@ -81,7 +81,7 @@ class FlowNetwork:
             slots = [self._slots.pop(flow_id) for flow_id in due]
             for slot in slots:
                 del self._ids[slot]
-            self._flows.remove_all(np.array(slots, dtype=np.int64), self._now_s)
+            self._flows.remove_all(np.array(slots, dtype=np.int64))
             completed += [(self._now_s, flow_id) for flow_id in due]
             if self._now_s == now_s:
                 return completed  # and whatever else changes at this moment costs no computation of its own

@@ -36,8 +36,8 @@ class Flows(Protocol):
         """Empty a slot and return the bytes that its flow had not sent."""
         ...
 
-    def remove_all(self, slots: Integers, now: float) -> None:
-        """Empty several slots at once, which costs each of their links no more than one."""
+    def remove_all(self, slots: Integers) -> None:
+        """Empty several slots at once, which costs each of their links no more than one does."""
         ...
 
     def set_capacity(self, link: int, value: float) -> None:
