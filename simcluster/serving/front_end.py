@@ -25,6 +25,8 @@ class Query:
     arrival_s: float
     body: Any
     answered: Event
+    crashes: int
+    """How often the front end had crashed when it came."""
 
 
 class World:
@@ -56,12 +58,13 @@ class World:
         answered = Event(env)
         if self._asked == job.queries:
             return answered
-        query = Query(self._asked, env.now, job.service.ask(self._bodies), answered)
+        node = self._cluster.nodes.get(job.front_end)
+        crashes = 0 if node is None else node.crashes
+        query = Query(self._asked, env.now, job.service.ask(self._bodies), answered, crashes)
         self._asked += 1
         self.open[query.number] = query
         if self._asked == job.queries and env.active_process is self._process:
             self._cluster.killed.append(kill(self._process))
-        node = self._cluster.nodes.get(job.front_end)
         if node is not None and node.state != "down":
             if node.inbox_is_full:
                 self.lose(query)
@@ -107,7 +110,7 @@ def handle_all(node: Node, *, job: ServiceJob, world: World, seed: int) -> Gener
     front = _FrontEnd(node, job, world, seed)
     taken: set[int] = set()
     for query in list(world.open.values()):  # what a crash has taken away, or what came before
-        if job.when_down == "lose" and node.crashes:
+        if job.when_down == "lose" and query.crashes < node.crashes:
             world.lose(query)
         else:
             taken.add(query.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,7 +64,3 @@ class Balancer(Protocol):
     def __call__(self, query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:
         """The name of one of ``replicas``, of which there is at least one."""
         ...
-
-
-Steps = Generator[Event, Any, Any]
-"""What a program does, as a generator of the events that it awaits."""

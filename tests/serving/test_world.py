@@ -100,6 +100,18 @@ def test_what_a_crash_takes_away_or_finds_nobody_is_lost_and_counted():
     assert all(1.9 < row["arrival_s"] < 3.0 for row in lost)
 
 
+def test_only_a_crash_takes_queries_away_and_not_a_later_kill_of_the_program():
+    crash = CrashNode(node="f", begin_s=1.0, end_s=1.001)
+    kill = KillProgram(node="f", program="service.front_end", begin_s=3.0, end_s=3.5)
+    slow = {"service": Squares(seconds=0.09), "arrivals": Poisson(per_s=20.0), "queries": 100, "when_down": "lose"}
+    result, _ = served([crash, kill], **slow)
+    lost = list(result.trace.rows("query_lost"))
+
+    assert result.ended == "finished"
+    assert lost
+    assert all(row["arrival_s"] < 1.001 for row in lost)
+
+
 def test_a_full_inbox_loses_what_comes():
     result, _ = served([PauseNode(node="f", begin_s=2.0, end_s=3.0)], inbox_messages=10)
 
