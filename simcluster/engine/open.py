@@ -102,19 +102,22 @@ class Open:
 
     def _plain(self, value: Any, info: SerializationInfo) -> dict[str, Any]:
         """The mapping that gives ``value`` back."""
-        if isinstance(value, partial) and not value.args:
-            return {"kind": named(value.func), **value.keywords}
         if isinstance(value, BaseModel):
-            fields = value.model_dump(mode=info.mode)
-        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-            fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        elif inspect.isfunction(value) or not getattr(value, "__dict__", None):
-            fields = {}
+            fields = {name: field for name, field in value.model_dump(mode=info.mode).items() if name != "kind"}
+            return {"kind": self.written(type(value)), **fields}
+        if isinstance(value, partial) and not value.args:
+            made, fields = value.func, value.keywords
+        elif inspect.isfunction(value):
+            made, fields = value, {}
+        elif dataclasses.is_dataclass(value):
+            made, fields = type(value), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         else:
-            rule = f"{type(value).__name__} must be a Spec or a dataclass to be written to a file"
-            raise ValueError(f"{rule}, got one that remembers {list(vars(value))}")
-        kind = self.written(value if inspect.isfunction(value) else type(value))
-        return {"kind": kind, **{name: field for name, field in fields.items() if name != "kind"}}
+            made, state = type(value), value.__getstate__()
+            fields = {} if state is None else {"state": state}
+        if not all(field is None or isinstance(field, str | bool | int | float) for field in fields.values()):
+            rule = f"{getattr(made, '__name__', made)} must be a Spec to be written to a file"
+            raise ValueError(f"{rule}, or have numbers and text alone, got {fields}")
+        return {"kind": self.written(made), **fields}
 
 
 def hint(word: object, known: Iterable[str]) -> str:

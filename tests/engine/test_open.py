@@ -1,6 +1,7 @@
 """Open fields take a built-in by its word, or what has the methods; and no file runs code that nobody allowed."""
 
 import functools
+import importlib.metadata
 import json
 import math
 import os  # noqa: F401, what is imported here must not be named
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import simcluster.engine.open
 from simcluster.cluster import NetworkSpec, NodeSpec
 from simcluster.engine import AnyDistribution, Constant, Exponential, Open, Spec, plugins
 
@@ -150,7 +152,7 @@ def test_a_closure_and_an_object_that_remembers_serve_but_cannot_be_written():
 
     with pytest.raises(ValueError, match=r"only what has a name in its module .*<lambda>"):
         closure.model_dump()
-    with pytest.raises(ValueError, match=r"Remembers must be a Spec or a dataclass .*, got one that remembers \['bef"):
+    with pytest.raises(ValueError, match=r"Remembers must be a Spec .*, got \{'state': \{'before'"):
         remembers.model_dump()
 
 
@@ -178,3 +180,49 @@ def test_replace_checks_what_it_is_given():
             network.replace(**wrong)
     with pytest.raises(ValueError, match="cores"):
         NodeSpec(name="a").replace(cores=0)
+
+
+class Slotted:
+    __slots__ = ("place",)
+
+    def __init__(self, place):
+        self.place = place
+
+    def __call__(self, options, weight):
+        return options[self.place]
+
+
+@dataclass(frozen=True)
+class Nested:
+    law: Exponential
+
+    def __call__(self, options, weight):
+        return options[0]
+
+
+@pytest.mark.parametrize("choice", [Slotted(1), Nested(Exponential(mean=1.0)), functools.partial(last, which=(1,))])
+def test_what_would_be_written_without_its_state_is_not_written(choice):
+    with pytest.raises(ValueError, match="must be a Spec to be written to a file, or have numbers and text alone, got"):
+        Holder(choice=choice).model_dump()
+
+
+class Stateless:
+    def __call__(self, options, weight):
+        return options[0]
+
+
+def test_an_object_without_state_is_written_as_its_class():
+    assert Holder(choice=Stateless()).model_dump()["choice"] == {"kind": f"{HERE}:Stateless"}
+
+
+def test_a_module_that_an_installed_package_offers_is_allowed(monkeypatch):
+    point = importlib.metadata.EntryPoint("mine", HERE, "simcluster")
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point] if group == "simcluster" else [])
+    simcluster.engine.open._installed.cache_clear()
+    try:
+        assert Holder(choice={"kind": f"{HERE}:Nth", "place": 1}).choice == Nth(1)
+    finally:
+        monkeypatch.undo()
+        simcluster.engine.open._installed.cache_clear()
+    with pytest.raises(ValueError, match="may name only a module that is allowed"):
+        Holder(choice={"kind": f"{HERE}:Nth", "place": 1})
