@@ -181,7 +181,7 @@ def _fault(values: Mapping[str, Any], default_kind: str | None) -> Fault:
 def _said(error: ValidationError, names: Sequence[str]) -> tuple[str, str]:
     """The field that a broken rule is about, and the rule with what it got."""
     detail = error.errors()[0]
-    if detail["type"] == "open":  # which kind of fault it is
+    if detail["type"] == "open" and not detail["loc"]:  # which kind of fault it is
         return "kind", detail["msg"]
     said = detail["msg"].removeprefix("Value error, ")
     places = [part for part in detail["loc"][1:] if isinstance(part, str)]
