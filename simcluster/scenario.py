@@ -12,7 +12,7 @@ from pydantic import model_validator
 from simpy.core import StopSimulation
 
 from simcluster.cluster import Cluster, ClusterSpec, Job, run_checked
-from simcluster.engine import Environment, Event, Open, Positive, Spec, Trace, idle
+from simcluster.engine import Environment, Event, Open, Positive, Spec, Trace, idle, named_by
 from simcluster.faults import AnyFault, Fault, Injector
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourService, ServiceJob
@@ -38,7 +38,7 @@ class Scenario(Spec):
             self.cluster.check_names(self.job)
         for fault in self.faults:
             fault.check(self.cluster)
-        if any(type(fault).check_programs is not Fault.check_programs for fault in self.faults):
+        if any(what == "program" for fault in self.faults for _, what, _ in named_by(fault)):
             # Which programs there are is known when the job has started, on a cluster that never runs.
             env = Environment()
             _started(self, 0, env, Trace(env, ()))[1].check_programs()

@@ -76,9 +76,9 @@ class ClusterSpec(Spec):
 
     def require_links(self, field: str, *links: str) -> None:
         """Raise ``ValueError`` unless each of ``links`` is one of the topology's."""
-        if self.layout is None:
-            raise ValueError(f"{field} must be one of a topology, got {list(links)} where there is none")
         for link in links:
+            if self.layout is None:
+                raise ValueError(f"{field} must be one of a topology, got {link!r} where there is none")
             self.layout.require(field, link)
 
     def require(self, field: str, *names: str) -> None:
@@ -108,10 +108,9 @@ class Cluster:
         self.trace = trace
         self.killed: list[Program] = []  # see Node._end
         self.nodes: dict[str, Node] = {}
-        fabric = spec.fabric()
-        self.network = Network(self, spec.network, fabric)
-        for node in spec.nodes:
-            self._add(node if fabric is None else placed(node, fabric))
+        self.network = Network(self, spec.network, spec.fabric())
+        for node in spec.machines:
+            self._add(node)
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.nodes:
