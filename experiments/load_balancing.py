@@ -26,14 +26,23 @@ from simcluster.engine import Exponential, stream
 from simcluster.experiment import Experiment
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
 from simcluster.scenario import Result
-from simcluster.serving import NearestNeighbours, Poisson, ServiceJob
+from simcluster.serving import (
+    Balancer,
+    NearestNeighbours,
+    Poisson,
+    RoundRobin,
+    ServiceJob,
+    least_loaded,
+    power_of_two_choices,
+    random,
+)
 from simcluster.sweep import Label, Seeded
 
-BALANCERS: dict[str, str] = {
-    "random": "random",
-    "round robin": "round_robin",
-    "power of two choices": "power_of_two_choices",
-    "least loaded": "least_loaded",
+BALANCERS: dict[str, Balancer] = {
+    "random": random,
+    "round robin": RoundRobin(),
+    "power of two choices": power_of_two_choices,
+    "least loaded": least_loaded,
 }
 SERVERS = tuple(f"replica-{place}" for place in range(8))
 FLOPS_PER_S = 2.75e7
@@ -44,7 +53,7 @@ WARM_UP = 0.2  # of the queries, while queues still grow from empty
 PERCENTILES = (50, 99)
 
 
-def scenario(balancer: str, load: float, queries: int) -> Scenario:
+def scenario(balancer: Balancer, load: float, queries: int) -> Scenario:
     """One balancer under one offered load: arrivals as a part of what the replicas can serve together."""
     rate_per_s = load * len(SERVERS) / search_s()
     return Scenario(
@@ -57,7 +66,7 @@ def scenario(balancer: str, load: float, queries: int) -> Scenario:
         job=ServiceJob(
             arrivals=Poisson(per_s=rate_per_s),
             queries=queries,
-            balancer=balancer,  # type: ignore[arg-type]  # its word
+            balancer=balancer,
             front_end="front-end",
             servers=SERVERS,
         ),

@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from simcluster.cluster import Cluster, Message, Released, Rewrite
-from simcluster.engine import (
-    Name,
-    Positive,
-    stream,
-)
+from simcluster.engine import Name, Positive, stream
 from simcluster.faults.bodies import Change, Numbers, map_numbers
 from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from simcluster.cluster import Cluster
-from simcluster.engine import (
-    Positive,
-    stream,
-)
+from simcluster.engine import Positive, stream
 from simcluster.faults.fault import Fields, Lift, lift_all, nothing_to_lift
 from simcluster.faults.node_faults import NodeFault
 

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import (
-    Positive,
-    ProgramName,
-)
+from simcluster.engine import Positive, ProgramName
 from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.target import expand

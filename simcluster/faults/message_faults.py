@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from simcluster.cluster import Cluster, Corrupt, Delay, Drop, Duplicate, Message, Rewrite, Rule, link_of
-from simcluster.engine import (
-    AnyDistribution,
-    Exponential,
-    Probability,
-    stream,
-)
+from simcluster.engine import AnyDistribution, Exponential, Probability, stream
 from simcluster.faults.bodies import flip_bit
 from simcluster.faults.chance import Chance, GilbertElliott, chance
 from simcluster.faults.fault import Fields

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, InFlight, Message, Node
-from simcluster.engine import (
-    NodeName,
-    Positive,
-    RackName,
-    ScheduledCall,
-    Seconds,
-)
+from simcluster.engine import NodeName, Positive, RackName, ScheduledCall, Seconds
 from simcluster.faults.fault import Fault, Fields, Lift, lift_all, recall
 from simcluster.faults.target import named
 

@@ -6,13 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from simcluster.cluster import Cluster, ClusterSpec, Delay, Drop, Hold, InFlight, Message, Rule
-from simcluster.engine import (
-    AnyDistribution,
-    Constant,
-    LinkName,
-    Positive,
-    Probability,
-)
+from simcluster.engine import AnyDistribution, Constant, LinkName, Positive, Probability
 from simcluster.faults.chance import GilbertElliott, chance
 from simcluster.faults.fault import Fault, Fields, Lift, recall
 from simcluster.faults.link_faults import Crossing, draws

@@ -228,6 +228,21 @@ def test_what_waits_behind_a_held_message_counts_as_waiting_and_breaks_no_invari
     assert (result.ended, result.backlog) == ("deadlock", {"network": 2})
 
 
+def told_of(cluster, failure):
+    """When a program hears of that failure of its request."""
+    told = []
+
+    def ask(node):
+        try:
+            yield node.request("n-1", "q", timeout_s=50)
+        except failure:
+            told.append(node.env.now)
+
+    cluster["n-0"].boot(ask)
+    cluster.env.run()
+    return told
+
+
 REPORTS = [
     (IsolateNode(node="n-1", in_flight="drop", begin_s=0.05), Partitioned),
     (CrashNode(node="n-1", in_flight="drop", begin_s=0.05), NodeDown),
@@ -242,16 +257,7 @@ REPORTS = [
 def test_what_a_fault_recalls_is_reported_as_what_it_is(make, fault, failure):
     cluster = make(2, network=NetworkSpec(failures="reported", latency=Constant(value=0.1)))
     Injector(cluster, [fault])
-    told = []
-
-    def ask(node):
-        try:
-            yield node.request("n-1", "q", timeout_s=50)
-        except failure:
-            told.append(node.env.now)
-
-    cluster["n-0"].boot(ask)
-    cluster.env.run()
+    told = told_of(cluster, failure)
 
     assert len(told) == 1
     assert told[0] < 1
@@ -279,18 +285,7 @@ def test_a_request_of_which_every_copy_is_refused_has_failed(make):
     cluster = make(2, network=NetworkSpec(failures="reported", latency=Constant(value=0.1)))
     copies = DuplicateMessages(probability=1.0, delay_s=Constant(value=1.0), begin_s=0)
     Injector(cluster, [copies, CrashNode(node="n-1", begin_s=0.05)])
-    told = []
-
-    def ask(node):
-        try:
-            yield node.request("n-1", "q", timeout_s=5)
-        except NodeDown:
-            told.append(node.env.now)
-
-    cluster["n-0"].boot(ask)
-    cluster.env.run()
-
-    assert told == [pytest.approx(1.1, abs=1e-3)]
+    assert told_of(cluster, NodeDown) == [pytest.approx(1.1, abs=1e-3)]
 
 
 def answer(node):
