@@ -294,6 +294,7 @@ def test_a_masked_array_is_as_large_as_its_numbers_and_its_mask():
     assert freeze(np.ma.masked_array(np.zeros(7)))[1] == 7 * 8 + 7
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")
 @pytest.mark.parametrize("kept", [np.arange(4.0), np.frombuffer(bytes(32)), (np.arange(4.0),), {"a": np.arange(4.0)}])
 def test_whoever_reads_an_array_may_give_it_another_shape(kept):
     env = Environment()
