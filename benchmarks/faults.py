@@ -19,8 +19,8 @@ from simcluster import Result, Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, LoseMessages, PartitionNetwork, PauseNode, SlowNode
-from simcluster.learning import SoftmaxRegression
-from simcluster.training import TrainingJob
+from simcluster.learning import Bundled, Softmax
+from simcluster.training import ParameterServer, TrainingJob
 
 WORKERS = tuple(f"worker-{place}" for place in range(16))
 LATE_S = 1e6
@@ -41,8 +41,10 @@ def scenario(faults: int) -> Scenario:
             network=NetworkSpec(latency=Exponential(mean=0.0005)),
         ),
         job=TrainingJob(
-            model=SoftmaxRegression(dataset="iris", batch_size=4),
-            server="server",
+            model=Softmax(),
+            data=Bundled(name="iris"),
+            batch_size=4,
+            exchange=ParameterServer(server="server"),
             workers=WORKERS,
             steps=150,
             evaluate_every=50,

@@ -26,12 +26,12 @@ from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Lognormal, stream
 from simcluster.experiment import Experiment
 from simcluster.faults import SlowNode
-from simcluster.learning import SoftmaxRegression
+from simcluster.learning import GradientDescent, Softmax, by_key
 from simcluster.measurement import first_time_at_most, on_grid
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words
 from simcluster.scenario import Result
 from simcluster.sweep import Label, Seeded
-from simcluster.training import TrainingJob
+from simcluster.training import BoundedStaleness, ParameterServer, TrainingJob
 
 STRATEGIES = {"BSP": 0, "SSP (4 steps)": 4, "ASP": math.inf}
 WORKERS = tuple(f"worker-{place}" for place in range(8))
@@ -61,10 +61,12 @@ def scenario(staleness: float, seed: int) -> Scenario:
             )
         ),
         job=TrainingJob(
-            model=SoftmaxRegression(learning_rate=1.0, partition="by_key"),
-            server="server",
+            model=Softmax(),
+            sharding=by_key,
+            optimiser=GradientDescent(learning_rate=1.0),
+            waiting=BoundedStaleness(staleness=staleness),
+            exchange=ParameterServer(server="server"),
             workers=WORKERS,
-            staleness=staleness,
             steps=10_000,
         ),
         faults=stragglers(seed),

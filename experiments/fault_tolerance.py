@@ -23,12 +23,13 @@ from simcluster.cluster import ClusterSpec, NodeSpec, StorageSpec, nodes
 from simcluster.engine import Lognormal
 from simcluster.experiment import Experiment
 from simcluster.faults import draw_crashes
-from simcluster.learning import SoftmaxRegression
+from simcluster.learning import GradientDescent, Softmax
 from simcluster.measurement import bootstrap_interval
+from simcluster.recovery import Checkpoints
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
 from simcluster.scenario import Result
 from simcluster.sweep import Label, Seeded
-from simcluster.training import TrainingJob
+from simcluster.training import BoundedStaleness, ParameterServer, TrainingJob
 
 #: By name: complete steps between checkpoints, and backup workers.
 STRATEGIES: dict[str, tuple[int | None, int]] = {
@@ -55,15 +56,15 @@ def scenario(checkpoint_every: int | None, backup_workers: int, mttf_s: float, s
             )
         ),
         job=TrainingJob(
-            model=SoftmaxRegression(learning_rate=1.0),
-            server="server",
+            model=Softmax(),
+            optimiser=GradientDescent(learning_rate=1.0),
+            waiting=BoundedStaleness(backup_workers=backup_workers),
+            exchange=ParameterServer(server="server", retry_s=2.0),
+            recovery=Checkpoints(every=checkpoint_every) if checkpoint_every else None,
             workers=WORKERS,
-            checkpoint_every=checkpoint_every,
-            backup_workers=backup_workers,
             steps=100_000,
             evaluate_every=2,
             target_loss=TARGET_LOSS,
-            retry_s=2.0,
         ),
         faults=draw_crashes(("server", *WORKERS), mttf_s, MTTR_S, HORIZON_S, seed),
         horizon_s=HORIZON_S,

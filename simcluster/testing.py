@@ -355,7 +355,7 @@ def _value(name: str, annotation: Any, rules: Sequence[Any], nodes: tuple[str, .
     what = names_what(rules)
     if what is not None:
         return _named(name, what, nodes)
-    if any(isinstance(rule, Open) and rule.protocol is Distribution for rule in rules):
+    if any(isinstance(rule, Open) and Distribution in rule.protocols for rule in rules):
         return distributions(_MEAN)
     bound = {
         key: getattr(rule, key)

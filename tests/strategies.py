@@ -9,7 +9,7 @@ from simcluster import Scenario
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, LoseMessages, PartitionNetwork, PauseNode, SlowNode
-from simcluster.learning import SoftmaxRegression
+from simcluster.learning import Bundled, Softmax
 from simcluster.training import TrainingJob
 
 WORKERS = ("worker-0", "worker-1", "worker-2")
@@ -18,7 +18,7 @@ NODES = ("server", *WORKERS)
 
 def training(faults=(), *, network=None, jitter=None, steps=12, horizon_s=60.0, kinds=None, **job):
     """A small training scenario; a step takes about 10 ms, so it lasts about 0.15 s without faults."""
-    job = {"model": SoftmaxRegression(dataset="iris", batch_size=8), "staleness": 0, "retry_s": 0.05, **job}
+    job = {"model": Softmax(), "data": Bundled(name="iris"), "batch_size": 8, "retry_s": 0.05, **job}
     return Scenario(
         cluster=ClusterSpec(
             nodes=(NodeSpec(name="server"), *nodes("worker", 3, flops_per_s=1e5, jitter=jitter)),

@@ -20,7 +20,7 @@ LONGER: dict[str, str] = {
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",
     "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",
 }
-#: Beside the faces of kernels and learning: the calculus of flows, and the loop and message path that are chosen.
+#: Beside the faces of kernels, learning and compression: the calculus of flows, the loop and the message path.
 MAY_COMPUTE = {
     "simcluster/cli.py": {"instruction_set"},
     "simcluster/cluster/flows.py": {"flows"},
@@ -84,9 +84,6 @@ SUMS_OF_INTEGERS = {
     },
     "simcluster/testing.py": {
         "map(len, split)",
-    },
-    "simcluster/training/parameter_server.py": {
-        "(len(step) for step in self._pending.values())",
     },
 }
 #: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
@@ -166,8 +163,8 @@ def test_no_sum_is_listed_that_is_not_there():
 
 
 @each(LIBRARY)
-def test_only_learning_calls_the_numeric_kernels(path):
-    if name(path).startswith(("simcluster/kernels/", "simcluster/learning/")):
+def test_only_learning_and_compression_call_the_numeric_kernels(path):
+    if name(path).startswith(("simcluster/kernels/", "simcluster/learning/", "simcluster/training/compression/")):
         return
     found = {
         what

@@ -10,7 +10,7 @@ from simcluster.cluster import ClusterSpec, NetworkSpec, OneSwitch, nodes
 from simcluster.engine import LinkName, NodeName, RackName, Spec, plugins
 from simcluster.faults import BreakLink, CrashNode, KillProgram, LoseRack
 from simcluster.faults.node_faults import NodeFault
-from simcluster.learning import SoftmaxRegression
+from simcluster.learning import Softmax
 from simcluster.training import TrainingJob
 
 TWO = ClusterSpec(nodes=nodes("n", 2), network=NetworkSpec(topology=OneSwitch()))
@@ -77,7 +77,7 @@ def test_any_object_that_starts_is_a_job_and_remembers_nothing_of_another_run():
     [
         (3, r"Job must have start\(self, cluster.*, seed.*\) -> .*Event.*, got int without it"),
         (Counts, r"Job must be an object, got the class Counts: write Counts\(...\)"),
-        (SoftmaxRegression(), "got SoftmaxRegression without it"),
+        (Softmax(), "got Softmax without it"),
         ({"kind": "trainning"}, r"got 'trainning' \(did you mean 'training'\?\)"),
         (Waits(node="n-2"), r"node must name a node of the cluster \['n-0', 'n-1'\], got 'n-2' \(did you mean 'n-"),
         (Waits(beside={"n-9": ()}), "beside must name a node .*, got 'n-9'"),
@@ -121,8 +121,9 @@ def test_every_door_refuses_a_fault_that_cannot_happen(fault, message):
 
 @pytest.mark.parametrize("staleness", [0, 2, float("inf")])
 def test_what_a_scenario_dumps_gives_it_back_with_parts_of_one_s_own(staleness):
-    job = TrainingJob(model=SoftmaxRegression(), server="n-0", workers=("n-1",), steps=3, staleness=staleness)
-    faults = (Freeze(node="n-1", begin_s=0.1, end_s=0.2), KillProgram(node="n-1", program="work", begin_s=0.3))
+    job = TrainingJob(model=Softmax(), server="n-0", workers=("n-1",), steps=3, staleness=staleness)
+    kill = KillProgram(node="n-1", program="training.worker", begin_s=0.3)
+    faults = (Freeze(node="n-1", begin_s=0.1, end_s=0.2), kill)
     for given in (job, Waits(beside={"n-1": ("n-1->switch",)})):
         scenario = Scenario(cluster=TWO, job=given, faults=faults if given is job else faults[:1])
         with pytest.raises(ValueError, match=r"allowed \(--plugin tests\.test_scenario\)"):

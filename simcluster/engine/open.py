@@ -2,7 +2,8 @@
 
 ``Annotated[P, Open(P, A, B, word=function)]`` is a field that takes an ``A``, a ``B``, the function by its word, or
 anything that is a ``P``. Nothing is registered. In Python an object is taken as it is, and a plain function where
-``P`` has the one method ``__call__``; a class that is no protocol takes instances of it and of its subclasses.
+``P`` has the one method ``__call__``; a class that is no protocol takes instances of it and of its subclasses. In place
+of ``P`` may stand several: one of them must fit.
 
 In a file it is a mapping with ``kind`` and the other fields, or the bare word where there are none. ``kind`` is a
 built-in's word, or ``package.module:Class`` of a module that somebody has allowed (``plugins``) or installed (an entry
@@ -52,8 +53,10 @@ class Open:
     Raises ``TypeError`` when it is made of two built-ins of one kind.
     """
 
-    def __init__(self, protocol: type, *builtins: type[BaseModel], **functions: Callable[..., Any]) -> None:
-        self.protocol = protocol
+    def __init__(
+        self, protocol: type | tuple[type, ...], *builtins: type[BaseModel], **functions: Callable[..., Any]
+    ) -> None:
+        self.protocols = protocol if isinstance(protocol, tuple) else (protocol,)
         self.functions = functions
         words = {word: _of_word(word, function) for word, function in functions.items()}
         self.kinds: dict[str, type[BaseModel]] = {one.model_fields["kind"].default: one for one in builtins} | words
@@ -95,9 +98,9 @@ class Open:
         raise _wrong(f"kind must be one of {list(self.kinds)} or package.module:Class, got {got}")
 
     def _checked(self, given: Any) -> Any:
-        rule = _lacks(self.protocol, given)
-        if rule is not None:
-            raise _wrong(rule)
+        rules = [_lacks(protocol, given) for protocol in self.protocols]
+        if None not in rules:
+            raise _wrong("; or ".join(dict.fromkeys(map(str, rules))))
         return given
 
     def _plain(self, value: Any, info: SerializationInfo) -> dict[str, Any]:

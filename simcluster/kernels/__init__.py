@@ -5,7 +5,7 @@ what a node computes: ``result = yield node.compute(softmax.call(weights, featur
 """
 
 from simcluster.kernels.aggregation import coordinate_median, mean_vector, trimmed_mean, weighted_sum
-from simcluster.kernels.call import KERNELS, Call, Cost, Kernel
+from simcluster.kernels.call import KERNELS, Call, Cost, Kernel, call
 from simcluster.kernels.compression import dequantise, quantise, top_k_sparse
 from simcluster.kernels.distance import (
     cosine_distances,
@@ -38,6 +38,7 @@ __all__ = [
     "adam_step",
     "axpy",
     "best_split",
+    "call",
     "coordinate_median",
     "cosine_distances",
     "dense_backward",

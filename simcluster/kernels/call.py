@@ -52,6 +52,20 @@ class Call(Generic[R]):
         return self.function()
 
 
+def call(
+    function: Callable[..., R], *arrays: Any, flops: float | None = None, bytes: float | None = None
+) -> Call[R]:
+    """Any function of arrays as a computation: ``call(np.dot, a, b)`` computes ``np.dot(a, b)``.
+
+    Where no cost is given it is estimated: each array is read once, and each of its numbers takes part in one
+    multiplication and one addition.
+    """
+    numbers = math.fsum(getattr(array, "size", 1) for array in arrays)
+    read = math.fsum(getattr(array, "nbytes", 8) for array in arrays)
+    cost = Cost(2.0 * numbers if flops is None else flops, read if bytes is None else bytes)
+    return Call(partial(function, *arrays), cost)
+
+
 class Kernel(Generic[P, R]):
     """A compiled function beside its cost and its NumPy reference; it is called like the function."""
 

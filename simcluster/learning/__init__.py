@@ -1,27 +1,61 @@
-"""Learning: data sets, their distribution over nodes, and models in distributed halves."""
+"""Learning: models, the data that they learn from and how it lies on nodes, and how their parameters descend."""
 
-from simcluster.kernels import Call, Cost
-from simcluster.learning.data import Dataset, DatasetName, load
-from simcluster.learning.kmeans import KMeans, KMeansTraining
+from simcluster.kernels import Call, Cost, call
+from simcluster.learning.data import (
+    AnyData,
+    AnySharding,
+    Bundled,
+    Csv,
+    DatasetName,
+    Generated,
+    Parquet,
+    arrays,
+    by_key,
+    frame,
+    ordered,
+    random,
+    shard,
+)
+from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.models import AnyModel, KMeans, Softmax
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
-from simcluster.learning.partition import Partition, partition
-from simcluster.learning.softmax_regression import SoftmaxRegression, SoftmaxTraining
-from simcluster.learning.training import Training
+from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
+from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
+from simcluster.learning.softmax_regression import SoftmaxRegression
 
 __all__ = [
+    "AnyData",
+    "AnyModel",
+    "AnyOptimiser",
+    "AnySharding",
+    "Array",
+    "Bundled",
     "Call",
     "Cost",
+    "Csv",
+    "DataSource",
     "Dataset",
     "DatasetName",
+    "Descends",
+    "Generated",
+    "GradientDescent",
     "KMeans",
-    "KMeansTraining",
+    "Model",
     "NeighbourShard",
     "Neighbours",
-    "Partition",
+    "Optimiser",
+    "Parquet",
+    "Rows",
+    "Sharding",
+    "Softmax",
     "SoftmaxRegression",
-    "SoftmaxTraining",
-    "Training",
-    "load",
+    "Solves",
+    "arrays",
+    "by_key",
+    "call",
+    "frame",
     "merge",
-    "partition",
+    "ordered",
+    "random",
+    "shard",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcluster.kernels import Call, Cost, softmax
-from simcluster.learning.data import Dataset
+from simcluster.learning.dataset import Dataset
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -39,15 +39,15 @@ def split(dataset: Dataset, validation: Integers) -> Call[tuple[Examples, Exampl
     """Cut ``dataset`` into training and validation rows, both standardised by the mean and spread of the former."""
 
     def compute() -> tuple[Examples, Examples]:
-        training = np.delete(np.arange(len(dataset.labels)), validation)
+        training = np.delete(np.arange(len(dataset)), validation)
         mean = dataset.features[training].mean(axis=0)
         spread = dataset.features[training].std(axis=0)
         spread = np.where(spread > 0, spread, 1.0)
         standard = (dataset.features - mean) / spread
         columns = np.hstack([standard, np.ones((len(standard), 1))])
         return (
-            Examples(columns[training], dataset.labels[training]),
-            Examples(columns[validation], dataset.labels[validation]),
+            Examples(columns[training], dataset.targets[training]),
+            Examples(columns[validation], dataset.targets[validation]),
         )
 
     # Mean: 1 per feature; spread: 3; shift and scale: 2. Read for each of the three, written once.

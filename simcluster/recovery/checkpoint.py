@@ -8,21 +8,20 @@ from typing import Any
 from simcluster.cluster import Corrupted, Node
 from simcluster.engine import Event
 
-_KEYS = ("checkpoint-0", "checkpoint-1")
-
 
 class Checkpoint:
     """The state that a program saves on its node's disk: two copies, of which the newer whole one counts.
 
     A save writes over the copy that does not count, with a number one higher, and flushes. So a crash at any moment,
     with torn writes too, leaves the old state or the new one, and a copy that rots leaves the one before. The disk
-    needs room for both. One program of a node at most may use it.
+    needs room for both. ``name`` tells the programs of a node apart.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, name: str = "program") -> None:
         self._storage = node.storage
+        self._keys = (f"{name}.checkpoint-0", f"{name}.checkpoint-1")
         self._saves: int | None = None  # the number of the copy that counts; unknown until somebody has looked
-        self._next_key = _KEYS[0]
+        self._next_key = self._keys[0]
 
     def save(self, state: Any) -> Generator[Event, Any, None]:
         """Write ``state`` and wait until it is durable.
@@ -42,10 +41,10 @@ class Checkpoint:
         A single copy that is damaged counts as the beginning of the first save. Raises ``Corrupted`` when there are
         two and both are damaged, and ``DiskLost``; what is saved afterwards counts all the same.
         """
-        self._count(_KEYS[1], 0)
+        self._count(self._keys[1], 0)
         damaged: list[Corrupted] = []
         newest: Any = None
-        for key in _KEYS:
+        for key in self._keys:
             if key not in self._storage:
                 continue
             try:
@@ -60,11 +59,11 @@ class Checkpoint:
                 newest = state
         if self._storage.unflushed_bytes:  # by a program that was killed before it could flush
             yield self._storage.flush()
-        if len(damaged) == len(_KEYS):
+        if len(damaged) == len(self._keys):
             raise damaged[0]
         return newest
 
     def _count(self, key: str, saves: int) -> None:
         """From now on the copy under ``key`` counts."""
         self._saves = saves
-        self._next_key = _KEYS[1 - _KEYS.index(key)]
+        self._next_key = self._keys[1 - self._keys.index(key)]

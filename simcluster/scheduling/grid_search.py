@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from simcluster.engine import Positive, Spec, stream
-from simcluster.learning import Call, Cost, Dataset, DatasetName, load
+from simcluster.learning import Bundled, Call, Cost, Dataset, DatasetName
 from simcluster.learning.cross_validation import (
     Examples,
     accuracy,
@@ -80,8 +80,8 @@ class GridSearch(Spec):
 
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph; ``seed`` decides which rows lie in which fold."""
-        dataset = load(self.dataset)
-        folds = stratified_folds(dataset.labels, self.folds, stream(seed, "scheduling", "folds"))
+        dataset = Bundled(name=self.dataset).load()
+        folds = stratified_folds(dataset.targets, self.folds, stream(seed, "scheduling", "folds"))
         graph: nx.DiGraph[Any] = nx.DiGraph()
         for fold, held_back in enumerate(folds):
             _add(graph, f"fold-{fold}", partial(_split, dataset, held_back), split(dataset, held_back).cost)
@@ -112,7 +112,7 @@ def _add_fold(
     graph: nx.DiGraph[Any], dataset: Dataset, index: int, combination: Combination, fold: int, held_back: int
 ) -> None:
     """Training and evaluation of one combination on one fold, of which ``held_back`` rows validate."""
-    rows, columns, classes = len(dataset.labels) - held_back, dataset.features.shape[1] + 1, dataset.classes
+    rows, columns, classes = len(dataset.targets) - held_back, dataset.features.shape[1] + 1, dataset.classes or 0
     row_bytes = NUMBER_BYTES * (columns + 1)
     trained, weights_bytes = f"train-{index}-{fold}", NUMBER_BYTES * columns * classes
     _add(

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
 from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
-from simcluster.learning import DatasetName, Partition
+from simcluster.learning import AnySharding, Bundled, DatasetName, random
 from simcluster.serving.arrivals import Poisson
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
 from simcluster.serving.job import ServiceJob
@@ -20,7 +20,7 @@ class NearestNeighbourService(Spec):
 
     kind: Literal["nearest_neighbour_service"] = "nearest_neighbour_service"
     dataset: DatasetName = "digits"
-    partition: Partition = "random"
+    partition: AnySharding = random
     query_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     neighbours: Annotated[int, Field(ge=1)] = 5
     front_end: NodeName
@@ -40,8 +40,8 @@ class NearestNeighbourService(Spec):
         """The service that this is."""
         return ServiceJob(
             service=NearestNeighbours(
-                dataset=self.dataset,
-                partition=self.partition,
+                data=Bundled(name=self.dataset),
+                sharding=self.partition,
                 query_share=self.query_share,
                 neighbours=self.neighbours,
             ),

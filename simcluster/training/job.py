@@ -1,74 +1,117 @@
-"""The training job: workers with shards of the data, and a parameter server."""
+"""The training job: what is learned, from what, and by which strategies."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
-from simcluster.learning import KMeans, SoftmaxRegression
-from simcluster.training.parameter_server import serve
-from simcluster.training.worker import work
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """What training gave: the parameters, how many steps were completed, and the objective over all data."""
-
-    parameters: Any
-    steps: int
-    loss: float
+from simcluster.engine import Event, Name, NodeNames, Spec
+from simcluster.learning import (
+    AnyData,
+    AnyModel,
+    AnyOptimiser,
+    AnySharding,
+    Bundled,
+    GradientDescent,
+    SoftmaxRegression,
+    random,
+)
+from simcluster.recovery import AnyRecovery
+from simcluster.training.aggregation import AnyAggregation, total
+from simcluster.training.compression import AnyCompression
+from simcluster.training.exchange import AnyExchange
+from simcluster.training.training import Training
+from simcluster.training.waiting import AnyWaiting, BoundedStaleness
 
 
 class TrainingJob(Spec):
-    """Training with a parameter server (Li et al., OSDI 2014).
+    """Iterative learning on a cluster: independent parts, each of which may be one's own.
 
-    ``staleness`` is 0 (BSP), a bound (SSP) or infinity (ASP). A step counts as complete when all but
-    ``backup_workers`` have contributed; what comes later is discarded (Chen et al. 2016). The server checkpoints
-    after every ``checkpoint_every`` complete steps; with ``None`` a crash of the server begins the training anew.
-    A checkpoint that its disk fails to save or to restore is passed over. Requests that are refused or not answered
-    are repeated after ``retry_s``. The job is over after ``steps`` steps, or when the objective, evaluated every
-    ``evaluate_every`` steps, is at most ``target_loss``.
+    The job is over after ``steps`` steps, or when the objective is at most ``target_loss``; the event's value is
+    ``Trained``. Usual parts have short forms: ``server`` and ``retry_s`` are those of a ``ParameterServer``,
+    ``staleness`` and ``backup_workers`` those of ``BoundedStaleness``, ``checkpoint_every`` that of ``Checkpoints``.
     """
 
     kind: Literal["training"] = "training"
-    model: Annotated[SoftmaxRegression | KMeans, Field(discriminator="kind")]
-    server: NodeName
+    model: AnyModel
+    """What is learned."""
+    data: AnyData = Bundled()
+    """What from."""
+    sharding: AnySharding = random
+    """Which rows lie on which worker."""
+    batch_size: Annotated[int, Field(ge=1)] | None = 32
+    """How many rows of its shard make a worker's step (``None``: all of them)."""
+    optimiser: AnyOptimiser = GradientDescent()
+    """How the parameters follow the gradient of a model that has one."""
+    waiting: AnyWaiting = BoundedStaleness()
+    """Who waits for whom."""
+    exchange: AnyExchange
+    """How parameters and contributions travel."""
+    compression: AnyCompression | None = None
+    """How contributions are written in fewer bytes."""
+    aggregation: AnyAggregation = total
+    """How the contributions to a step become one."""
+    recovery: AnyRecovery | None = None
+    """What survives a crash of the node that holds the parameters (``None``: nothing, training begins anew)."""
     workers: NodeNames
-    staleness: Annotated[float, Field(ge=0)] = 0
-    backup_workers: Annotated[int, Field(ge=0)] = 0
-    checkpoint_every: Annotated[int, Field(ge=1)] | None = None
+    """The nodes that learn."""
     steps: Annotated[int, Field(ge=1)]
+    """How many steps are done at most."""
     evaluate_every: Annotated[int, Field(ge=1)] = 1
+    """After how many steps the objective over all rows is evaluated."""
+    evaluation: Literal["oracle", "paid"] = "oracle"
+    """Whether that is outside the simulation and takes no time, or computed by the node that holds the parameters."""
     target_loss: float | None = None
-    retry_s: Positive = 1.0
+    """At which objective training is over."""
+    name: Name = "training"
+    """What its programs, messages and checkpoints begin with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_short_forms_apart(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        fields = dict(given)
+        if isinstance(fields.get("model"), SoftmaxRegression):
+            fields |= fields.pop("model").parts()
+        if "server" in fields or "retry_s" in fields:
+            fields["exchange"] = _short(fields, "parameter_server", "exchange", server="server", retry_s="retry_s")
+        if "staleness" in fields or "backup_workers" in fields:
+            short = {"staleness": "staleness", "backup_workers": "backup_workers"}
+            fields["waiting"] = _short(fields, "bounded_staleness", "waiting", **short)
+        if "checkpoint_every" in fields:
+            every = fields.pop("checkpoint_every")
+            fields["recovery"] = None if every is None else {"kind": "checkpoints", "every": every}
+        return fields
 
     @model_validator(mode="after")
-    def _check_workers(self) -> TrainingJob:
+    def _parts_go_together(self) -> TrainingJob:
         if len(set(self.workers)) < len(self.workers):
             raise ValueError(f"workers must differ, got {list(self.workers)}")
-        if self.server in self.workers:
-            raise ValueError(f"server must be none of the workers, got {self.server!r}")
-        if self.backup_workers >= len(self.workers):
+        for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers)):
+            if reason is not None:
+                raise ValueError(reason)
+        if self.aggregation is not total and self.waiting.sees(0) > 0:
             raise ValueError(
-                f"backup_workers must be fewer than the {len(self.workers)} workers, got {self.backup_workers}"
+                f"aggregation must be total where contributions count one by one, got {self.aggregation!r} "
+                f"with waiting {self.waiting!r}"
             )
         return self
 
     def start(self, cluster: Cluster, seed: int) -> Event:
-        """Boot the server and the workers; the event's value is ``Trained``."""
-        training = self.model.prepare(len(self.workers), seed)
+        """Begin; the event's value is ``Trained``."""
         done = cluster.env.event()
-
-        def finish(parameters: Any, steps: int) -> None:
-            if not done.triggered:
-                done.succeed(Trained(parameters, steps, training.loss(parameters)))
-
-        cluster[self.server].boot(partial(serve, job=self, training=training, finish=finish))
-        for index, worker in enumerate(self.workers):
-            cluster[worker].boot(partial(work, job=self, training=training, index=index))
+        self.exchange.start(Training(self, seed, done), cluster)
         return done
+
+
+def _short(fields: dict[str, Any], kind: str, part: str, **names: str) -> Any:
+    """The part that short forms stand for; those that are not given are as they were."""
+    known = fields.get(part)
+    given = {name: fields.pop(short) for short, name in names.items() if short in fields}
+    if isinstance(known, Spec):
+        return known.replace(**given)
+    return {**(known or {}), "kind": kind, **given}

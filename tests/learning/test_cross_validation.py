@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from simcluster.engine import stream
 from simcluster.kernels import softmax
-from simcluster.learning import Cost, load
+from simcluster.learning import Bundled, Cost
 from simcluster.learning.cross_validation import Examples, accuracy, split, stratified_folds, train
 
 
@@ -31,19 +31,19 @@ def test_more_folds_than_rows_or_fewer_than_two_are_refused(folds):
 
 
 def test_features_are_standardised_by_the_training_rows_alone():
-    dataset = load("wine")
+    dataset = Bundled(name="wine").load()
     held_back = np.arange(0, 178, 5)
     training, validation = split(dataset, held_back)()
 
     scaler = StandardScaler().fit(np.delete(dataset.features, held_back, axis=0))
     np.testing.assert_allclose(validation.features[:, :-1], scaler.transform(dataset.features[held_back]), atol=1e-12)
     np.testing.assert_allclose(training.features[:, :-1].std(axis=0), 1)
-    assert np.array_equal(validation.labels, dataset.labels[held_back])
+    assert np.array_equal(validation.labels, dataset.targets[held_back])
     assert np.all(training.features[:, -1] == 1)
 
 
 def test_long_training_reaches_scikit_learn_s_optimum():
-    training, validation = split(load("iris"), np.arange(0, 150, 5))()
+    training, validation = split(Bundled(name="iris").load(), np.arange(0, 150, 5))()
     weights = train(training, 3, learning_rate=0.5, l2=0.1, steps=3000)()
 
     # Its penalty is |W|²/2C over the sum of the losses, ours l2/2 |W|² over their mean, intercept included.
@@ -53,7 +53,7 @@ def test_long_training_reaches_scikit_learn_s_optimum():
 
 
 def test_twice_the_steps_cost_twice_as_much():
-    training, _ = split(load("iris"), np.arange(30))()
+    training, _ = split(Bundled(name="iris").load(), np.arange(30))()
     once, twice = (train(training, 3, 0.1, 0.0, steps).cost for steps in (10, 20))
 
     assert twice == 2 * once
@@ -81,5 +81,5 @@ def test_costs_count_every_operation_and_every_array_read_or_written_once(rows, 
 
 
 def test_the_cost_of_a_split_is_that_of_standardising_every_feature():
-    dataset = load("iris")
+    dataset = Bundled(name="iris").load()
     assert split(dataset, np.arange(50)).cost == Cost(6 * dataset.features.size, 4 * dataset.features.nbytes)

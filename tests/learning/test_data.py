@@ -1,18 +1,189 @@
-"""The bundled data sets are scikit-learn's, each feature scaled to [0, 1]."""
+"""Data sets, where they come from, and how they lie on nodes."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import datasets
 from sklearn.preprocessing import minmax_scale
 
-from simcluster.learning import load
+from simcluster.engine import stream
+from simcluster.learning import (
+    Bundled,
+    Csv,
+    Dataset,
+    Generated,
+    Parquet,
+    Rows,
+    arrays,
+    by_key,
+    frame,
+    ordered,
+    random,
+    shard,
+)
 
 
 @pytest.mark.parametrize("name", ["digits", "breast_cancer", "iris", "wine"])
-def test_every_feature_is_scaled_to_between_0_and_1(name):
+def test_every_feature_of_a_bundled_data_set_is_scaled_to_between_0_and_1(name):
     features, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
-    dataset = load(name)
+    dataset = Bundled(name=name).load()
 
     np.testing.assert_allclose(dataset.features, minmax_scale(features), rtol=0, atol=1e-15)
-    np.testing.assert_array_equal(dataset.labels, labels)
+    np.testing.assert_array_equal(dataset.targets, labels)
     assert dataset.classes == len(np.unique(labels))
+
+
+@pytest.mark.parametrize(
+    ("features", "targets", "message"),
+    [
+        ([[1.0, np.nan]], [0], "features must be finite numbers, got nan in row 0, column 1"),
+        ([[1.0], [2.0]], [0.5, np.inf], "targets must be finite numbers, got inf in row 1"),
+        (np.ones((2, 2)), [0, 0, 0], r"got \(2, 2\) and \(3,\)"),
+        (np.ones(3), [0, 0, 0], r"features must be \(n, d\) and targets \(n,\).*got \(3,\) and \(3,\)"),
+        (np.ones((0, 2)), np.ones(0), "with n at least 1"),
+        ([[1.0]], [-1], r"labels must be within \[0, 1\), got \[-1\]"),
+        ([[1.0], [2.0]], ["yes", "no"], "targets must be numbers, got 'yes'"),
+        ([["a"], ["b"]], [0, 1], "features must be numbers, got"),
+    ],
+)
+def test_data_that_cannot_be_learned_from_is_refused(features, targets, message):
+    with pytest.raises(ValueError, match=message):
+        arrays(features, targets)
+
+
+def test_labels_must_fit_the_classes_and_be_whole():
+    with pytest.raises(ValueError, match=r"labels must be within \[0, 2\), got \[5\]"):
+        Dataset(np.ones((1, 1)), np.array([5]), 2)
+    with pytest.raises(ValueError, match=r"labels must be whole numbers, got 0\.5"):
+        arrays(np.ones((2, 1)), [1.0, 0.5], labels=True)
+
+
+def test_whole_numbers_are_labels_unless_it_is_said_otherwise():
+    features = np.ones((3, 1))
+
+    assert arrays(features, [0, 2, 1]).classes == 3
+    assert arrays(features, [0.0, 2.0, 1.0]).classes is None
+    assert arrays(features, [0.0, 2.0, 1.0], labels=True).classes == 3
+    assert arrays(features, [0, 2, 1], labels=False).targets.dtype == np.float64
+
+
+def test_a_data_set_is_its_own_and_does_not_change():
+    features, targets = np.ones((2, 2)), np.array([0, 1])
+    dataset = arrays(features, targets)
+    features[:], targets[:] = 5.0, 0
+
+    assert dataset.features.tolist() == [[1, 1], [1, 1]]
+    assert dataset.targets.tolist() == [0, 1]
+    assert dataset.load(7) is dataset
+    for array in (dataset.features, dataset.targets, dataset.with_ones):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+TABLE = pd.DataFrame({"size": [1.0, 2.0, 3.0], "rooms": [1, 5, 3], "price": [10.0, 20.5, 30.0]})
+
+
+def test_a_frame_and_the_files_of_it_are_one_data_set(tmp_path):
+    TABLE.to_csv(tmp_path / "t.csv", index=False)
+    expected = frame(TABLE, "price", ("rooms", "size"))
+    sources = [Csv(path=tmp_path / "t.csv", target="price", features=("rooms", "size"))]
+    TABLE.to_parquet(tmp_path / "t.parquet")
+    sources.append(Parquet(path=tmp_path / "t.parquet", target="price", features=("rooms", "size")))
+    for source in sources:
+        data = source.load()
+        np.testing.assert_array_equal(data.features, [[1, 1], [5, 2], [3, 3]])
+        np.testing.assert_array_equal(data.targets, expected.targets)
+        assert data.classes is None
+    assert frame(TABLE, "rooms").classes == 6
+    np.testing.assert_array_equal(frame(TABLE, "price", scaled=True).features, [[0, 0], [0.5, 1], [1, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "message"),
+    [
+        ("a,b\n1,2\n", "c", r"there must be a column 'c', got \['a', 'b'\]"),
+        ("a,b\n1,2\n,3\n", "b", "column 'a' must hold finite numbers, got nan in row 1"),
+        ("a,b\n1,2\n2,cat\n", "b", "column 'b' must hold finite numbers, got 'cat' in row 1"),
+        ("", "b", "path must name a file of columns"),
+        (None, "b", "path must name a file that there is"),
+    ],
+)
+def test_a_file_that_cannot_be_learned_from_is_refused_by_name(tmp_path, text, target, message):
+    path = tmp_path / "t.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Csv(path=path, target=target).load()
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path):
+    import os
+
+    path = tmp_path / "t.csv"
+    for place, number in enumerate((1, 2)):
+        path.write_text(f"a,b\n{number},0\n")
+        os.utime(path, ns=(0, place))
+        assert Csv(path=path, target="b").load().features.tolist() == [[number]]
+
+
+def test_what_is_generated_depends_on_the_seed_and_its_options():
+    source = Generated(name="regression", rows=20, options={"n_features": 3})
+    data = source.load(1)
+
+    assert (data.features.shape, data.classes) == ((20, 3), None)
+    np.testing.assert_array_equal(data.features, source.load(1).features)
+    assert not np.array_equal(data.features, source.load(2).features)
+    assert Generated(name="blobs", rows=30).load(0).classes == 3
+    with pytest.raises(ValueError, match=r"options must be those of make_moons, got \{'feet': 3\}"):
+        Generated(name="moons", options={"feet": 3}).load(0)
+
+
+DIGITS = Bundled().load()
+
+
+@given(
+    st.sampled_from([random, ordered, by_key]),
+    st.lists(st.integers(1, 9), min_size=1, max_size=12),
+    st.integers(0, 9),
+)
+def test_every_row_is_in_exactly_one_shard_and_each_has_its_share(how, weights, seed):
+    shares = np.array(weights) / sum(weights)
+
+    shards = shard(how, DIGITS, shares, stream(seed))
+
+    assert np.array_equal(np.sort(np.concatenate(shards)), np.arange(len(DIGITS)))
+    assert all(abs(len(rows) - share * len(DIGITS)) <= 1 for rows, share in zip(shards, shares, strict=True))
+    if len(set(weights)) == 1:
+        assert [len(rows) for rows in shards] == [len(part) for part in np.array_split(np.arange(1797), len(weights))]
+
+
+def test_a_shard_by_key_sees_few_classes_and_an_ordered_one_what_stands_together():
+    data = arrays(np.arange(100.0)[:, None], np.arange(100) % 10)
+    shares = np.full(10, 0.1)
+
+    assert all(len(np.unique(data.targets[rows])) == 1 for rows in shard(by_key, data, shares, stream(0)))
+    assert [rows.tolist() for rows in shard(ordered, data, shares, stream(0))][1] == list(range(10, 20))
+
+
+@pytest.mark.parametrize(
+    ("how", "count", "message"),
+    [
+        (random, 1798, "every shard must have a row, got 1797 rows for 1798 shards"),
+        (lambda data, shares, generator: [np.arange(9)], 1, "every one of the 1797 rows must be in exactly one shard"),
+        (lambda data, shares, generator: [np.arange(1797)], 2, r"there must be 2 shards with rows, got sizes \[1797\]"),
+    ],
+)
+def test_a_sharding_that_is_none_is_refused(how, count, message):
+    with pytest.raises(ValueError, match=message):
+        shard(how, DIGITS, np.full(count, 1 / count), stream(0))
+
+
+def test_rows_say_what_they_are():
+    rows = Rows(DIGITS, np.array([5, 5, 2]))
+
+    assert (len(rows), len(DIGITS.all)) == (3, 1797)
+    np.testing.assert_array_equal(rows.features, DIGITS.features[[5, 5, 2]])
+    np.testing.assert_array_equal(rows.targets, DIGITS.targets[[5, 5, 2]])
+    assert DIGITS.all.features is DIGITS.features

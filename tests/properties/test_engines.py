@@ -36,7 +36,7 @@ for seed, (fidelity, order, failures, topology) in enumerate(settings):
                           latency=Exponential(mean=0.001))
     scenarios.append(training(faults, network=network))
     scenarios.append(training(Swarm(nodes=NODES, horizon_s=0.5).draw(seed), network=network, jitter=noise))
-scenarios.append(training(faults, model=KMeans(dataset="iris", clusters=3), backup_workers=1, jitter=noise))
+scenarios.append(training(faults, model=KMeans(clusters=3), backup_workers=1, jitter=noise))
 machines = (NodeSpec(name="m"), *nodes("w", 3, flops_per_s=1e8, jitter=noise))
 search = GridSearch(folds=2, learning_rates=(0.1,), steps=(3, 6))
 for policy in ("fifo", "utilisation", "priority", "dependency"):

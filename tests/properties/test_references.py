@@ -1,14 +1,16 @@
 """Whole clusters agree with closed forms and with scikit-learn."""
 
+import math
+
 import numpy as np
+import pytest
 import sklearn.cluster
-from scipy.optimize import check_grad
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
-from simcluster.engine import Constant, Exponential
-from simcluster.learning import KMeans, SoftmaxRegression, load
-from simcluster.training import TrainingJob
+from simcluster.engine import Constant, Environment, Exponential
+from simcluster.learning import Bundled, GradientDescent, KMeans, Rows, Softmax
+from simcluster.training import BoundedStaleness, Training, TrainingJob
 
 
 def cluster(workers, network=None, **fields):
@@ -22,46 +24,46 @@ def job(workers, **fields):
 
 
 def test_kmeans_on_a_cluster_is_lloyd_s_algorithm_from_the_same_centres():
-    model = KMeans(dataset="digits", clusters=10)
-    prepared = model.prepare(5, seed=3)
-    points = load("digits").features
-    theirs = sklearn.cluster.KMeans(
-        10, init=prepared.initial().centres, n_init=1, algorithm="lloyd", tol=0, max_iter=300
-    ).fit(points)
+    points = Bundled().load().features
+    made = job(5, model=KMeans(clusters=10), batch_size=None, steps=1, evaluate_every=1000)
+    initial = Training(made, 3, Environment().event()).initial
+    theirs = sklearn.cluster.KMeans(10, init=initial, n_init=1, algorithm="lloyd", tol=0, max_iter=300).fit(points)
 
-    scenario = Scenario(cluster=cluster(5), job=job(5, model=model, steps=theirs.n_iter_ + 1, evaluate_every=1000))
+    scenario = Scenario(cluster=cluster(5), job=made.replace(steps=theirs.n_iter_ + 1))
     ours = run(scenario, 3).outcome.parameters
 
     np.testing.assert_allclose(ours, theirs.cluster_centers_, atol=1e-10, rtol=0)
-    assert np.array_equal(prepared.labels(ours), theirs.labels_)
+    assert np.array_equal(made.model.labels(ours, Bundled().load().all), theirs.labels_)
 
 
-def test_a_full_gradient_over_unequal_shards_is_the_gradient_of_the_objective():
-    model = SoftmaxRegression(dataset="iris", batch_size=None, l2=0.01)
-    prepared = model.prepare(7, seed=0)  # 150 rows on 7 workers: shards of 21 and 22
-    shape = prepared.initial().shape
+@pytest.mark.parametrize("waiting", [BoundedStaleness(), BoundedStaleness(staleness=math.inf)])
+def test_one_synchronous_step_over_unequal_shards_is_one_of_full_gradient_descent(waiting):
+    """150 rows on 7 workers: shards of 21 and 22. Asynchronous, with all of them at the first step, it is so too."""
+    iris, model = Bundled(name="iris").load(), Softmax(l2=0.0)
+    rate = GradientDescent(learning_rate=1e-9 if waiting.staleness else 0.3)  # so small that the order is nothing
+    made = job(
+        7, model=model, data=Bundled(name="iris"), batch_size=None, optimiser=rate, steps=1, waiting=waiting
+    )
+    weights = np.zeros((5, 3))
+    gradient = model.contribution(weights, iris.all)() / 150
 
-    def gradient(flat):
-        weights = flat.reshape(shape)
-        parts = [prepared.contribution(worker, 0, weights)() for worker in range(7)]
-        return (sum(parts) / 7).ravel()
+    ours = run(Scenario(cluster=cluster(7), job=made), 0).outcome.parameters
 
-    point = np.random.Generator(np.random.PCG64(0)).standard_normal(shape).ravel()
-
-    assert check_grad(lambda w: prepared.loss(w.reshape(shape)), gradient, point) < 1e-5
+    np.testing.assert_allclose(ours, -rate.learning_rate * gradient, rtol=1e-7, atol=1e-15 * rate.learning_rate)
 
 
 def test_a_synchronous_round_of_exponential_workers_takes_the_harmonic_number():
     """E[max of n exponentials of rate μ] = H_n / μ; for n = 8: 2.7179 / μ."""
     steps, workers = 12_000, 8
     free = NetworkSpec(latency=Constant(value=0), bandwidth_bytes_per_s=None)
-    model = SoftmaxRegression(dataset="iris", batch_size=1)
-    flops = model.prepare(workers, 0).contribution(0, 0, np.zeros((5, 3))).cost.flops
+    learned = {"model": Softmax(), "data": Bundled(name="iris"), "batch_size": 1}
+    iris = Bundled(name="iris").load()
+    flops = Softmax().contribution(np.zeros((5, 3)), Rows(iris, np.array([0]))).cost.flops
     spec = cluster(workers, free, flops_per_s=flops, memory_bytes_per_s=1e15, jitter=Exponential(mean=1))
     server = NodeSpec(name="server", flops_per_s=1e15, memory_bytes_per_s=1e15)
     scenario = Scenario(
         cluster=spec.replace(nodes=(server, *spec.nodes[1:])),
-        job=job(workers, model=model, steps=steps, evaluate_every=steps, retry_s=1e9),
+        job=job(workers, **learned, steps=steps, evaluate_every=steps, retry_s=1e9),
         horizon_s=1e6,
         trace_kinds=(),
     )

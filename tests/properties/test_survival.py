@@ -10,7 +10,7 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, StorageSpec, nodes
 from simcluster.engine import Constant
 from simcluster.faults import CrashNode, FillDisk, LoseDisk, PartitionNetwork, RotBits
-from simcluster.learning import SoftmaxRegression
+from simcluster.learning import Bundled, Softmax
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbours, Poisson, ServiceJob
 from simcluster.testing import clusters, scenarios
@@ -25,8 +25,8 @@ REPORTED = NetworkSpec(failures="reported", latency=Constant(value=0.001))
 
 
 def training(names, **fields):
-    model = SoftmaxRegression(dataset="iris", batch_size=8)
-    return TrainingJob(model=model, server=names[0], workers=names[1:], retry_s=0.05, **{"steps": 8, **fields})
+    learned = {"model": Softmax(), "data": Bundled(name="iris"), "batch_size": 8}
+    return TrainingJob(server=names[0], workers=names[1:], retry_s=0.05, **learned, **{"steps": 8, **fields})
 
 
 JOBS = {
@@ -35,8 +35,8 @@ JOBS = {
     # Outputs of 117 kB take a tenth of a second each: asked for again too soon they congest a slow network for good.
     "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=20.0),
     "a service": lambda names: ServiceJob(
-        service=NearestNeighbours(dataset="iris"), arrivals=Poisson(per_s=50), queries=10, front_end=names[0],
-        servers=names[1:], timeout_s=0.05,
+        service=NearestNeighbours(data=Bundled(name="iris")), arrivals=Poisson(per_s=50), queries=10,
+        front_end=names[0], servers=names[1:], timeout_s=0.05,
     ),
 }
 

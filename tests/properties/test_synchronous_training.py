@@ -11,10 +11,10 @@ from simcluster import run
 from simcluster.cluster import NetworkSpec
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, LoseMessages, PauseNode, SlowNode
-from simcluster.learning import KMeans, SoftmaxRegression
+from simcluster.learning import KMeans, Softmax
 from tests.strategies import networks, schedules, training
 
-MODELS = {"softmax": SoftmaxRegression(dataset="iris", batch_size=8), "kmeans": KMeans(dataset="iris", clusters=3)}
+MODELS = {"softmax": Softmax(), "kmeans": KMeans(clusters=3)}
 NETWORKS = [
     NetworkSpec(latency=Exponential(mean=0.0005)),
     NetworkSpec(latency=Exponential(mean=0.02), seed=99),

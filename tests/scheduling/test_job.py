@@ -12,7 +12,7 @@ from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
 from simcluster.engine import Constant, Lognormal, stream
 from simcluster.faults import CrashNode, PartitionNetwork, PauseNode, SlowNode
 from simcluster.kernels import Cost, softmax
-from simcluster.learning import load
+from simcluster.learning import Bundled
 from simcluster.learning.cross_validation import split, stratified_folds
 from simcluster.measurement.makespan import makespan_s, spans
 from simcluster.scheduling import Combination, GridSearch, TaskGraphJob
@@ -39,8 +39,8 @@ def scenario(policy="dependency", faults=(), search=SEARCH, network=None, speeds
 
 def by_hand(search, seed):
     """The same search without a cluster and with the kernel's NumPy reference."""
-    dataset, accuracies = load(search.dataset), {}
-    folds = stratified_folds(dataset.labels, search.folds, stream(seed, "scheduling", "folds"))
+    dataset, accuracies = Bundled(name=search.dataset).load(), {}
+    folds = stratified_folds(dataset.targets, search.folds, stream(seed, "scheduling", "folds"))
     parts = [split(dataset, fold)() for fold in folds]
     for combination in search.combinations:
         found = []

@@ -10,7 +10,7 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential, stream
 from simcluster.faults import CrashNode, LoseMessages
-from simcluster.learning import load
+from simcluster.learning import Bundled
 from simcluster.serving import Poisson, ReplicaView, RoundRobin, ServiceJob, power_of_two_choices
 
 SERVERS = tuple(f"server-{i}" for i in range(4))
@@ -31,7 +31,7 @@ def service(faults=(), *, network=None, **job):
 
 def brute_force(seed, queries, query_share=0.2, neighbours=5):
     """Scikit-learn's answers, and the rows that are searched."""
-    features = load("digits").features
+    features = Bundled().load().features
     asked = round(len(features) * query_share)
     points = features[-asked:][stream(seed, "serving", "queries").integers(asked, size=queries)]
     model = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features[:-asked])

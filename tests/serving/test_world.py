@@ -10,6 +10,7 @@ from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Constant, Spec
 from simcluster.faults import CrashNode, KillProgram, PauseNode
 from simcluster.kernels import Call, Cost
+from simcluster.learning import Bundled
 from simcluster.serving import At, Closed, NearestNeighbours, NearestNeighbourService, Poisson, ServiceJob
 
 SERVERS = ("r-0", "r-1")
@@ -191,7 +192,7 @@ def test_the_flat_specification_is_the_same_service():
         dataset="iris", neighbours=3, shards=2, front_end="f", servers=SERVERS, arrivals_per_s=50.0, queries=30
     )
     made = ServiceJob(
-        service=NearestNeighbours(dataset="iris", neighbours=3),
+        service=NearestNeighbours(data=Bundled(name="iris"), neighbours=3),
         arrivals=Poisson(per_s=50.0),
         shards=2,
         front_end="f",

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from simpy.events import AllOf
 
 from simcluster import run
+from simcluster.engine import Environment
 from simcluster.faults import CrashNode, SlowNode
-from simcluster.learning import Dataset, KMeans, SoftmaxRegression, partition
-from simcluster.training import TrainingJob, may_start
+from simcluster.learning import KMeans, call
+from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob
 from tests.strategies import training
 
 
@@ -18,7 +20,7 @@ from tests.strategies import training
         ({"backup_workers": 3}, "backup_workers must be fewer than the 3 workers, got 3"),
         ({"staleness": -1}, "staleness\n.*greater than or equal to 0"),
         ({"steps": 0}, "steps\n.*greater than or equal to 1"),
-        ({"checkpoint_every": 0}, "checkpoint_every\n"),
+        ({"checkpoint_every": 0}, "recovery\\..*every\n"),
         ({"model": {"kind": "svm"}}, "svm"),
     ],
 )
@@ -46,8 +48,10 @@ def test_workers_that_are_not_in_the_cluster_are_refused():
 
 @pytest.mark.parametrize(("staleness", "allowed"), [(0, 0), (3, 3), (math.inf, 10**9)])
 def test_a_worker_may_lead_by_the_staleness_and_no_more(staleness, allowed):
-    assert may_start(5 + allowed, 5, staleness)
-    assert staleness == math.inf or not may_start(6 + allowed, 5, staleness)
+    rule, progress = BoundedStaleness(staleness=staleness), Progress(("a",), {"a": 0}, clock=5)
+
+    assert rule.may_start("a", 5 + allowed, progress)
+    assert staleness == math.inf or not rule.may_start("a", 6 + allowed, progress)
 
 
 def test_training_lowers_the_objective():
@@ -120,48 +124,96 @@ def test_a_run_in_which_nothing_can_happen_any_more_is_a_deadlock():
     assert run(training(dead, horizon_s=1.0), 0).ended == "deadlock"
 
 
-def test_more_clusters_than_rows_are_refused():
-    with pytest.raises(ValueError, match="clusters must be at most the 150 rows, got 151"):
-        KMeans(dataset="iris", clusters=151).prepare(2, 0)
+def test_the_batches_of_an_epoch_are_disjoint_and_each_epoch_has_its_own_order():
+    made = Training(training(batch_size=5).job, 4, Environment().event())
+    epochs = [np.concatenate([made.rows(1, 10 * epoch + step).index for step in range(10)]) for epoch in range(4)]
+
+    for rows in epochs:
+        assert len(set(rows.tolist())) == 50
+    assert len({tuple(rows.tolist()) for rows in epochs}) == 4
+    assert len({frozenset(rows.tolist()) for rows in epochs}) == 1  # the shard
 
 
-@pytest.mark.parametrize("how", ["random", "ordered", "by_key"])
-def test_every_row_is_in_exactly_one_shard(how):
-    labels = np.arange(100) % 7
+def test_a_batch_that_is_asked_for_again_is_the_same_batch():
+    made = Training(training(batch_size=5).job, 4, Environment().event())
+    first = [made.rows(0, clock).index for clock in range(20)]
 
-    shards = partition(how, labels, 9, seed=0)
-
-    assert np.array_equal(np.sort(np.concatenate(shards)), np.arange(100))
-    assert {len(shard) for shard in shards} == {11, 12}
+    for clock in reversed(range(20)):
+        np.testing.assert_array_equal(made.rows(0, clock).index, first[clock])
 
 
-def test_a_shard_by_key_sees_few_classes():
-    labels = np.arange(100) % 10
+@pytest.mark.parametrize("size", [50, 51, 1000, None])
+def test_a_batch_that_reaches_over_the_shard_is_the_whole_shard(size):
+    made = Training(training(batch_size=size).job, 0, Environment().event())
 
-    assert all(len(np.unique(labels[shard])) == 1 for shard in partition("by_key", labels, 10, seed=0))
-
-
-@pytest.mark.parametrize("shards", [0, 101])
-def test_too_few_or_too_many_shards_are_refused(shards):
-    with pytest.raises(ValueError, match=rf"shards must be within \[1, 100\] for 100 rows, got {shards}"):
-        partition("random", np.zeros(100, dtype=np.int64), shards, seed=0)
+    assert [len(made.rows(1, clock)) for clock in range(3)] == [50] * 3
+    assert made.rows(1, 0) is made.rows(1, 1)  # whose features are copied once
+    assert made.batch_rows.tolist() == [50.0] * 3
 
 
-@pytest.mark.parametrize(
-    ("features", "labels", "message"),
-    [
-        (np.array([[1.0, np.nan]]), np.zeros(1, dtype=np.int64), "finite numbers, got nan in row 0, column 1"),
-        (np.ones((2, 2)), np.zeros(3, dtype=np.int64), r"got \(2, 2\) and \(3,\)"),
-        (np.ones((1, 1)), np.array([5]), r"labels must be within \[0, 2\), got \[5\]"),
-    ],
-)
-def test_data_that_cannot_be_learned_from_is_refused(features, labels, message):
-    with pytest.raises(ValueError, match=message):
-        Dataset("mine", features, labels, 2)
+def test_the_loss_is_an_oracle_s_or_paid_for():
+    oracle, paid = (run(training(evaluation=how), 0) for how in ("oracle", "paid"))
+
+    assert [row["loss"] for row in paid.trace.rows("loss")] == [row["loss"] for row in oracle.trace.rows("loss")]
+    assert paid.ended_s > oracle.ended_s
 
 
-def test_the_batches_of_an_epoch_are_disjoint():
-    prepared = SoftmaxRegression(dataset="iris", batch_size=8).prepare(3, 0)
-    rows = np.concatenate([prepared._batch(0, clock, 8) for clock in range(6)])
+def test_robust_aggregation_and_contributions_that_count_one_by_one_do_not_go_together():
+    def median(values, rows):
+        return call(np.median, values, 0)
 
-    assert len(np.unique(rows)) == 48
+    assert training(aggregation=median).job.aggregation is median
+    with pytest.raises(ValueError, match="aggregation must be total where contributions count one by one, got"):
+        training(aggregation=median, staleness=1)
+
+
+def test_an_aggregation_of_one_s_own_is_what_moves_the_parameters():
+    def nothing(values, rows):
+        return call(lambda a: 0 * a[0], values)
+
+    result = run(training(aggregation=nothing, steps=3), 0)
+
+    assert not result.outcome.parameters.any()
+
+
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_compression_sends_fewer_numbers_and_still_learns(share):
+    plain, sparse = run(training(steps=60), 0), run(training(steps=60, compression=TopK(share=share)), 0)
+
+    sent = [np.mean([row["size_bytes"] for row in each.trace.rows("send") if row["message_kind"] == "training.step"])
+            for each in (plain, sparse)]
+
+    assert (sparse.outcome.loss == plain.outcome.loss) == (share == 1.0)
+    assert sparse.outcome.loss == pytest.approx(plain.outcome.loss, rel=0.05)  # of the loss at the start a half
+    assert share == 1.0 or sent[1] < sent[0]
+
+
+def test_top_k_remembers_what_it_leaves_out():
+    compression = TopK(share=0.5)
+    payload, memory = compression.encode(np.array([[1.0, -3.0], [2.0, 0.5]]), None, None)()
+    assert compression.decode(payload)().tolist() == [[0, -3], [2, 0]]
+
+    payload, memory = compression.encode(np.array([[1.0, 0.0], [0.0, np.nan]]), memory, None)()
+
+    np.testing.assert_array_equal(compression.decode(payload)(), [[2, 0], [0, np.nan]])
+    assert memory.tolist() == [0, 0, 0, 0]
+
+
+def test_two_jobs_of_other_names_keep_their_checkpoints_apart():
+    class Both:
+        def __init__(self, *jobs):
+            self.jobs = jobs
+
+        def start(self, cluster, seed):
+            return AllOf(cluster.env, [job.start(cluster, seed) for job in self.jobs])
+
+    crash = CrashNode(node="server", begin_s=0.1, end_s=0.12)
+    scenario = training([crash], checkpoint_every=2)
+    other = scenario.job.replace(name="other", model=KMeans(clusters=3))
+    alone = [run(scenario.replace(job=job), 0).outcome for job in (scenario.job, other)]
+
+    result = run(scenario.replace(job=Both(scenario.job, other)), 0)
+
+    both = result.outcome.todict().values()
+    assert [each.parameters.tobytes() for each in both] == [each.parameters.tobytes() for each in alone]
+    assert len(list(result.trace.rows("restore"))) == 2

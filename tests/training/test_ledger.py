@@ -1,96 +1,206 @@
-"""What the server's ledger takes, and what a read of it sees."""
+"""What the server's ledger takes, what counts of it and when, and what a checkpoint of it holds."""
 
 import math
+import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from simcluster.learning import Cost
-from simcluster.training.parameter_server import Ledger
-from simcluster.training.staleness import visible_before
-from tests.strategies import training
+from simcluster.engine import Environment
+from simcluster.kernels import Call, Cost
+from simcluster.learning import call
+from simcluster.training import BoundedStaleness, Training, TrainingJob, Waiting
+from simcluster.training.exchange.ledger import Ledger
+
+WORKERS = ("a", "b", "c")
 
 
 class Adds:
-    """A model that adds up what it is given: its parameters are the total of the contributions folded in."""
+    """Its parameters are the list of what was folded in, in that order: a number for each contribution."""
 
-    contribution_size = 1
+    def initial(self, data, generator):
+        return np.zeros(0)
 
-    def initial(self):
-        return 0.0
+    def contribution(self, parameters, rows):
+        raise NotImplementedError
 
-    def parameters(self, state):
-        return state
+    def loss(self, parameters, rows):
+        raise NotImplementedError
 
-    def fold(self, state, worker, contribution, share):
-        return state + contribution
-
-
-@pytest.fixture
-def ledger():
-    job = training().job
-    return Ledger(job, Adds()), job.workers
+    def gradient(self, parameters, total, rows):
+        return total
 
 
-def test_a_repetition_is_refused_and_changes_nothing(ledger):
-    ledger, (first, *_) = ledger
+class Appends:
+    def start(self, parameters):
+        return np.empty(0)
 
-    assert ledger.accept(first, 0, 1.0)
-    assert not ledger.accept(first, 0, 100.0)
-    assert ledger.accepted == 1
-    assert ledger.view(math.inf) == 1.0
-
-
-def test_a_contribution_ahead_of_what_the_server_remembers_is_refused(ledger):
-    ledger, (first, *_) = ledger
-
-    assert not ledger.accept(first, 1, 1.0)
-    assert ledger.accepted == 0
+    def step(self, parameters, gradient, memory, clock, share):
+        return call(lambda: (np.append(parameters, gradient), np.array([clock, share])), flops=3, bytes=5)
 
 
-def test_a_contribution_to_a_complete_step_is_refused(ledger):
-    ledger, workers = ledger
-    for worker in workers:
-        assert ledger.accept(worker, 0, 1.0)
-    assert ledger.complete()
-    ledger.commit_call()()
-
-    assert not ledger.accept(workers[0], 0, 1.0)
-    assert ledger.state == len(workers)
 
 
-@pytest.mark.parametrize("staleness", [0, 1, 2])
-def test_a_read_sees_no_step_from_its_own_clock_plus_the_staleness_on(ledger, staleness):
-    ledger, (first, *_) = ledger
+def ledger_of(waiting=None, steps=100, workers=WORKERS, **fields):
+    class Listed(Adds):
+        def gradient(self, parameters, total, rows):
+            return np.array(total)
+
+    job = TrainingJob(
+        model=Listed(), optimiser=Appends(), waiting=waiting or BoundedStaleness(), server="s", workers=workers,
+        steps=steps, **fields,
+    )
+    return Ledger(Training(job, 0, Environment().event()))
+
+
+def settle(ledger):
+    while (due := ledger.due()) is not None:
+        due()
+
+
+def give(ledger, worker, clock, value=1.0):
+    accepted = ledger.accept(worker, clock, np.array([value]))
+    settle(ledger)
+    return accepted
+
+
+def test_a_repetition_is_refused_and_changes_nothing():
+    ledger = ledger_of(BoundedStaleness(staleness=math.inf))
+
+    assert give(ledger, "a", 0, 1.0)
+    assert not give(ledger, "a", 0, 100.0)
+    assert ledger.parameters.tolist() == [1.0]
+
+
+def test_a_contribution_ahead_of_what_the_server_remembers_is_refused():
+    ledger = ledger_of()
+
+    assert not give(ledger, "a", 1)
+    assert ledger.progress.arrived == ()
+
+
+def test_a_contribution_to_a_complete_step_is_refused_and_whoever_was_late_goes_on_with_the_next():
+    ledger = ledger_of(BoundedStaleness(backup_workers=1))
+    for worker in "ab":
+        assert give(ledger, worker, 0)
+
+    assert (ledger.progress.clock, ledger.progress.left_out) == (1, ["c"])
+    assert ledger.progress.next_clock == {"a": 1, "b": 1, "c": 1}
+    assert not give(ledger, "c", 0)
+    assert ledger.parameters.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("order", ["abc", "cab", "bca"])
+def test_a_whole_step_is_folded_once_in_the_order_of_workers_whoever_comes_first(order):
+    seen = []
+
+    def listing(values, rows):
+        seen.append((values.ravel().tolist(), rows.tolist()))
+        return Call(lambda: values.sum(axis=0), Cost(7.0, 11.0))
+
+    ledger = ledger_of(aggregation=listing, batch_size=4)
+    for worker in order:
+        ledger.accept(worker, 0, np.array([{"a": 1.0, "b": 20.0, "c": 300.0}[worker]]))
+        if worker != order[-1]:
+            assert ledger.due() is None
+
+    due = ledger.due()
+    assert ledger.parameters.size == 0
+    due()
+    assert seen == [([1.0, 20.0, 300.0], [4.0, 4.0, 4.0])]
+    assert ledger.parameters.tolist() == [321.0]
+    assert ledger.progress.clock == 1
+    # The aggregation's, an estimate of the gradient's (two operations for each number), the optimiser's.
+    assert due.cost == Cost(flops=7 + 2 * (0 + 1) + 3, bytes=11 + 8 * (0 + 1) + 5)
+
+
+@pytest.mark.parametrize("staleness", [0, 1, 2, math.inf])
+def test_no_read_sees_a_step_from_its_own_clock_plus_the_staleness_on(staleness):
+    ledger = ledger_of(BoundedStaleness(staleness=staleness))
     for clock in range(6):
-        assert ledger.accept(first, clock, 10.0**clock)
+        assert give(ledger, "a", clock, 10.0**clock)
 
-    for clock in range(4):
-        seen = ledger.view(visible_before(clock, staleness))
-        # Ho et al. 2013, section 3: at most the updates of the steps up to clock + staleness - 1.
-        assert seen == sum(10.0**step for step in range(min(clock + staleness, 6)))
-
-
-def test_contributions_are_folded_in_the_order_of_workers_not_of_arrival():
-    class Lists(Adds):
-        def initial(self):
-            return ()
-
-        def fold(self, state, worker, contribution, share):
-            return (*state, worker)
-
-    job = training().job
-    ledger = Ledger(job, Lists())
-    for worker in reversed(job.workers):
-        ledger.accept(worker, 0, np.nan)
-    assert ledger.view(math.inf) == tuple(range(len(job.workers)))
+    # Ho et al. 2013, section 3: the slowest reads at clock 0, and sees at most the steps before its staleness.
+    assert ledger.parameters.sum() == sum(10.0**step for step in range(6) if step < staleness)
+    for worker in "bc":
+        give(ledger, worker, 0, 0.0)
+    assert ledger.progress.clock == 1
+    assert ledger.parameters.sum() == sum(10.0**step for step in range(6) if step < 1 + staleness)
 
 
-def test_a_commit_costs_two_operations_and_three_numbers_of_memory_for_each_number_of_each_contribution():
-    for backup_workers, contribution_size in [(0, 1), (1, 7), (0, 300)]:
-        model = Adds()
-        model.contribution_size = contribution_size
-        ledger = Ledger(training(backup_workers=backup_workers).job, model)
-        numbers = contribution_size * (3 - backup_workers)
+@given(
+    seed=st.integers(0, 10**6),
+    staleness=st.sampled_from([0, 1, 3, math.inf]),
+    backups=st.integers(0, 2),
+    crash=st.integers(0, 60),
+)
+def test_every_contribution_counts_at_most_once_and_a_checkpoint_forgets_nothing_that_counts(
+    seed, staleness, backups, crash
+):
+    """Against a plain model: a set of (worker, clock) that have been folded in, each encoded as a power of two."""
+    rule = BoundedStaleness(staleness=staleness, backup_workers=backups)
+    generator, ledger = random.Random(seed), ledger_of(rule)
+    counted, pending, clock = {}, {}, 0
 
-        assert ledger.commit_call().cost == Cost(flops=2 * numbers, bytes=3 * 8 * numbers)
+    def number(worker, step):
+        return float(2 ** (3 * step + WORKERS.index(worker)))
+
+    following = dict.fromkeys(WORKERS, 0)
+    for turn in range(60):
+        if turn == crash:
+            kept = ledger.state()
+            ledger = ledger_of(rule)
+            ledger.restore(*kept)
+            for worker, step in pending:
+                following[worker] = min(following[worker], step)
+            pending = {}
+        worker = generator.choice(WORKERS)
+        step = following[worker]
+        if step - clock > min(staleness, 10):
+            continue
+        assert give(ledger, worker, step, number(worker, step))
+        following[worker], pending[worker, step] = step + 1, True
+        while sum(step == clock for _, step in [*pending, *counted]) >= 3 - backups:
+            done = [each for each in pending if each[1] == clock]
+            counted |= dict.fromkeys(done)
+            pending = {each: True for each in pending if each not in done}
+            clock += 1
+            following = {name: max(each, clock) for name, each in following.items()}
+        early = [each for each in pending if each[1] < clock + staleness]
+        counted |= dict.fromkeys(early)
+        pending = {each: True for each in pending if each not in early}
+        assert ledger.progress.clock == clock
+        assert dict(ledger.progress.next_clock) == following
+        assert sorted(ledger.progress.arrived) == sorted(n for n, step in [*pending, *counted] if step == clock)
+        assert sum(map(int, ledger.parameters)) == sum(int(number(*each)) for each in counted)
+        assert ledger.steps == clock + sum(step >= clock for _, step in counted) // 3
+
+
+def test_a_rule_may_go_by_who_was_left_out_also_after_a_crash():
+    class NeverTwice(Waiting):
+        def complete(self, progress):
+            return len(progress.arrived) >= 2 and set(progress.left_out) <= set(progress.arrived)
+
+    ledger = ledger_of(NeverTwice())
+    for worker in "ab":
+        give(ledger, worker, 0)
+    assert (ledger.progress.clock, ledger.progress.left_out) == (1, ["c"])
+
+    restored = ledger_of(NeverTwice())
+    restored.restore(*ledger.state())
+    for each in (ledger, restored):
+        for worker in "ab":
+            give(each, worker, 1)
+        assert each.progress.clock == 1
+        give(each, "c", 1)
+        assert each.progress.clock == 2
+
+
+def test_nothing_is_complete_after_the_last_step():
+    ledger = ledger_of(steps=1, workers=("a",))
+    give(ledger, "a", 0)
+    assert give(ledger, "a", 1)
+
+    assert ledger.progress.clock == 1

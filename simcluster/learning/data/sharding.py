@@ -1,0 +1,59 @@
+"""Data distribution: which rows lie on which node."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcluster.engine import Open
+from simcluster.learning.dataset import Dataset
+from simcluster.learning.protocols import Sharding
+
+Shards = list[NDArray[np.int64]]
+
+
+def random(data: Dataset, shares: NDArray[np.float64], generator: np.random.Generator) -> Shards:
+    """Shuffled, and cut."""
+    return cut(generator.permutation(len(data)), shares)
+
+
+def ordered(data: Dataset, shares: NDArray[np.float64], generator: np.random.Generator) -> Shards:
+    """Cut as the rows stand."""
+    return cut(np.arange(len(data)), shares)
+
+
+def by_key(data: Dataset, shares: NDArray[np.float64], generator: np.random.Generator) -> Shards:
+    """Sorted by target and cut, so that a shard sees few classes (the non-identical case of McMahan et al. 2017)."""
+    return cut(np.argsort(data.targets, kind="stable"), shares)
+
+
+def cut(order: NDArray[np.int64], shares: NDArray[np.float64]) -> Shards:
+    """``order`` in pieces of these shares of it, each to the nearest row: what is left over goes to the greatest rests.
+
+    Raises ``ValueError`` unless every piece has a row.
+    """
+    wanted = shares * len(order)
+    sizes = np.floor(wanted + 1e-9).astype(np.int64)  # a third of 150 is 50, however it was rounded
+    rests = np.argsort(-np.round(wanted - sizes, 9), kind="stable")
+    sizes[rests[: len(order) - int(sizes.sum())]] += 1
+    if not len(sizes) or sizes.min() < 1:
+        raise ValueError(
+            f"every shard must have a row, got {len(order)} rows for {len(shares)} shards of these shares: {shares}"
+        )
+    return np.split(np.asarray(order, dtype=np.int64), np.cumsum(sizes)[:-1])
+
+
+def shard(how: Sharding, data: Dataset, shares: NDArray[np.float64], generator: np.random.Generator) -> Shards:
+    """The shards that ``how`` says. Raises ``ValueError`` unless each has rows and every row is in exactly one."""
+    shards = [np.asarray(rows, dtype=np.int64) for rows in how(data, shares, generator)]
+    if len(shards) != len(shares) or not all(map(len, shards)):
+        raise ValueError(f"there must be {len(shares)} shards with rows, got sizes {[len(rows) for rows in shards]}")
+    if not np.array_equal(np.sort(np.concatenate(shards)), np.arange(len(data))):
+        raise ValueError(f"every one of the {len(data)} rows must be in exactly one shard, got {shards}")
+    return shards
+
+
+AnySharding = Annotated[Sharding, Open(Sharding, random=random, ordered=ordered, by_key=by_key)]
+"""One of the shardings above, or one's own; in a file ``kind`` says which."""

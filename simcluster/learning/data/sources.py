@@ -1,0 +1,188 @@
+"""Where data comes from: what scikit-learn brings along, files, generators, arrays and frames that one has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from simcluster.engine import Open, Spec, stream
+from simcluster.learning.dataset import Dataset
+from simcluster.learning.protocols import Array, DataSource
+
+DatasetName = Literal["digits", "breast_cancer", "iris", "wine"]
+
+
+class Bundled(Spec):
+    """A data set that comes with scikit-learn, so nothing is downloaded; each feature is scaled to [0, 1].
+
+    digits: 1797 × 64, 10 classes (Alpaydin & Kaynak 1998); breast_cancer: 569 × 30, 2 classes (Street et al. 1993);
+    iris: 150 × 4, 3 classes (Fisher 1936); wine: 178 × 13, 3 classes.
+    """
+
+    kind: Literal["bundled"] = "bundled"
+    name: DatasetName = "digits"
+    """Which one."""
+
+    def load(self, seed: int = 0) -> Dataset:
+        """The data set."""
+        return _bundled(self.name)
+
+
+class Table(Spec):
+    """What a file of columns is read for: one column of targets, the others, or those that are named, features.
+
+    Targets that are whole numbers are labels unless ``labels`` says otherwise. ``load`` raises ``ValueError`` where a
+    column is missing, or holds what is no number.
+    """
+
+    path: Path
+    """The file."""
+    target: Annotated[str, Field(min_length=1)]
+    """The column of targets."""
+    features: tuple[str, ...] | None = None
+    """The columns of features, in this order (``None``: all others)."""
+    labels: bool | None = None
+    """Whether targets are labels 0, 1, … (``None``: where they are whole numbers)."""
+    scaled: bool = False
+    """Whether each feature is scaled to [0, 1]."""
+
+    def _dataset(self, read: str) -> Dataset:
+        stamp = self.path.stat().st_mtime_ns if self.path.exists() else None
+        return _file(read, self.path, stamp, self.target, self.features, self.labels, self.scaled)
+
+
+class Csv(Table):
+    """A file of comma-separated values whose first line names the columns."""
+
+    kind: Literal["csv"] = "csv"
+
+    def load(self, seed: int = 0) -> Dataset:
+        """The file's data."""
+        return self._dataset("read_csv")
+
+
+class Parquet(Table):
+    """A Parquet file; pandas needs pyarrow to read it."""
+
+    kind: Literal["parquet"] = "parquet"
+
+    def load(self, seed: int = 0) -> Dataset:
+        """The file's data."""
+        return self._dataset("read_parquet")
+
+
+class Generated(Spec):
+    """What ``sklearn.datasets.make_<name>`` makes, anew for each seed."""
+
+    kind: Literal["generated"] = "generated"
+    name: Literal["classification", "regression", "blobs", "moons", "circles", "friedman1"] = "classification"
+    """Which of scikit-learn's generators."""
+    rows: Annotated[int, Field(ge=1)] = 1000
+    """How many rows it makes."""
+    options: dict[str, float | int | bool | str] = Field(default={})
+    """What else it is told, by its own names."""
+    scaled: bool = False
+    """Whether each feature is scaled to [0, 1]."""
+
+    def load(self, seed: int) -> Dataset:
+        """The data of this seed. Raises ``ValueError`` for options that the generator does not know."""
+        return _generated(self.name, self.rows, tuple(sorted(self.options.items())), self.scaled, seed)
+
+
+def arrays(features: Any, targets: Any, *, labels: bool | None = None, scaled: bool = False) -> Dataset:
+    """The data set of features (n, d) and targets (n,), anything that NumPy makes arrays of numbers of.
+
+    Targets that are whole numbers are labels unless ``labels`` says otherwise. Raises ``ValueError`` where something is
+    no finite number, or the shapes disagree.
+    """
+    features, targets = _numbers("features", features), _numbers("targets", targets)
+    if labels is None:
+        labels = targets.dtype.kind in "bui"
+    if labels and not np.array_equal(targets, np.floor(targets)):
+        raise ValueError(f"labels must be whole numbers, got {targets[targets != np.floor(targets)][0]}")
+    features = features.astype(np.float64)
+    if scaled:
+        features = _unit(features)
+    if labels:
+        return Dataset(features, targets.astype(np.int64), int(targets.max(initial=0)) + 1)
+    return Dataset(features, targets.astype(np.float64))
+
+
+def frame(
+    table: pd.DataFrame, target: str, features: Sequence[str] | None = None, *, labels: bool | None = None,
+    scaled: bool = False,
+) -> Dataset:  # fmt: skip
+    """The data set of a pandas frame: its column ``target``, and the other columns or those named as ``features``.
+
+    Raises ``ValueError`` where a column is missing, or holds what is no finite number: it names the column and the row.
+    """
+    chosen = [name for name in table.columns if name != target] if features is None else list(features)
+    for name in (target, *chosen):
+        if name not in table.columns:
+            raise ValueError(f"there must be a column {name!r}, got {[str(column) for column in table.columns]}")
+        column = pd.to_numeric(table[name], errors="coerce")
+        wrong = np.flatnonzero(~np.isfinite(column.to_numpy(dtype=np.float64)))
+        if len(wrong):
+            got = table[name].tolist()[wrong[0]]
+            raise ValueError(f"column {name!r} must hold finite numbers, got {got!r} in row {wrong[0]}")
+    return arrays(table[chosen].to_numpy(), table[target].to_numpy(), labels=labels, scaled=scaled)
+
+
+AnyData = Annotated[DataSource, Open(DataSource, Bundled, Csv, Parquet, Generated)]
+"""One of the sources above, a ``Dataset`` that one has, or anything with ``load``; in a file ``kind`` says which."""
+
+
+@cache
+def _bundled(name: DatasetName) -> Dataset:
+    import sklearn.datasets  # here, for it takes longer to import than all the rest together
+
+    features, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
+    return arrays(features, labels, scaled=True)
+
+
+@lru_cache(maxsize=8)
+def _generated(name: str, rows: int, options: tuple[tuple[str, Any], ...], scaled: bool, seed: int) -> Dataset:
+    import sklearn.datasets
+
+    state = int(stream(seed, "generated").integers(2**31))
+    try:
+        made = getattr(sklearn.datasets, f"make_{name}")(n_samples=rows, random_state=state, **dict(options))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"options must be those of make_{name}, got {dict(options)} ({error})") from None
+    return arrays(*made, scaled=scaled)
+
+
+@cache
+def _file(
+    read: str, path: Path, stamp: int | None, target: str, features: tuple[str, ...] | None, labels: bool | None,
+    scaled: bool,
+) -> Dataset:  # fmt: skip
+    try:
+        table = getattr(pd, read)(path)
+    except FileNotFoundError:
+        raise ValueError(f"path must name a file that there is, got {str(path)!r}") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise ValueError(f"path must name a file of columns, got {str(path)!r} ({error})") from None
+    try:
+        return frame(table, target, features, labels=labels, scaled=scaled)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _numbers(what: str, given: Any) -> Any:
+    array = np.asarray(given)
+    if array.dtype.kind not in "buif":
+        first = next((each for each in array.ravel().tolist() if not isinstance(each, int | float)), array.dtype)
+        raise ValueError(f"{what} must be numbers, got {first!r}")
+    return array
+
+
+def _unit(features: Array) -> Array:
+    low, high = features.min(axis=0), features.max(axis=0)
+    return np.asarray((features - low) / np.where(high > low, high - low, 1.0))

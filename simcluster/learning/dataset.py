@@ -1,0 +1,89 @@
+"""A data set, and rows of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Features (n, d), float64, and targets (n,): labels, int64 in [0, ``classes``), or float64 where it is ``None``.
+
+    Both are read-only. Raises ``ValueError`` when the shapes disagree, there are no rows, a feature or a target is NaN
+    or infinite, or a label is out of range.
+    """
+
+    features: NDArray[np.float64]
+    targets: NDArray[Any]
+    classes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2 or self.targets.shape != self.features.shape[:1] or not len(self.targets):
+            shapes = f"{self.features.shape} and {self.targets.shape}"
+            raise ValueError(f"features must be (n, d) and targets (n,) with n at least 1, got {shapes}")
+        if not np.isfinite(self.features).all():
+            row, column = np.argwhere(~np.isfinite(self.features))[0]
+            value = self.features[row, column]
+            raise ValueError(f"features must be finite numbers, got {value} in row {row}, column {column}")
+        if not np.isfinite(self.targets).all():
+            row = int(np.argmin(np.isfinite(self.targets)))
+            raise ValueError(f"targets must be finite numbers, got {self.targets[row]} in row {row}")
+        if self.classes is not None and not (self.targets.min() >= 0 and self.targets.max() < self.classes):
+            raise ValueError(f"labels must be within [0, {self.classes}), got {np.unique(self.targets)}")
+        wanted = np.float64 if self.classes is None else np.int64
+        for name, dtype in (("features", np.float64), ("targets", wanted)):
+            array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
+            array = array if array.base is None and array is not getattr(self, name) else array.copy()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.targets)
+
+    def __deepcopy__(self, memo: object) -> Dataset:
+        """Itself, for nothing can change it."""
+        return self
+
+    def load(self, seed: int) -> Dataset:
+        """Itself: data that one has is a source of data."""
+        return self
+
+    @property
+    def all(self) -> Rows:
+        """Every row."""
+        return Rows(self)
+
+    @cached_property
+    def with_ones(self) -> NDArray[np.float64]:
+        """The features with a last column of ones, (n, d + 1), whose weight is a bias."""
+        made = np.hstack([self.features, np.ones((len(self), 1))])
+        made.flags.writeable = False
+        return made
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of a data set, by number (``None``: all). A kernel that takes ``index`` copies none of them."""
+
+    data: Dataset
+    index: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        """How many rows these are."""
+        return len(self.data) if self.index is None else len(self.index)
+
+    @cached_property
+    def features(self) -> NDArray[np.float64]:
+        """Their features, (n, d)."""
+        return self.data.features if self.index is None else self.data.features[self.index]
+
+    @cached_property
+    def targets(self) -> NDArray[Any]:
+        """Their targets, (n,)."""
+        return self.data.targets if self.index is None else self.data.targets[self.index]

@@ -1,0 +1,12 @@
+"""Exchanges: how parameters and contributions travel between nodes."""
+
+from typing import Annotated
+
+from simcluster.engine import Open
+from simcluster.training.exchange.parameter_server import ParameterServer
+from simcluster.training.protocols import Exchange
+
+AnyExchange = Annotated[Exchange, Open(Exchange, ParameterServer)]
+"""One of the exchanges above, or one's own; in a file ``kind`` says which."""
+
+__all__ = ["AnyExchange", "ParameterServer"]

@@ -1,0 +1,38 @@
+"""The parameter server (Li et al., OSDI 2014): one node holds the parameters, workers ask it for their steps."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from simcluster.cluster import Cluster
+from simcluster.engine import NodeName, Positive, Spec
+from simcluster.training.exchange.server import serve
+from simcluster.training.exchange.worker import work
+from simcluster.training.training import Training
+
+if TYPE_CHECKING:
+    from simcluster.training.job import TrainingJob
+
+
+class ParameterServer(Spec):
+    """Workers ask ``server`` which step is theirs, compute its contribution, and send it with the next request."""
+
+    kind: Literal["parameter_server"] = "parameter_server"
+    server: NodeName
+    """The node that holds the parameters; none of the workers."""
+    retry_s: Positive = 1.0
+    """After how long a request that is refused or not answered is repeated."""
+
+    def start(self, training: Training, cluster: Cluster) -> None:
+        """Boot the server and the workers."""
+        name = training.job.name
+        cluster[self.server].boot(partial(serve, training=training), f"{name}.server")
+        for index, worker in enumerate(training.job.workers):
+            cluster[worker].boot(partial(work, exchange=self, training=training, index=index), f"{name}.worker")
+
+    def refuses(self, job: TrainingJob) -> str | None:
+        """The server computes no contributions."""
+        if self.server not in job.workers:
+            return None
+        return f"server must be none of the workers, got {self.server!r}"

@@ -1,0 +1,59 @@
+"""The server's program: takes contributions in, completes steps in order, answers with parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simcluster.cluster import Message, Node
+from simcluster.engine import Program
+from simcluster.training.exchange.ledger import Ledger
+
+if TYPE_CHECKING:
+    from simcluster.training.training import Training
+
+
+def serve(node: Node, *, training: Training) -> Program:
+    """Serve one training run; whoever asks when it is over hears so."""
+    job, kind = training.job, f"{training.job.name}.step"
+    record = node.cluster.trace.recorder
+    record_contribution = record("contribution", "worker", "clock", "accepted")
+    record_loss = record("loss", "step", "loss")
+    ledger = Ledger(training)
+    progress = ledger.progress
+    keeper = None if job.recovery is None else job.recovery.keeper(node, job.name)
+    if keeper is not None and (kept := (yield from keeper.restore())) is not None:
+        ledger.restore(*kept)
+    waiting: dict[str, Message] = {}
+    evaluated = progress.clock
+
+    while True:
+        message: Message = yield node.receive(kind)
+        if training.done.triggered:
+            node.reply(message, None)
+            continue
+        worker, began = message.source, progress.clock
+        if worker not in waiting or message.id > waiting[worker].id:
+            waiting[worker] = message  # the newest: an older one may have been overtaken on the way
+        if message.body is not None:
+            clock, contribution = message.body
+            if job.compression is not None:
+                contribution = yield node.compute(job.compression.decode(contribution))
+            record_contribution(worker, clock, ledger.accept(worker, clock, contribution))
+        while (due := ledger.due()) is not None:
+            before = progress.clock
+            yield node.compute(due)
+            if keeper is not None and before < progress.clock < job.steps:
+                yield from keeper.after_step(progress.clock, ledger.state)
+        if ledger.steps >= evaluated + job.evaluate_every or (evaluated < ledger.steps and progress.clock == job.steps):
+            evaluated = ledger.steps
+            objective = training.loss(ledger.parameters)
+            loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))
+            record_loss(evaluated, loss)
+            if job.target_loss is not None and loss <= job.target_loss:
+                training.finish(ledger.parameters, evaluated)
+        if progress.clock == job.steps:
+            training.finish(ledger.parameters, job.steps)
+        for ready in (worker,) if progress.clock == began else job.workers:
+            clock = progress.next_clock[ready]
+            if ready in waiting and clock < job.steps and job.waiting.may_start(ready, clock, progress):
+                node.reply(waiting.pop(ready), (clock, ledger.parameters))

@@ -1,0 +1,90 @@
+"""What training is made of, beside what is learned: who waits for whom, how contributions travel and become one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from simcluster.cluster import Cluster
+from simcluster.kernels import Call
+from simcluster.learning import Array
+
+if TYPE_CHECKING:
+    from simcluster.training.job import TrainingJob
+    from simcluster.training.training import Training
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far training is, kept up to date; a checkpoint holds it, so that rules may go by it after a crash.
+
+    ``clock`` steps are complete. ``arrived`` are the workers whose contribution to the next one is there,
+    ``next_clock`` says which step each worker does next, and ``left_out`` who was not waited for in the last one.
+    """
+
+    workers: tuple[str, ...]
+    next_clock: Mapping[str, int]
+    clock: int = 0
+    arrived: Sequence[str] = ()
+    left_out: Sequence[str] = field(default=())
+
+
+class Waiting(Protocol):
+    """Who waits for whom. The methods are bulk-synchronous as they stand: derive from it, and override one."""
+
+    def may_start(self, worker: str, clock: int, progress: Progress) -> bool:
+        """Whether ``worker`` may begin step ``clock``; asked when it is ready, and whenever a step is complete."""
+        return clock <= progress.clock
+
+    def complete(self, progress: Progress) -> bool:
+        """Whether enough have arrived for the next step; what comes later is discarded."""
+        return len(progress.arrived) >= len(progress.workers)
+
+    def sees(self, clock: int) -> float:
+        """The first step of which a worker that begins step ``clock`` must not see anything.
+
+        What everybody may see counts when it arrives; the rest when its step is complete, in the order of workers.
+        """
+        return clock
+
+    def refuses(self, workers: Sequence[str]) -> str | None:
+        """Why the rule is none for these workers, or ``None``."""
+        return None
+
+
+class Aggregation(Protocol):
+    """How the contributions to a step become one; a plain function serves."""
+
+    def __call__(self, values: Array, rows: Array) -> Call[Array]:
+        """The total (p,) of contributions (m, p), in the order of workers, of so many ``rows`` (m,) each."""
+        ...
+
+
+class Compression(Protocol):
+    """How a contribution is written in fewer bytes."""
+
+    def encode(self, values: Array, memory: Array | None, generator: np.random.Generator) -> Call[tuple[Any, Array]]:
+        """What is sent instead of ``values``, plain data, and what the worker remembers until the next one.
+
+        ``memory`` is ``None`` at a worker's first contribution, and after its crash.
+        """
+        ...
+
+    def decode(self, payload: Any) -> Call[Array]:
+        """An array of the shape of ``values``, from what was sent."""
+        ...
+
+
+class Exchange(Protocol):
+    """How parameters and contributions travel between nodes: it boots its own programs, which do the steps."""
+
+    def start(self, training: Training, cluster: Cluster) -> None:
+        """Begin; what was trained goes to ``training.finish``."""
+        ...
+
+    def refuses(self, job: TrainingJob) -> str | None:
+        """Why the job's parts do not go together with it, or ``None``."""
+        ...

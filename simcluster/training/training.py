@@ -1,0 +1,68 @@
+"""One training run: its data in shards, and the mathematics of its steps, without any state of the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simcluster.engine import Event, stream
+from simcluster.learning import Array, Call, Rows, shard
+
+if TYPE_CHECKING:
+    from simcluster.training.job import TrainingJob
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training gave: the parameters, how many steps were completed, and the objective over all data."""
+
+    parameters: Any
+    steps: int
+    loss: float
+
+
+class Training:
+    """What an exchange needs of a run. Raises ``ValueError`` where model and data, or data and workers, do not fit."""
+
+    def __init__(self, job: TrainingJob, seed: int, done: Event) -> None:
+        self.job, self.seed, self.done = job, seed, done
+        self.data = job.data.load(seed)
+        shares = np.full(len(job.workers), 1 / len(job.workers))
+        shards = shard(job.sharding, self.data, shares, stream(seed, "partition"))
+        self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
+        self._orders: dict[int, tuple[int, Any]] = {}
+        self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))
+        sizes = [len(rows) for rows in shards]
+        #: How many rows each worker's contribution counts, (m,).
+        self.batch_rows = np.minimum(sizes, job.batch_size or max(sizes)).astype(np.float64)
+
+    def rows(self, worker: int, clock: int) -> Rows:
+        """What a worker learns from in a step: its shard, or the next ``batch_size`` rows of it.
+
+        It depends on seed, worker and clock only, so a step that is done again is the same step. A shard is gone
+        through once an epoch, each epoch in a new order; what is left over at its end waits for another epoch.
+        """
+        numbers, size = self._numbers[worker], int(self.batch_rows[worker])
+        if size == len(numbers):
+            return self._shards[worker]
+        epoch, place = divmod(clock, len(numbers) // size)
+        known = self._orders.get(worker)
+        if known is None or known[0] != epoch:
+            order = stream(self.seed, "batch", worker, epoch).permutation(numbers)
+            known = self._orders[worker] = (epoch, order)
+        return Rows(self.data, known[1][place * size : (place + 1) * size])
+
+    def contribution(self, worker: int, clock: int, parameters: Array) -> Call[Array]:
+        """A worker's half of a step: what its rows say at these parameters."""
+        return self.job.model.contribution(parameters, self.rows(worker, clock))
+
+    def loss(self, parameters: Array) -> Call[float]:
+        """The objective over all rows."""
+        return self.job.model.loss(parameters, self.data.all)
+
+    def finish(self, parameters: Array, steps: int) -> None:
+        """Training is over, with these parameters after so many steps."""
+        if not self.done.triggered:
+            self.done.succeed(Trained(parameters, steps, self.loss(parameters)()))

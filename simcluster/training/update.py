@@ -1,0 +1,118 @@
+"""The server's half of a step: contributions that have become one move the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from simcluster.learning import Array, Call, Cost, Descends, Solves, call
+from simcluster.training.training import Training
+
+
+class Update(Protocol):
+    """The parameters, and what else moves them; ``state`` is all that a checkpoint has to hold of it."""
+
+    parameters: Array
+    state: tuple[Array, ...]
+
+    def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
+        """The computation that takes in the contributions of these workers, which make up ``share`` of a step."""
+        ...
+
+
+def update_of(training: Training) -> Update:
+    """How the job's model moves."""
+    model: Any = training.job.model
+    return Descent(training, model) if hasattr(model, "gradient") else Solution(training, model)
+
+
+class Descent:
+    """An optimiser follows the gradient."""
+
+    def __init__(self, training: Training, model: Descends) -> None:
+        self._training, self._model = training, model
+        self.parameters = training.initial
+        self._memory = training.job.optimiser.start(self.parameters)
+        self._gradient_cost: Cost | None = None
+
+    @property
+    def state(self) -> tuple[Array, ...]:
+        """Parameters, and what the optimiser remembers."""
+        return self.parameters, self._memory
+
+    @state.setter
+    def state(self, state: tuple[Array, ...]) -> None:
+        self.parameters, self._memory = state
+
+    def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
+        """Aggregate, find the gradient, and make a step of it."""
+        job, parameters = self._training.job, self.parameters
+        rows = self._training.batch_rows[workers]
+        added = job.aggregation(_flat(values), rows)
+        # What finding a gradient costs depends on sizes alone.
+        total = added().reshape(values[0].shape)
+        if self._gradient_cost is None:
+            self._gradient_cost = call(self._model.gradient, parameters, total).cost
+        gradient = self._model.gradient(parameters, total, float(rows.sum()))
+        stepped = job.optimiser.step(parameters, gradient, self._memory, clock, share)
+        following = stepped()
+
+        def moved() -> None:
+            self.parameters, self._memory = following
+
+        return Call(moved, added.cost + self._gradient_cost + stepped.cost)
+
+
+class Solution:
+    """A closed form of what each worker said last."""
+
+    def __init__(self, training: Training, model: Solves) -> None:
+        self._training, self._model = training, model
+        self.parameters = training.initial
+        self._said = np.zeros((len(training.batch_rows), 0))
+        self._known = np.zeros(len(training.batch_rows), dtype=bool)
+        self._total: Array | None = None
+
+    @property
+    def state(self) -> tuple[Array, ...]:
+        """Parameters, what each worker said last, and who has said anything."""
+        return self.parameters, self._said, self._known
+
+    @state.setter
+    def state(self, state: tuple[Array, ...]) -> None:
+        self.parameters, self._said, self._known = state[0], np.array(state[1]), np.array(state[2])
+        self._total = None
+
+    def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
+        """Replace what these workers said before.
+
+        A whole step is aggregated anew, in the order of workers; to a single contribution belongs its difference.
+        """
+        aggregation, rows = self._training.job.aggregation, self._training.batch_rows
+        flat = _flat(values)
+        said = self._said if self._said.size else np.zeros((len(rows), flat.shape[1]))
+        known = self._known.copy()
+        known[workers] = True
+        if share == 1.0 or self._total is None or known.sum() == len(workers):
+            said = said.copy()
+            said[workers] = flat
+            added = aggregation(said[known], rows[known])
+            total = added()
+        else:
+            added = call(np.subtract, flat, said[workers])
+            total = self._total + added().sum(axis=0)
+            said[workers] = flat
+        found = call(self._model.update, self.parameters, total.reshape(values[0].shape), float(rows[known].sum()))
+        parameters = found()
+
+        def moved() -> None:
+            self.parameters, self._said, self._known, self._total = parameters, said, known, total
+
+        return Call(moved, added.cost + found.cost)
+
+
+def _flat(values: Sequence[Array]) -> Any:
+    """(m, p), one row for each."""
+    return values[0].reshape(1, -1) if len(values) == 1 else np.stack(values).reshape(len(values), -1)
