@@ -140,7 +140,7 @@ def tasks_of_a_graph(n: int) -> None:
     """Tasks of a grid search on eight workers."""
     rates = tuple(0.01 + 1e-5 * place for place in range(max(1, n // 3)))
     search = GridSearch(dataset="iris", folds=2, learning_rates=rates, l2s=(0.0,), steps=(1,))
-    job = TaskGraphJob(master="s", workers=tuple(f"w-{i}" for i in range(8)), policy="fifo", search=search)
+    job = TaskGraphJob(master="s", workers=tuple(f"w-{i}" for i in range(8)), policy="fifo", work=search)
     cluster = ClusterSpec(nodes=(NodeSpec(name="s"), *nodes("w", 8)))
     run(Scenario(cluster=cluster, horizon_s=1e6, job=job, trace_kinds=()), 0)
 

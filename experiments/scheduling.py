@@ -27,14 +27,14 @@ from simcluster.engine import Lognormal
 from simcluster.experiment import Experiment
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
 from simcluster.scenario import Result
-from simcluster.scheduling import GridSearch, PolicyName, TaskGraphJob
+from simcluster.scheduling import GridSearch, Heft, Planner, Policy, TaskGraphJob, fifo, priority, utilisation
 from simcluster.sweep import Label, Seeded
 
-POLICIES: dict[str, PolicyName] = {
-    "FIFO": "fifo",
-    "utilisation": "utilisation",
-    "priority (longest first)": "priority",
-    "dependency (HEFT)": "dependency",
+POLICIES: dict[str, Policy | Planner] = {
+    "FIFO": fifo,
+    "utilisation": utilisation,
+    "priority (longest first)": priority,
+    "dependency (HEFT)": Heft(),
 }
 WORKERS = tuple(f"worker-{place}" for place in range(12))
 RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -43,7 +43,7 @@ FLOPS_PER_S = 1e7  # of all workers together, divided by their number
 SEARCH = GridSearch(learning_rates=(0.3,), l2s=(0.0, 0.01), steps=(10, 30, 90))
 
 
-def scenario(policy: PolicyName, ratio: float) -> Scenario:
+def scenario(policy: Policy | Planner, ratio: float) -> Scenario:
     """One policy on workers whose speeds rise in equal factors; the last is ``ratio`` times as fast as the first."""
     rising = np.geomspace(1.0, ratio, len(WORKERS))
     speeds = rising / rising.mean()
@@ -57,7 +57,7 @@ def scenario(policy: PolicyName, ratio: float) -> Scenario:
                 ),
             )
         ),
-        job=TaskGraphJob(search=SEARCH, master="master", workers=WORKERS, policy=policy),
+        job=TaskGraphJob(work=SEARCH, master="master", workers=WORKERS, policy=policy),
         trace_kinds=("task_begin",),
     )
 

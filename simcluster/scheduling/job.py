@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -9,31 +11,45 @@ import networkx as nx
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
+from simcluster.engine import Event, Name, NodeName, NodeNames, Positive, Spec
 from simcluster.scheduling.graph import Output
-from simcluster.scheduling.grid_search import GridSearch
 from simcluster.scheduling.master import schedule
-from simcluster.scheduling.policies import Policy, dependency, fifo, priority, utilisation
+from simcluster.scheduling.policies import AnyPolicy, Heft
+from simcluster.scheduling.policies.planned import Planned
+from simcluster.scheduling.protocols import Planner, Policy
+from simcluster.scheduling.work import AnyWork, GridSearch
 from simcluster.scheduling.worker import work
-
-PolicyName = Literal["fifo", "utilisation", "priority", "dependency"]
 
 
 class TaskGraphJob(Spec):
-    """A grid search as a task graph on ``workers``, scheduled by ``policy`` from ``master``.
+    """A task graph on ``workers``, scheduled from ``master``; the event's value is the work's outcome.
 
     A worker holds at most as many tasks as it has cores; a task fetches each output that it takes from the
-    node that keeps it. Orders without a report are repeated after ``retry_s``, and a worker that is silent for
-    ``patience`` of these times is suspected and its work done elsewhere. The event's value is ``Searched``.
+    node that keeps it. What a worker kept that is gone is done again.
     """
 
     kind: Literal["task_graph"] = "task_graph"
-    search: GridSearch = GridSearch()
+    work: AnyWork = GridSearch()
+    """What there is to do."""
+    policy: AnyPolicy = Heft()
+    """Which task goes where, and when."""
     master: NodeName
+    """The node that decides."""
     workers: NodeNames
-    policy: PolicyName = "dependency"
+    """The nodes that do it."""
     retry_s: Positive = 0.1
+    """After how long an order without a report is repeated."""
     patience: Annotated[int, Field(ge=1)] = 4
+    """For how many of these times a worker may be silent until its work is done elsewhere."""
+    name: Name = "task_graph"
+    """What its programs and messages begin with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_a_search(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping) or "search" not in given:
+            return given
+        return {("work" if name == "search" else name): value for name, value in given.items()}
 
     @model_validator(mode="after")
     def _workers_differ(self) -> TaskGraphJob:
@@ -44,25 +60,34 @@ class TaskGraphJob(Spec):
         return self
 
     def start(self, cluster: Cluster, seed: int) -> Event:
-        """Boot the workers and the master; the event's value is what the search found."""
-        graph = self.search.graph(seed)
+        """Boot the workers and the master; the event's value is the work's outcome."""
+        graph = self.work.graph(seed)
         done = cluster.env.event()
 
         def finish(outputs: dict[str, Output]) -> None:
             if not done.triggered:
-                done.succeed(self.search.outcome(outputs))
+                done.succeed(self.work.outcome(outputs))
 
         for name in self.workers:
-            cluster[name].boot(partial(work, job=self, graph=graph))
-        make_policy = partial(policy, self.policy, graph, cluster)
-        cluster[self.master].boot(partial(schedule, job=self, graph=graph, make_policy=make_policy, finish=finish))
+            cluster[name].boot(partial(work, job=self, graph=graph), f"{self.name}.worker")
+        make_policy = partial(_fresh, self.policy, graph, cluster)
+        master = partial(schedule, job=self, graph=graph, make_policy=make_policy, finish=finish)
+        cluster[self.master].boot(master, f"{self.name}.master")
         return done
 
 
-def policy(name: PolicyName, graph: nx.DiGraph[Any], cluster: Cluster) -> Policy:
-    """The policy of this name for ``graph`` on ``cluster``; it remembers nothing of any other run."""
-    if name == "dependency":
-        network = cluster.spec.network
-        return dependency(graph, network.latency.mean, network.bandwidth_bytes_per_s or float("inf"))
-    policies: dict[str, Policy] = {"fifo": fifo, "utilisation": utilisation, "priority": priority}
-    return policies[name]
+def _fresh(policy: Policy | Planner, graph: nx.DiGraph[Any], cluster: Cluster) -> Policy:
+    """The policy for ``graph`` on ``cluster``, which remembers nothing."""
+    own: Any = deepcopy(policy)
+    return Planned(own, graph, expected_transfer_s(cluster)) if hasattr(own, "plan") else own
+
+
+def expected_transfer_s(cluster: Cluster) -> Callable[[str, str, float], float]:
+    """How long so many bytes are expected to take from one node to another, by the network's latency and bandwidth."""
+    network = cluster.spec.network
+    bandwidth_bytes_per_s = network.bandwidth_bytes_per_s or float("inf")
+
+    def transfer_s(source: str, target: str, size_bytes: float) -> float:
+        return 0.0 if source == target else network.latency.mean + size_bytes / bandwidth_bytes_per_s
+
+    return transfer_s

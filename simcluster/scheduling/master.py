@@ -11,7 +11,7 @@ import networkx as nx
 from simcluster.cluster import Node
 from simcluster.engine import Event
 from simcluster.scheduling.graph import Output, Task
-from simcluster.scheduling.policies import NodeView, Policy, ReadyTask
+from simcluster.scheduling.protocols import NodeView, Policy, ReadyTask
 from simcluster.scheduling.worker import ORDER_BYTES, fetch
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def schedule(
                 return
             continue
         master.dispatch(wanted)
-        report = node.receive("status")
+        report = node.receive(f"{job.name}.status")
         happened = yield report | tick
         if report in happened:
             master.hear(happened[report].source, *happened[report].body)
@@ -165,7 +165,7 @@ class _Master:
         now_s, silence_s = self._node.env.now, self._job.patience * self._job.retry_s
         for worker in self._job.workers:
             if self._suspected[worker]:
-                self._node.send(worker, "ping", size_bytes=ORDER_BYTES)
+                self._node.send(worker, f"{self._job.name}.ping", size_bytes=ORDER_BYTES)
             elif self._on[worker] and now_s - self._heard_s[worker] > silence_s:
                 self._suspect(worker, True)
             elif now_s - self._heard_s[worker] >= self._job.retry_s / 2:
@@ -202,7 +202,7 @@ class _Master:
             orders = [
                 (task, tuple(self._holders.get(before, "") for before in self._graph.pred[task])) for task in tasks
             ]
-            self._node.send(worker, "run", orders, size_bytes=ORDER_BYTES * len(orders))
+            self._node.send(worker, f"{self._job.name}.run", orders, size_bytes=ORDER_BYTES * len(orders))
 
     def _can_start(self, task: str) -> bool:
         return task not in self._placed and all(before in self._holders for before in self._graph.pred[task])

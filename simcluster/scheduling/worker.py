@@ -29,11 +29,12 @@ def work(node: Node, *, job: TaskGraphJob, graph: nx.DiGraph[Any]) -> Generator[
     part) asks for a part of an output, or for all of it when ``part`` is empty. "ping" asks for a sign of life.
     """
     worker = _Worker(node, job, graph)
+    run, output, ping = (f"{job.name}.{kind}" for kind in ("run", "output", "ping"))
     while True:
-        message = yield node.receive("run", "output", "ping")
-        if message.kind == "output":
+        message = yield node.receive(run, output, ping)
+        if message.kind == output:
             worker.give(message)
-        elif message.kind == "ping":
+        elif message.kind == ping:
             worker.report("", "alive")
         else:
             worker.obey(message.body)
@@ -54,7 +55,7 @@ class _Worker:
 
     def report(self, task: str, state: str, lost: tuple[str, str] | None = None) -> None:
         """Tell the master what has become of ``task``; ``lost`` is an output that a node no longer gives."""
-        self._node.send(self._job.master, "status", (task, state, lost), size_bytes=ORDER_BYTES)
+        self._node.send(self._job.master, f"{self._job.name}.status", (task, state, lost), size_bytes=ORDER_BYTES)
 
     def give(self, message: Message) -> None:
         """Reply with a part of an output, or that there is no such output here."""
@@ -122,8 +123,9 @@ def fetch(
     """
     try:
         reply = yield from ask(
-            node, holder, "output", (task, part), timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.patience
-        )
+            node, holder, f"{job.name}.output", (task, part),
+            timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.patience,
+        )  # fmt: skip
     except UNANSWERED:
         return False, None
     held, value = reply.body

@@ -39,8 +39,8 @@ for seed, (fidelity, order, failures, topology) in enumerate(settings):
 scenarios.append(training(faults, model=KMeans(clusters=3), backup_workers=1, jitter=noise))
 machines = (NodeSpec(name="m"), *nodes("w", 3, flops_per_s=1e8, jitter=noise))
 search = GridSearch(folds=2, learning_rates=(0.1,), steps=(3, 6))
-for policy in ("fifo", "utilisation", "priority", "dependency"):
-    job = TaskGraphJob(master="m", workers=("w-0", "w-1", "w-2"), policy=policy, search=search)
+for policy in ("fifo", "utilisation", "priority", "heft"):
+    job = TaskGraphJob(master="m", workers=("w-0", "w-1", "w-2"), policy=policy, work=search)
     scenarios.append(Scenario(cluster=ClusterSpec(nodes=machines), job=job,
                               faults=(CrashNode(node="w-1", begin_s=0.01, end_s=0.5),)))
 for balancer in ("random", "round_robin", "least_loaded", "power_of_two_choices"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.scheduling.heft import heft, upward_ranks
+from simcluster.scheduling import heft, upward_ranks
 
 SECONDS = {
     1: (14, 16, 9), 2: (13, 19, 18), 3: (11, 13, 19), 4: (13, 8, 17), 5: (12, 13, 10),

@@ -15,23 +15,22 @@ from simcluster.kernels import Cost, softmax
 from simcluster.learning import Bundled
 from simcluster.learning.cross_validation import split, stratified_folds
 from simcluster.measurement.makespan import makespan_s, spans
-from simcluster.scheduling import Combination, GridSearch, TaskGraphJob
-from simcluster.scheduling.policies import NodeView, planned
+from simcluster.scheduling import Combination, GridSearch, Heft, NodeView, TaskGraphJob
 
-POLICIES = ("fifo", "utilisation", "priority", "dependency")
+POLICIES = ("fifo", "utilisation", "priority", "heft")
 WORKERS = ("worker-0", "worker-1", "worker-2", "worker-3")
 JITTER = Lognormal(mean=1.0, sigma=0.3)
 SEARCH = GridSearch(dataset="iris", folds=3, learning_rates=(0.01, 0.3), l2s=(0.0, 0.1), steps=(2, 20))
 
 
-def scenario(policy="dependency", faults=(), search=SEARCH, network=None, speeds=(1, 1, 2, 4), jitter=None, **fields):
+def scenario(policy="heft", faults=(), search=SEARCH, network=None, speeds=(1, 1, 2, 4), jitter=None, **fields):
     workers = (
         NodeSpec(name=name, flops_per_s=1e7, speed=speed, jitter=jitter, **fields)
         for name, speed in zip(WORKERS, speeds, strict=True)
     )
     return Scenario(
         cluster=ClusterSpec(nodes=(NodeSpec(name="master"), *workers), network=network or NetworkSpec()),
-        job=TaskGraphJob(search=search, master="master", workers=WORKERS, policy=policy, retry_s=0.05),
+        job=TaskGraphJob(work=search, master="master", workers=WORKERS, policy=policy, retry_s=0.05),
         faults=tuple(faults),
         horizon_s=600,
     )
@@ -177,7 +176,7 @@ def test_without_noise_or_contention_heft_takes_no_longer_than_its_plan():
         NodeView(node.name, 1, 1, 0.0, 0.0, node.flops_per_s * node.speed, node.memory_bytes_per_s * node.speed)
         for node in spec.cluster.nodes[1:]
     ]
-    plan = planned(SEARCH.graph(0), views, 0.001, float("inf"))
+    plan = Heft().slots(SEARCH.graph(0), views, lambda source, target, size_bytes: 0.001)
     expected_s = max(slot.end_s for slot in plan.values())
 
     assert 0.7 * expected_s < makespan_s(run(spec, 0).trace.rows()) <= expected_s
@@ -190,7 +189,7 @@ def test_on_unequal_nodes_heft_beats_fifo():
         spec = scenario(policy, search=GridSearch(dataset="wine", steps=(5, 15, 45)), speeds=(16, 4, 1, 1))
         return np.mean([makespan_s(run(spec, seed).trace.rows()) for seed in range(4)])
 
-    assert mean_s("dependency") < 0.9 * mean_s("fifo")
+    assert mean_s("heft") < 0.9 * mean_s("fifo")
 
 
 def test_the_grid_turns_its_last_parameter_fastest():

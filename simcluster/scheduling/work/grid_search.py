@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import networkx as nx
 import numpy as np
@@ -67,6 +67,7 @@ class GridSearch(Spec):
     longest goes first (the LPT rule: Graham 1969).
     """
 
+    kind: Literal["grid_search"] = "grid_search"
     dataset: DatasetName = "breast_cancer"
     folds: Annotated[int, Field(ge=2)] = 5
     learning_rates: Rates = (0.03, 0.3)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Callable, Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import networkx as nx
 
+from simcluster.engine import Spec
+from simcluster.scheduling.protocols import NodeView
+
 Task = Hashable
 Processor = Hashable
+_MANY_BYTES = 1e9
 
 
 class Slot(NamedTuple):
@@ -19,6 +23,46 @@ class Slot(NamedTuple):
     begin_s: float
     end_s: float
     processor: Processor
+
+
+class Heft(Spec):
+    """Follows the HEFT plan, which counts an order and a report, and transfers between nodes at their mean."""
+
+    kind: Literal["heft"] = "heft"
+
+    def plan(
+        self, graph: nx.DiGraph[Any], nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]
+    ) -> dict[str, tuple[str, float]]:
+        """Each task's node, and when it begins."""
+        slots = self.slots(graph, nodes, transfer_s)
+        return {str(task): (slot.processor[0], slot.begin_s) for task, slot in slots.items()}  # type: ignore[index]
+
+    def slots(
+        self, graph: nx.DiGraph[Any], nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]
+    ) -> dict[Task, Slot]:
+        """Each task's slot on a processor, which is (node, core)."""
+        per_message_s, per_byte_s = _mean_transfer(nodes, transfer_s)
+        timed: nx.DiGraph[Any] = nx.DiGraph()
+        for name in graph.nodes:
+            cost = graph.nodes[name]["task"].cost
+            expected_s = {node.name: 2 * per_message_s + node.seconds(cost) for node in nodes}
+            seconds = {(node.name, core): expected_s[node.name] for node in nodes for core in range(node.cores)}
+            timed.add_node(name, seconds=seconds)
+        for before, after in graph.edges:
+            size_bytes = graph.edges[before, after]["size_bytes"]
+            timed.add_edge(before, after, seconds=2 * per_message_s + size_bytes * per_byte_s)
+        return heft(timed, host=lambda processor: processor[0])  # type: ignore[index]
+
+
+def _mean_transfer(
+    nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]
+) -> tuple[float, float]:
+    """Seconds for a message, and more for each byte, as the mean over all pairs of nodes; none with a single node."""
+    pairs = [(a.name, b.name) for a in nodes for b in nodes if a is not b]
+    empty = [transfer_s(*pair, 0.0) for pair in pairs]
+    large = [transfer_s(*pair, _MANY_BYTES) - each for pair, each in zip(pairs, empty, strict=True)]
+    count = max(1, len(pairs))
+    return math.fsum(empty) / count, math.fsum(large) / count / _MANY_BYTES
 
 
 def upward_ranks(graph: nx.DiGraph[Any]) -> dict[Task, float]:

@@ -1,0 +1,84 @@
+"""What a task graph is made of: the work, and who decides which task goes where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import networkx as nx
+
+from simcluster.learning import Cost
+from simcluster.scheduling.graph import Output
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyTask:
+    """A task whose predecessors are all done: its name, its declared cost and its user's priority."""
+
+    name: str
+    cost: Cost
+    priority: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node as the scheduler knows it.
+
+    ``idle`` of its cores have no task, the last of them since ``idle_since_s``. ``backlog_s`` is how long all its cores
+    would take for the tasks that it has been given and has not reported, whole, by their declared costs.
+    ``flops_per_s`` and ``memory_bytes_per_s`` are those of one core.
+    """
+
+    name: str
+    cores: int
+    idle: int
+    idle_since_s: float
+    backlog_s: float
+    flops_per_s: float
+    memory_bytes_per_s: float
+
+    def seconds(self, cost: Cost) -> float:
+        """How long a core of this node is expected to compute something of this cost."""
+        return max(cost.flops / self.flops_per_s, cost.bytes / self.memory_bytes_per_s)
+
+
+class Work(Protocol):
+    """What there is to do."""
+
+    def graph(self, seed: int) -> nx.DiGraph[Any]:
+        """The tasks, and what they take of each other: see ``scheduling.graph``."""
+        ...
+
+    def outcome(self, outputs: Mapping[str, Output]) -> Any:
+        """What the job gives, from the outputs of the tasks that have no successor."""
+        ...
+
+
+class Policy(Protocol):
+    """Says which ready task goes to which node, and when; a plain function serves. A master that restarts begins anew.
+
+    The tasks that have waited longest come first, the nodes that are up in the order of the job's workers. It is called
+    again until it waits. A tie should have a rule, so that the same views give the same choice.
+    """
+
+    def __call__(self, ready: Sequence[ReadyTask], nodes: Sequence[NodeView]) -> tuple[str, str] | None:
+        """The names of a task and a node, or ``None`` to wait."""
+        ...
+
+
+class Planner(Protocol):
+    """Says before anything runs which task goes to which node; asked anew when the nodes that are up change."""
+
+    def plan(
+        self,
+        graph: nx.DiGraph[Any],
+        nodes: Sequence[NodeView],
+        transfer_s: Callable[[str, str, float], float],
+    ) -> Mapping[str, tuple[str, float]]:
+        """For each task its node and when it shall begin, in seconds.
+
+        ``transfer_s`` says how long so many bytes are expected to take from one node to another. A task goes to its
+        node as soon as it is ready and all that shall begin before it there have gone.
+        """
+        ...
