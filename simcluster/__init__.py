@@ -1,8 +1,25 @@
 """A testbed that answers which strategy is better on this cluster, under these faults, with real results."""
 
-from simcluster.cluster import Job
+from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
+from simcluster.engine import Spec, plugins
 from simcluster.scenario import Result, Scenario, run
+from simcluster.sweep import sweep
+from simcluster.together import Together
 
-__all__ = ["Job", "Result", "Scenario", "__version__", "run"]
+__all__ = [
+    "ClusterSpec",
+    "Job",
+    "NetworkSpec",
+    "NodeSpec",
+    "Result",
+    "Scenario",
+    "Spec",
+    "Together",
+    "__version__",
+    "nodes",
+    "plugins",
+    "run",
+    "sweep",
+]
 
 __version__ = "0.1.0"

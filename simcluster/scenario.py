@@ -6,17 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import model_validator
 from simpy.core import StopSimulation
 
-from simcluster.cluster import Cluster, ClusterSpec, Job, run_checked
-from simcluster.engine import Environment, Event, Open, Positive, Spec, Trace, idle, named_by
+from simcluster.cluster import Cluster, ClusterSpec, run_checked
+from simcluster.engine import Environment, Event, Positive, Spec, Trace, idle, named_by
 from simcluster.faults import AnyFault, Fault, Injector
-from simcluster.scheduling import TaskGraphJob
-from simcluster.serving import NearestNeighbourService, ServiceJob
-from simcluster.training import TrainingJob
+from simcluster.together import AnyJob
 
 
 class Scenario(Spec):
@@ -27,7 +25,7 @@ class Scenario(Spec):
     """
 
     cluster: ClusterSpec
-    job: Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService)]
+    job: AnyJob
     faults: tuple[AnyFault, ...] = ()
     horizon_s: Positive = 3600.0
     trace_kinds: tuple[str, ...] | None = None

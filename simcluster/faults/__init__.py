@@ -10,7 +10,7 @@ from simcluster.faults.injector import Injector
 from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
 from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
 from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
-from simcluster.faults.node_faults import CrashNode, LoseRack, PauseNode, SlowNode
+from simcluster.faults.node_faults import CrashNode, LoseRack, NodeFault, PauseNode, SlowNode
 from simcluster.faults.partitions import (
     CutMinority,
     CutOneWay,
@@ -61,6 +61,7 @@ __all__ = [
     "LoseMessages",
     "LoseOnLink",
     "LoseRack",
+    "NodeFault",
     "PartitionBridge",
     "PartitionNetwork",
     "PartitionRing",

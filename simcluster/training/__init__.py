@@ -1,5 +1,23 @@
-"""Training: iterative learning on a cluster, from independent parts."""
+"""Training: iterative learning on a cluster, from independent parts; those of learning can be imported here too."""
 
+from simcluster.learning import (
+    Bundled,
+    Csv,
+    Dataset,
+    Generated,
+    GradientDescent,
+    KMeans,
+    Parquet,
+    Rows,
+    Softmax,
+    arrays,
+    by_key,
+    call,
+    frame,
+    ordered,
+    random,
+)
+from simcluster.recovery import Checkpoints
 from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
 from simcluster.training.exchange import ParameterServer
@@ -11,14 +29,30 @@ from simcluster.training.waiting import BoundedStaleness
 __all__ = [
     "Aggregation",
     "BoundedStaleness",
+    "Bundled",
+    "Checkpoints",
     "Compression",
+    "Csv",
+    "Dataset",
     "Exchange",
+    "Generated",
+    "GradientDescent",
+    "KMeans",
     "ParameterServer",
+    "Parquet",
     "Progress",
+    "Rows",
+    "Softmax",
     "TopK",
     "Trained",
     "Training",
     "TrainingJob",
     "Waiting",
+    "arrays",
+    "by_key",
+    "call",
+    "frame",
+    "ordered",
+    "random",
     "total",
 ]

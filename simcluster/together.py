@@ -1,0 +1,48 @@
+"""Several jobs on one cluster."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from simpy.events import AllOf
+
+from simcluster.cluster import Cluster, Job
+from simcluster.engine import Event, Open, Spec
+from simcluster.scheduling import TaskGraphJob
+from simcluster.serving import NearestNeighbourService, ServiceJob
+from simcluster.training import TrainingJob
+
+
+class Together(Spec):
+    """Jobs that share a cluster, each beginning as it would alone under the same seed; the end is that of the last.
+
+    The event's value is the tuple of their outcomes. Their names tell their programs and messages apart.
+    """
+
+    kind: Literal["together"] = "together"
+    jobs: Annotated[tuple[AnyJob, ...], Field(min_length=1)]
+    """What runs."""
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Together:
+        names = [job.name for job in self.jobs if hasattr(job, "name")]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the names of jobs must differ, got {names}")
+        return self
+
+    def start(self, cluster: Cluster, seed: int) -> Event:
+        """Start them all."""
+        done = cluster.env.event()
+        ends = [job.start(cluster, seed) for job in self.jobs]
+
+        def over(_: Event) -> None:
+            done.succeed(tuple(end.value for end in ends))
+
+        AllOf(cluster.env, ends).callbacks.append(over)
+        return done
+
+
+AnyJob = Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, Together)]
+"""A job that is here, or one's own; in a file ``kind`` says which."""
+Together.model_rebuild()
