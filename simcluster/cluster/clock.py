@@ -15,17 +15,19 @@ SLOWEST, FASTEST = 1e-9, 1e9
 
 
 class ClockSpec(Spec):
-    """How a clock errs: c(t) = offset + (1 + drift)·(t + A·sin(2πt/P)).
+    """How a clock errs: c(t) = offset + (1 + drift)·(t + A·sin(2πt/P)), on a node that is there from the beginning.
 
-    ``drift`` is the relative error of the rate (1e-5 is 10 ppm, a common quartz; it must be above −1, for a clock
-    does not run backwards), A ``wander_s`` the amplitude of a slow wander of period P ``wander_period_s``, for
-    instance with the day's temperature; for the same reason no node takes one with 2πA of P or more.
+    A clock does not run backwards, so ``drift`` must be above −1, and no node takes a wander with 2πA of P or more.
     """
 
     offset_s: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    """How far it is ahead when its node comes to be (behind when negative)."""
     drift: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = 0.0
+    """The relative error of its rate; 1e-5 is 10 ppm, a common quartz."""
     wander_s: Seconds = 0.0
+    """A, the amplitude of a slow wander, for instance with the day's temperature."""
     wander_period_s: Positive = 86400.0
+    """P, the period of the wander."""
 
     def require_forward(self) -> None:
         """Raise ``ValueError`` for a wander that would turn the clock back."""

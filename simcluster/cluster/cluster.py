@@ -22,7 +22,9 @@ class ClusterSpec(Spec):
     """Machines and a network, as one would order them."""
 
     nodes: Annotated[tuple[NodeSpec, ...], Field(min_length=1)]
+    """The machines; their names differ."""
     network: NetworkSpec = NetworkSpec()
+    """What is between them."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> ClusterSpec:

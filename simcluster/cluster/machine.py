@@ -65,29 +65,39 @@ class CallCost(Protocol):
 class NodeSpec(Spec):
     """A machine as one would order it.
 
-    ``hardware`` names a class that fills in what is not given. ``discipline`` is "fcfs" (a core per computation,
-    first come first served) or "ps" (all computations share the cores equally). ``speed`` scales both rates.
-    ``jitter``, with mean 1, multiplies the time of each computation; its draws come from the node's own stream.
-    ``memory_bytes=None`` and ``inbox_messages=None`` mean no limit (a message to a full inbox is dropped with the
-    cause "overloaded"), ``nic_bytes_per_s=None`` the network's bandwidth. ``rack`` and
-    ``zone`` are names that faults, topologies and placement can use.
+    ``rack`` and ``zone`` are names that faults, topologies and placement can use.
     """
 
     name: Name
+    """What it is called, unlike any other node of its cluster."""
     hardware: str | None = None
+    """The class of hardware that fills in what is not given (``None``: the defaults do)."""
     rack: Name | None = None
+    """The rack that it stands in (``None``: the one that the topology puts it in, if any)."""
     zone: Name | None = None
+    """The zone that it stands in (``None``: the one that the topology puts it in, if any)."""
     cores: Annotated[int, Field(ge=1)] = 1
+    """How many cores compute side by side."""
     discipline: Literal["fcfs", "ps"] = "fcfs"
+    """Whether each computation has a core, first come first served ("fcfs"), or all share them equally ("ps")."""
     flops_per_s: Positive = 1e9
+    """Floating-point operations per second of one core."""
     memory_bytes_per_s: Positive = 1e10
+    """Bytes per second that one core moves to and from memory."""
     memory_bytes: Positive | None = None
+    """How much memory its programs can allocate (``None``: no limit)."""
     speed: Positive = 1.0
+    """How many times as fast as these rates a core works."""
     jitter: AnyDistribution | None = None
+    """What multiplies each computation's time, drawn from the node's own stream, with mean 1 (``None``: nothing)."""
     nic_bytes_per_s: Positive | None = None
+    """Bandwidth of its network interface in each direction (``None``: the network's)."""
     inbox_messages: Annotated[int, Field(ge=1)] | None = None
+    """How many messages its inbox holds (``None``: no limit); more are dropped as "overloaded", but for replies."""
     storage: StorageSpec = StorageSpec()
+    """Its disk."""
     clock: ClockSpec = ClockSpec()
+    """How its clock errs."""
 
     @model_validator(mode="before")
     @classmethod

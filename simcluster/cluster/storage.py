@@ -24,17 +24,21 @@ the cause of a failure.
 
 
 class StorageSpec(Spec):
-    """A disk: seconds to reach a place, bytes per second from there, seconds to make written data durable.
-
-    ``capacity_bytes=None`` means room without limit. With ``torn_writes`` a crash in the midst of a write leaves
-    the part that was written in the place of what was there; without, the write did not happen.
-    """
+    """A disk, as one would order it."""
 
     seek_s: Seconds = 0.0
+    """Seconds to reach a place, for each read, write and delete."""
     bandwidth_bytes_per_s: Positive = 5e8
+    """Bytes per second that are read or written from there."""
     flush_s: Seconds = 0.001
+    """Seconds to make written data durable, however much it is."""
     capacity_bytes: Positive | None = None
+    """How much room there is (``None``: without limit)."""
     torn_writes: bool = False
+    """Whether a crash in the midst of a write leaves the part that was written in the place of what was there.
+
+    Otherwise the write did not happen.
+    """
 
 
 class Storage:

@@ -48,17 +48,21 @@ class _Joinable(Spec):
 
 class _Cables(_Joinable):
     bandwidth_bytes_per_s: Positive = 1.25e8
+    """Bytes per second of a cable in each direction."""
     latency_s: Seconds = 0.0
+    """Seconds from one end of a cable to the other."""
 
     def _cable(self, one: str, other: str, times: float = 1.0) -> tuple[Link, Link]:
         return both_ways(one, other, self.bandwidth_bytes_per_s * times, self.latency_s)
 
 
 class _Placed(_Cables):
-    """A topology without racks and zones of its own: both may be given, as names of groups of nodes."""
+    """A topology without racks and zones of its own: both may be given, and leave out nodes."""
 
     racks: Members = Field(default_factory=dict)
+    """Names of racks, each with its nodes."""
     zones: Members = Field(default_factory=dict)
+    """Names of zones, each with its nodes."""
 
     def _fabric(self, nodes: Sequence[str], links: Sequence[Link]) -> Fabric:
         for kind, groups in (("racks", self.racks), ("zones", self.zones)):
@@ -91,6 +95,7 @@ class Star(_Placed):
 
     kind: Literal["star"] = "star"
     hub: str
+    """The name of that node."""
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes. Raises ``ValueError`` when the hub is none of them."""
@@ -123,7 +128,9 @@ class Torus(_Placed):
     kind: Literal["torus"] = "torus"
     _no_place = "a torus has a node at every place of its grid"
     rows: Count
+    """How many rows the grid has."""
     columns: Count
+    """How many nodes a row has."""
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes. Raises ``ValueError`` when the grid does not hold them exactly."""
@@ -138,17 +145,15 @@ class Torus(_Placed):
 
 
 class Racks(_Cables):
-    """Racks of nodes, each with a switch, under one core switch that they reach over one uplink each.
-
-    ``racks`` names them with their nodes, or says how many there are: then rack-0, rack-1, ... take equal runs of the
-    nodes in order. An uplink carries the sum of its rack's bandwidths divided by ``oversubscription``. ``zones``
-    may name groups of racks.
-    """
+    """Racks of nodes, each with a switch, under one core switch that they reach over one uplink each."""
 
     kind: Literal["racks"] = "racks"
     racks: Members | Count
+    """Names of racks, each with its nodes, or a number: then rack-0, rack-1, ... take equal runs of them in order."""
     oversubscription: Positive = 1.0
+    """What the sum of a rack's bandwidths is divided by to give its uplink's."""
     zones: Members = Field(default_factory=dict)
+    """Names of zones, each with its racks."""
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes. Raises ``ValueError`` unless each is in one rack."""
@@ -185,6 +190,7 @@ class FatTree(_Cables):
 
     kind: Literal["fat_tree"] = "fat_tree"
     k: Annotated[int, Field(ge=2, multiple_of=2)]
+    """How many ports a switch has, an even number."""
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes. Raises ``ValueError`` for more nodes than the tree holds."""
@@ -221,19 +227,19 @@ class FatTree(_Cables):
 
 
 class WideArea(_Joinable):
-    """Zones of nodes far from each other, with the latency from each zone to each.
-
-    ``latency_s[a][b]`` is that of the whole way from a node in a to one in b; ``latency_s[a][a]``, 0 if it is not
-    given, that within a. Each pair of zones has a link of ``between_bytes_per_s`` in each direction; each node is
-    joined to its zone at ``bandwidth_bytes_per_s``. ``racks`` may name groups of nodes.
-    """
+    """Zones of nodes far from each other: each pair of zones has a link in each direction."""
 
     kind: Literal["wide_area"] = "wide_area"
     zones: Members
+    """Names of zones, each with its nodes; every node is in one."""
     latency_s: dict[str, dict[str, Seconds]]
+    """At [a][b] the seconds of the whole way from a node in zone a to one in b; [a][a], if not given, is 0."""
     bandwidth_bytes_per_s: Positive = 1.25e8
+    """Bytes per second at which a node is joined to its zone, in each direction."""
     between_bytes_per_s: Positive = 1.25e7
+    """Bytes per second of a link between two zones."""
     racks: Members = Field(default_factory=dict)
+    """Names of racks, each with its nodes; they may leave out nodes."""
 
     def model_post_init(self, _: object) -> None:
         """Refuse a matrix that has another zone, or lacks one."""
@@ -280,27 +286,31 @@ class WideArea(_Joinable):
 
 
 class Edge(Spec):
-    """One cable of a graph; without a bandwidth or latency of its own it has the graph's."""
+    """One cable of a graph."""
 
     source: str
+    """The node or switch at one end."""
     target: str
+    """The node or switch at the other."""
     bandwidth_bytes_per_s: Positive | None = None
+    """Bytes per second in each direction (``None``: the graph's)."""
     latency_s: Seconds | None = None
+    """Seconds from end to end (``None``: the graph's)."""
     one_way: bool = False
+    """Whether it leads from source to target only."""
 
 
 class Graph(_Placed):
-    """Any graph, by its edges; a name that no node has is a switch.
-
-    Routes are those of fewest hops or of least latency, as ``routing`` says, but for those that ``routes`` gives by
-    hand: each the names of what it passes, from node to node, for that direction.
-    """
+    """Any graph, by its edges; a name that no node has is a switch."""
 
     kind: Literal["graph"] = "graph"
     _no_place = "the edges of a graph are all given beforehand"
     edges: tuple[Edge, ...]
+    """The cables."""
     routing: Literal["hops", "latency"] = "hops"
+    """Whether routes are those of fewest hops or of least latency; where several are equal the other decides."""
     routes: tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...] = ()
+    """Routes by hand: each the names of what it passes, from node to node, for that direction only."""
 
     @classmethod
     def from_networkx(cls, graph: nx.Graph[Any], **fields: Any) -> Graph:

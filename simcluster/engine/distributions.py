@@ -29,10 +29,11 @@ class Distribution(Protocol):
 
 
 class Constant(Spec):
-    """Always ``value``."""
+    """Always the same value."""
 
     kind: Literal["constant"] = "constant"
     value: Seconds
+    """What every draw gives."""
 
     @property
     def mean(self) -> float:
@@ -49,6 +50,7 @@ class Exponential(Spec):
 
     kind: Literal["exponential"] = "exponential"
     mean: Positive
+    """The expected value."""
 
     def sample(self, generator: np.random.Generator) -> float:
         """One draw."""
@@ -60,7 +62,9 @@ class Uniform(Spec):
 
     kind: Literal["uniform"] = "uniform"
     low: Seconds
+    """The lower end."""
     high: Seconds
+    """The upper end, at least ``low``."""
 
     def model_post_init(self, _: object) -> None:
         """Refuse an empty interval."""
@@ -78,11 +82,13 @@ class Uniform(Spec):
 
 
 class Lognormal(Spec):
-    """Lognormal with the given mean; ``sigma`` is the standard deviation of the logarithm."""
+    """Lognormal with the given mean."""
 
     kind: Literal["lognormal"] = "lognormal"
     mean: Positive
+    """The expected value."""
     sigma: Positive
+    """The standard deviation of the logarithm."""
 
     def sample(self, generator: np.random.Generator) -> float:
         """One draw: exp(μ + σZ) with μ = ln(mean) − σ²/2."""
@@ -91,11 +97,13 @@ class Lognormal(Spec):
 
 
 class Pareto(Spec):
-    """Pareto (type I) with the given mean; a ``shape`` nearer to 1 has a heavier tail."""
+    """Pareto (type I) with the given mean."""
 
     kind: Literal["pareto"] = "pareto"
     mean: Positive
+    """The expected value."""
     shape: Annotated[float, Field(gt=1, allow_inf_nan=False)]
+    """The tail index a; the nearer to 1, the heavier the tail."""
 
     def sample(self, generator: np.random.Generator) -> float:
         """One draw: m·U^(−1/a) with the scale m = mean·(a − 1)/a."""
@@ -104,11 +112,13 @@ class Pareto(Spec):
 
 
 class Weibull(Spec):
-    """Weibull with the given mean; a ``shape`` below 1 means failures that cluster early in life."""
+    """Weibull with the given mean."""
 
     kind: Literal["weibull"] = "weibull"
     mean: Positive
+    """The expected value."""
     shape: Positive
+    """The exponent k; below 1 failures cluster early in life, and 1 is exponential."""
 
     def sample(self, generator: np.random.Generator) -> float:
         """One draw: λ·E^(1/k) with E exponential and λ = mean/Γ(1 + 1/k)."""
@@ -117,10 +127,11 @@ class Weibull(Spec):
 
 
 class Empirical(Spec):
-    """One of the given values, each as likely as the next."""
+    """One of the given values."""
 
     kind: Literal["empirical"] = "empirical"
     values: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+    """What a draw may give, each entry as likely as the next."""
 
     @property
     def mean(self) -> float:

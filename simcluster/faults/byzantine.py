@@ -34,23 +34,27 @@ ADVERSARIES: dict[str, Adversary] = {
     "zero": lambda numbers, strength, generator, receiver: np.zeros_like(numbers),
     "equivocate": lambda numbers, strength, generator, receiver: strength * receiver * numbers,
 }
-"""What a liar makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x with a u in [−1, 1) that is
-drawn once for each receiver, so that no two are told the same."""
+"""What each adversary of ``Byzantine`` makes of the numbers."""
 
 
 class Byzantine(NodeFault):
-    """A node that rewrites the floating-point numbers in the messages it sends, as its ``adversary`` says.
+    """A node that rewrites the floating-point numbers in the messages it sends; whole numbers and text in them stay.
 
-    Only messages of ``kinds`` are rewritten (``None``: all); whole numbers and text in them stay. Where several of
-    these overlap on a node, the one that began first has its way.
+    Where several of these overlap on a node, the one that began first has its way.
     """
 
     on_demand: ClassVar[bool] = True
 
     kind: Literal["byzantine"] = "byzantine"
     adversary: Literal["negate", "scale", "noise", "zero", "equivocate"]
+    """What it makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x.
+
+    That u, in [−1, 1), is drawn once for each receiver, so that no two are told the same.
+    """
     strength: Positive = 10.0
+    """s, which does nothing to "zero"."""
     kinds: tuple[Name, ...] | None = None
+    """Which kinds of messages it rewrites (``None``: all)."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let the node lie from now on."""

@@ -18,15 +18,17 @@ Chance = Callable[[Message], bool]
 class GilbertElliott(Spec):
     """A link that is in a good or a bad state, with a step at each message: Gilbert–Elliott bursts.
 
-    p = ``good_to_bad`` and r = ``bad_to_good`` are the chances to change state from one message to the next; a
-    fault's own probability h holds in the bad state, g = ``probability_in_good`` in the good one. In the long run
-    (p·h + r·g)/(p + r) of the messages are hit, and the bad state lasts 1/r messages in the mean (Gilbert 1960;
-    Elliott 1963; Hasslinger & Hohlfeld, MMB 2008). A link starts in the bad state with the chance p/(p + r).
+    A fault's own probability h holds in the bad state. In the long run (p·h + r·g)/(p + r) of the messages are hit,
+    and the bad state lasts 1/r messages in the mean (Gilbert 1960; Elliott 1963; Hasslinger & Hohlfeld, MMB 2008). A
+    link starts in the bad state with the chance p/(p + r).
     """
 
     good_to_bad: Transition
+    """p, the chance that a good state turns bad from one message to the next."""
     bad_to_good: Transition
+    """r, the chance that a bad state turns good from one message to the next."""
     probability_in_good: Probability = 0.0
+    """g, the chance of a message to be hit in the good state."""
 
     @property
     def share_bad(self) -> float:

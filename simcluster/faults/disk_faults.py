@@ -30,10 +30,11 @@ class LoseDisk(NodeFault):
 
 
 class SlowDisk(NodeFault):
-    """A disk works ``factor`` times slower; overlapping slow-downs multiply."""
+    """A disk works more slowly; overlapping slow-downs multiply."""
 
     kind: Literal["slow_disk"] = "slow_disk"
     factor: Positive
+    """How many times slower (faster when below 1)."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Slow the disk down."""
@@ -75,16 +76,17 @@ class TearWrites(NodeFault):
 
 
 class RotBits(NodeFault):
-    """``count`` bits flip among all that are durable on a disk, drawn evenly from the fault's own stream.
+    """Bits flip among all that are durable on a disk, drawn evenly from the fault's own stream.
 
     It happens at ``begin_s`` and stays; the checksum of a block with a flipped bit is wrong, so reading it fails with
-    ``Corrupted``. At most a million: each is drawn, kept and recorded.
+    ``Corrupted``.
     """
 
     on_demand: ClassVar[bool] = True
 
     kind: Literal["rot_bits"] = "rot_bits"
     count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """How many are drawn, at most a million, for each is kept and recorded; one that is drawn twice is right again."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Flip the bits."""

@@ -23,7 +23,7 @@ Fields = dict[str, Any]
 
 
 class Fault(Spec):
-    """One thing that goes wrong from ``begin_s`` until ``end_s`` (for good when that is ``None``).
+    """One thing that goes wrong.
 
     A target is the name of a node, a rack or a zone, or a pattern such as ``"worker-*"``; it means the nodes that
     are in the cluster when the fault begins.
@@ -33,7 +33,9 @@ class Fault(Spec):
     """Whether a swarm draws it only when it is asked for: no protocol survives it that does not expect it."""
 
     begin_s: Seconds
+    """When it begins, in simulated seconds."""
     end_s: Seconds | None = None
+    """When it ends, after ``begin_s`` (``None``: never)."""
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Fault:

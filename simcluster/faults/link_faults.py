@@ -34,16 +34,19 @@ Crossing = Literal["drop", "hold"]
 
 
 class LinkFault(Fault):
-    """A fault of what goes from ``senders`` to ``receivers`` (``None``: any), and back where ``both_ways``.
-
-    A message of a node to itself crosses no link. ``in_flight`` is what becomes of messages that are on such a link
-    when the fault begins: they go on as if nothing were, are dropped, or are held until it ends.
-    """
+    """A fault of what goes from some nodes to some others; a message of a node to itself crosses no link."""
 
     senders: tuple[NodeName, ...] | None = None
+    """The nodes that it comes from (``None``: any)."""
     receivers: tuple[NodeName, ...] | None = None
+    """The nodes that it goes to (``None``: any)."""
     both_ways: bool = False
+    """Whether the fault is also of what goes back."""
     in_flight: InFlight = "deliver"
+    """What becomes of messages that are on such a link when the fault begins.
+
+    They go on as if nothing were, are dropped, or are held until it ends.
+    """
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -77,7 +80,7 @@ class LinkFault(Fault):
 
 
 class SlowLink(LinkFault):
-    """A link on which a message takes ``factor`` times as long.
+    """A link on which a message takes longer.
 
     What it takes without is the mean latency, with that of the topology's route, plus size / bandwidth of the slowest
     of the two interfaces and the route's links, as they are specified. Interfaces and links are as free as before;
@@ -86,6 +89,7 @@ class SlowLink(LinkFault):
 
     kind: Literal["slow_link"] = "slow_link"
     factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    """How many times as long; at least 1."""
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay by what the message takes, times factor − 1."""
@@ -112,10 +116,11 @@ def alone_s(cluster: Cluster, message: Message) -> float:
 
 
 class SpikeLatency(LinkFault):
-    """Messages take longer by a draw of ``extra_s`` each."""
+    """Messages take longer."""
 
     kind: Literal["spike_latency"] = "spike_latency"
     extra_s: AnyDistribution = Constant(value=0.1)
+    """By how much, drawn for each message from its link's own stream."""
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay each message by a draw from its link's own stream."""
@@ -129,18 +134,23 @@ class SpikeLatency(LinkFault):
 
 
 class FlapLink(LinkFault):
-    """A link goes down and up by turns until ``end_s``, first down at ``begin_s``; cause "link_down".
+    """A link goes down and up by turns, first down at ``begin_s``; cause "link_down".
 
-    ``down_s`` and ``up_s`` are drawn anew at each turn, which lasts at least a millionth of the whole. ``crossing`` is
-    what becomes of messages that are sent while the link is down, ``in_flight`` of those under way when it goes down.
+    Each turn lasts at least a millionth of the whole. ``in_flight`` is what becomes of messages under way whenever the
+    link goes down: "hold" holds them until it is up again.
     """
 
     kind: Literal["flap_link"] = "flap_link"
     end_s: Seconds
+    """When it is up for good, after ``begin_s``."""
     both_ways: bool = True
+    """Whether also what goes back meets the link down."""
     down_s: AnyDistribution
+    """How long it is down, drawn anew at each turn."""
     up_s: AnyDistribution
+    """How long it is up, drawn anew at each turn."""
     crossing: Crossing = "drop"
+    """What becomes of messages that are sent while it is down: they are dropped, or held until it is up again."""
 
     @model_validator(mode="after")
     def _turns_take_time(self) -> FlapLink:
@@ -189,7 +199,7 @@ class FlapLink(LinkFault):
 
 
 class ThrottleBandwidth(NodeFault):
-    """The network interface of a node has its bandwidth divided by ``factor``; overlapping factors multiply.
+    """The network interface of a node has less bandwidth; overlapping factors multiply.
 
     It concerns both directions. Where interfaces have no bandwidth, or with the "latency" fidelity, see
     ``NetworkSpec`` for what that means.
@@ -197,6 +207,7 @@ class ThrottleBandwidth(NodeFault):
 
     kind: Literal["throttle_bandwidth"] = "throttle_bandwidth"
     factor: Positive
+    """What the bandwidth is divided by."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Take bandwidth away."""

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class KillProgram(NodeFault):
     """One program that a node boots ends, as by ``kill -9``, and is started anew at ``end_s``; the node goes on.
 
-    ``program`` is the name that it was booted with, by default the function's own. Overlapping kills count: it
-    starts anew when the last of them ends, and not when the node restarts meanwhile.
+    Overlapping kills count: it starts anew when the last of them ends, and not when the node restarts meanwhile.
     """
 
     kind: Literal["kill_program"] = "kill_program"
     program: ProgramName
+    """The name that it was booted with, by default the function's own."""
 
     def check_programs(self, cluster: Cluster) -> None:
         """Raise ``ValueError`` unless each of the nodes boots the program."""
@@ -52,13 +52,14 @@ class KillProgram(NodeFault):
 
 
 class ExhaustMemory(NodeFault):
-    """Something else on a node takes ``size_bytes`` of its memory (all of it when ``None``) until ``end_s``.
+    """Something else on a node takes memory until ``end_s``.
 
     What is allocated stays; whoever asks for more than is left gets ``OutOfMemory``.
     """
 
     kind: Literal["exhaust_memory"] = "exhaust_memory"
     size_bytes: Positive | None = None
+    """How much it takes (``None``: as much as the node has)."""
 
     def check(self, spec: ClusterSpec) -> None:
         """Raise ``ValueError`` for an unknown node and for one whose memory has no end."""
@@ -88,10 +89,11 @@ class ExhaustMemory(NodeFault):
 
 
 class StepClock(NodeFault):
-    """A node's clock jumps by ``step_s``, which may be negative, and back at ``end_s``."""
+    """A node's clock jumps, and back at ``end_s``."""
 
     kind: Literal["step_clock"] = "step_clock"
     step_s: Annotated[float, Field(allow_inf_nan=False)]
+    """How far it jumps forward (back when negative); not 0."""
 
     @model_validator(mode="after")
     def _steps(self) -> StepClock:
@@ -121,15 +123,16 @@ class StepClock(NodeFault):
 
 
 class DriftClock(NodeFault):
-    """A node's clock gains ``rate`` seconds in a second (loses them when negative) until ``end_s``.
+    """A node's clock runs fast or slow until ``end_s``.
 
     Overlapping drifts multiply, as factors 1 + rate. The node's timers and timeouts run by the same oscillator, also
-    those that are pending. What the clock has gained by then stays, until something sets it right. ``rate`` is
-    at most 1000: on a much faster clock a loop of timers would hardly let the time of the others pass.
+    those that are pending. What the clock has gained by then stays, until something sets it right. A rate has a bound
+    because on a much faster clock a loop of timers would hardly let the time of the others pass.
     """
 
     kind: Literal["drift_clock"] = "drift_clock"
     rate: Annotated[float, Field(gt=-1, le=1000)]
+    """How many seconds it gains in a second (loses when negative); at most 1000."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let the clock drift."""

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 class MessageFault(LinkFault):
-    """A fault that hits each message with ``probability``; with ``bursts``, only while its link is in the bad state.
+    """A fault that hits some of the messages that are sent while it lasts; ``in_flight`` is of all that are under way.
 
     The draws of a link are its own, so what one link carries never changes what another loses.
     """
 
     probability: Probability
+    """The chance of each message to be hit; with ``bursts``, while its link is in the bad state."""
     bursts: GilbertElliott | None = None
+    """How links turn bad and good again (``None``: each message is hit or not by itself)."""
 
     def hits(self, cluster: Cluster, key: str) -> Chance:
         """Whether a message is hit."""
@@ -48,10 +50,11 @@ class LoseMessages(MessageFault):
 
 
 class DuplicateMessages(MessageFault):
-    """Messages arrive once more, later by a draw of ``delay_s``."""
+    """Messages arrive once more."""
 
     kind: Literal["duplicate_messages"] = "duplicate_messages"
     delay_s: AnyDistribution = Exponential(mean=0.01)
+    """How much longer the copy takes, drawn for each message."""
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Duplicate what is hit."""
@@ -60,13 +63,14 @@ class DuplicateMessages(MessageFault):
 
 
 class ReorderMessages(MessageFault):
-    """Messages are held up by a draw of ``delay_s`` each, so that later ones overtake them.
+    """Messages are held up, so that later ones overtake them.
 
     On a network whose order is "fifo" none can: those that follow wait as well.
     """
 
     kind: Literal["reorder_messages"] = "reorder_messages"
     delay_s: AnyDistribution = Exponential(mean=0.01)
+    """How much longer they take, drawn for each message."""
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Delay what is hit."""
@@ -75,14 +79,14 @@ class ReorderMessages(MessageFault):
 
 
 class CorruptMessages(MessageFault):
-    """Bits flip in messages.
-
-    A ``detected`` one has a wrong checksum and is thrown away where it arrives, with the cause "corrupted". One that
-    is not detected arrives with a bit flipped in one of its floating-point numbers.
-    """
+    """Bits flip in messages."""
 
     kind: Literal["corrupt_messages"] = "corrupt_messages"
     detected: bool = True
+    """Whether the checksum is wrong, so that the message is thrown away where it arrives, with the cause "corrupted".
+
+    Otherwise it arrives with a bit flipped in one of its floating-point numbers, if it has any.
+    """
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:
         """Corrupt what is hit."""

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class NodeFault(Fault):
-    """A fault of the nodes that ``node`` means."""
+    """A fault of one node or of several."""
 
     node: NodeName
+    """The node, or the rack, zone or pattern that means several."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -32,14 +33,14 @@ class NodeFault(Fault):
 
 
 class CrashNode(NodeFault):
-    """A node stops, loses its memory, and restarts at ``end_s``.
-
-    ``in_flight`` is what becomes of messages that are on the wire from it or to it: they go on (and are lost if it
-    is still down when they arrive), are dropped, or are held until it restarts.
-    """
+    """A node stops, loses its memory, and restarts at ``end_s``."""
 
     kind: Literal["crash_node"] = "crash_node"
     in_flight: InFlight = "deliver"
+    """What becomes of messages that are on the wire from it or to it.
+
+    They go on (and are lost if it is still down when they arrive), are dropped, or are held until ``end_s``.
+    """
 
     @property
     def takes_down(self) -> tuple[str, ...]:
@@ -56,7 +57,9 @@ class LoseRack(Fault):
 
     kind: Literal["lose_rack"] = "lose_rack"
     rack: RackName
+    """The rack, or the zone."""
     in_flight: InFlight = "deliver"
+    """What becomes of messages that are on the wire from one of the nodes or to it, as in ``CrashNode``."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -78,10 +81,11 @@ class LoseRack(Fault):
 
 
 class PauseNode(NodeFault):
-    """A node stands still and goes on at ``end_s``; nothing is lost but what ``in_flight`` says."""
+    """A node stands still and goes on at ``end_s``; what it was doing is not lost."""
 
     kind: Literal["pause_node"] = "pause_node"
     in_flight: InFlight = "deliver"
+    """What becomes of messages under way from it or to it: they go on, are dropped, or are held until ``end_s``."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Pause the node."""
@@ -93,16 +97,15 @@ class PauseNode(NodeFault):
 
 
 class SlowNode(NodeFault):
-    """A node computes ``factor`` times slower; overlapping slow-downs multiply.
-
-    With ``ramp_s`` it gets there gradually, in ``ramp_steps`` equal steps of its slow-down: from 1 at ``begin_s``
-    to ``factor`` at ``begin_s + ramp_s``.
-    """
+    """A node computes more slowly; overlapping slow-downs multiply."""
 
     kind: Literal["slow_node"] = "slow_node"
     factor: Positive
+    """How many times slower (faster when below 1)."""
     ramp_s: Seconds = 0.0
+    """Seconds from ``begin_s`` on in which its slow-down goes from 1 to ``factor`` (0: at once)."""
     ramp_steps: Annotated[int, Field(ge=1, le=1000)] = 10
+    """In how many equal steps it does."""
 
     @model_validator(mode="after")
     def _ramp_fits(self) -> SlowNode:

@@ -27,15 +27,12 @@ Hears = Callable[[str, str], bool]
 
 
 class Partition(Fault):
-    """Some nodes do not hear some others; the cause in the trace is "partition".
-
-    ``crossing`` is what becomes of a message sent across meanwhile: it is lost ("drop"), or waits for the end of the
-    partition ("hold"), as a stream that retransmits does. ``in_flight`` is what becomes of those under way across
-    when the partition begins.
-    """
+    """Some nodes do not hear some others; the cause in the trace is "partition"."""
 
     in_flight: InFlight = "deliver"
+    """What becomes of messages under way across when it begins: they go on, are dropped, or are held until it ends."""
     crossing: Crossing = "drop"
+    """What becomes of those sent across meanwhile: dropped, or held until it ends, as by a stream that retransmits."""
 
     def hears(self, cluster: Cluster) -> Hears:
         """Who still hears whom."""
@@ -55,10 +52,11 @@ class Partition(Fault):
 
 
 class PartitionNetwork(Partition):
-    """Only nodes of one and the same of ``groups`` hear each other; those in none are together in one more."""
+    """Only nodes of one and the same group hear each other."""
 
     kind: Literal["partition_network"] = "partition_network"
     groups: NodeGroups
+    """The groups, which do not overlap; nodes in none are together in one more."""
 
     @model_validator(mode="after")
     def _groups_do_not_overlap(self) -> PartitionNetwork:
@@ -86,6 +84,7 @@ class IsolateNode(Partition):
 
     kind: Literal["isolate_node"] = "isolate_node"
     node: NodeName
+    """The node, or the rack, zone or pattern that means several."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -104,11 +103,13 @@ class IsolateNode(Partition):
 
 
 class CutMinority(Partition):
-    """A ``minority`` of the nodes ``among`` which a majority is sought is cut from all other nodes."""
+    """A minority of some nodes is cut from all other nodes."""
 
     kind: Literal["cut_minority"] = "cut_minority"
     minority: Minority
+    """The nodes that are cut off, fewer than half of those in ``among``."""
     among: NodeNames = ("*",)
+    """The nodes among which a majority is sought."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -138,7 +139,7 @@ class CutMinority(Partition):
 
 
 class PartitionRing(Partition):
-    """Overlapping majorities: in the ring of ``nodes``, in their order, each hears only its neighbours.
+    """Overlapping majorities: in a ring each node hears only its neighbours.
 
     They are as many on either side as make a majority with it, so every node sees one, and no two see the same.
     It takes at least four nodes: each of three sees all of them.
@@ -146,6 +147,7 @@ class PartitionRing(Partition):
 
     kind: Literal["partition_ring"] = "partition_ring"
     nodes: NodeNames = ("*",)
+    """The nodes of the ring, in their order; all others hear everybody."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -182,10 +184,11 @@ class PartitionRing(Partition):
 
 
 class PartitionBridge(Partition):
-    """Two ``sides`` that do not hear each other, and all other nodes, the bridge, that hear both."""
+    """Two sides that do not hear each other, and a bridge that hears both."""
 
     kind: Literal["partition_bridge"] = "partition_bridge"
     sides: NodeSides
+    """The nodes of each side; all others, at least one, are the bridge."""
 
     @model_validator(mode="after")
     def _sides_do_not_overlap(self) -> PartitionBridge:
@@ -218,11 +221,13 @@ class PartitionBridge(Partition):
 
 
 class CutOneWay(Partition):
-    """What ``senders`` send does not reach ``receivers``; what those send does reach them."""
+    """What some nodes send does not reach some others; what those send does reach them."""
 
     kind: Literal["cut_one_way"] = "cut_one_way"
     senders: NodeNames
+    """The nodes that are not heard."""
     receivers: NodeNames
+    """The nodes that do not hear them."""
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -78,18 +78,20 @@ def trial_of(run: Callable[[Schedule, int], R], broken: Callable[[R], str | None
 
 
 class Finding(Spec):
-    """A schedule and a seed under which a run fails, and how.
-
-    ``runs`` is how many it took to find and shrink it. ``minimal`` says that ``shrink`` came to its end: without
-    any one of these faults the run does not fail.
-    """
+    """A schedule and a seed under which a run fails, and how."""
 
     rule: str
+    """The rule that the run breaks."""
     seed: int
+    """The seed of the run."""
     digest: str | None
+    """The fingerprint of its trace (``None``: it came to no end)."""
     runs: int = 1
+    """How many runs it took to find and shrink it."""
     minimal: bool = False
+    """Whether ``shrink`` came to its end: without any one of these faults the run does not fail in this way."""
     faults: tuple[AnyFault, ...]
+    """The schedule."""
 
     @classmethod
     def of(

@@ -21,28 +21,33 @@ from simcluster.faults.vocabulary import FAULTS, KINDS, FaultKind
 
 
 class Swarm(Spec):
-    """How to draw a schedule for ``nodes`` in which every knob depends on the seed.
+    """How to draw a schedule in which every knob depends on the seed.
 
-    Each of ``kinds``, by default all but those that are drawn on demand, is in a run with the chance ``include``. One
-    that is in it begins a few times to a few dozen times in ``horizon_s``; how often, for how long, to which node and
-    how badly is drawn from the kind's own stream, so leaving out one kind shifts no other's draws. All is over by
-    ``heal_at_s``. With ``down_at_most``, crashes that would take more nodes down at once do not happen.
-
-    Some kinds are drawn only where the swarm is told of what they need: the ``links`` of a topology
-    (``"switch->n-1"``), the ``racks`` or zones with the nodes of each, the ``programs`` that each node boots, and the
-    nodes whose memory is ``limited``. A rack of more nodes than ``down_at_most`` is never lost.
+    A kind of fault that is in a run begins up to a few dozen times; how often, for how long, to which node and how
+    badly is drawn from the kind's own stream, so leaving out one kind shifts no other's draws. Some kinds are drawn
+    only where the swarm is told of what they need: ``links``, ``racks``, ``programs``, or nodes that are ``limited``.
     """
 
     nodes: tuple[NodeName, ...]
+    """The nodes that faults may be of, at least one."""
     links: tuple[LinkName, ...] = ()
+    """The links of the topology that faults may be of, as ``"switch->n-1"``."""
     racks: dict[RackName, tuple[NodeName, ...]] = Field(default_factory=dict)
+    """The racks or zones that may be lost, each with its nodes; none that has more than ``down_at_most`` is."""
     programs: dict[NodeName, tuple[ProgramName, ...]] = Field(default_factory=dict)
+    """The programs that each node boots and that may be killed."""
     limited: tuple[NodeName, ...] = ()
+    """The nodes whose memory has a limit, and may be exhausted."""
     horizon_s: Positive
+    """Before when faults begin; the times that are drawn grow with it."""
     kinds: tuple[FaultKind, ...] = tuple(kind for kind in KINDS.values() if not kind.on_demand)
+    """The kinds of fault that there may be, by default all but those that are drawn on demand."""
     include: Probability = 0.5
+    """The chance of each kind to be in a run."""
     heal_at_s: Positive | None = None
+    """When all is over (``None``: when the last fault ends)."""
     down_at_most: int | None = None
+    """How many nodes may be down at once; crashes beyond that do not happen (``None``: they do)."""
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Swarm:

@@ -20,14 +20,16 @@ Uses = Callable[[Message], tuple[str, ...]]
 
 
 class TopologyFault(Fault):
-    """A fault of one link of the topology, ``"switch->n-1"``, and of the way back where ``both_ways``.
+    """A fault of one link of the topology.
 
     It concerns every message whose route uses the link, at all fidelities. Routes are static: no message goes round a
     link that is down or slow, as where nobody has told the switches of another way.
     """
 
     link: LinkName
+    """The link, as ``"switch->n-1"``."""
     both_ways: bool = False
+    """Whether the fault is also of the way back."""
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -54,15 +56,16 @@ class TopologyFault(Fault):
 
 
 class BreakLink(TopologyFault):
-    """A link of the topology is down; cause "link_down".
-
-    ``crossing`` is what becomes of messages that are sent meanwhile, ``in_flight`` of those that are under way on a
-    route that uses the link, wherever on it they are.
-    """
+    """A link of the topology is down; cause "link_down"."""
 
     kind: Literal["break_link"] = "break_link"
     crossing: Crossing = "drop"
+    """What becomes of messages that are sent meanwhile: they are dropped, or held until it is up again."""
     in_flight: InFlight = "deliver"
+    """What becomes of messages that are under way on a route that uses the link, wherever on it they are.
+
+    They go on, are dropped, or are held until it is up again.
+    """
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let nothing pass."""
@@ -77,10 +80,11 @@ class BreakLink(TopologyFault):
 
 
 class DelayLink(TopologyFault):
-    """A link of the topology has more latency, by a draw of ``extra_s`` for each message."""
+    """A link of the topology has more latency."""
 
     kind: Literal["delay_link"] = "delay_link"
     extra_s: AnyDistribution = Constant(value=0.1)
+    """How much more, drawn for each message from a stream of its source and target."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Delay what passes, by draws of the pair of nodes' own."""
@@ -94,7 +98,7 @@ class DelayLink(TopologyFault):
 
 
 class ThrottleLink(TopologyFault):
-    """A link of the topology has its bandwidth divided by ``factor``; overlapping factors multiply.
+    """A link of the topology has less bandwidth; overlapping factors multiply.
 
     Where messages do not share links (see the fidelities of ``NetworkSpec``) it counts if it makes the link the
     slowest of a message's way, and what has begun to leave its sender goes on as it began.
@@ -102,6 +106,7 @@ class ThrottleLink(TopologyFault):
 
     kind: Literal["throttle_link"] = "throttle_link"
     factor: Positive
+    """What the bandwidth is divided by."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Take bandwidth away."""
@@ -116,14 +121,16 @@ class ThrottleLink(TopologyFault):
 
 
 class LoseOnLink(TopologyFault):
-    """A link of the topology loses each message with ``probability``; with ``bursts``, in its bad state; cause "loss".
+    """A link of the topology loses messages; cause "loss".
 
     The draws and the state are the link's, whoever sends over it: a burst hits the messages of all routes.
     """
 
     kind: Literal["lose_on_link"] = "lose_on_link"
     probability: Probability
+    """The chance of each message to be lost; with ``bursts``, in the bad state."""
     bursts: GilbertElliott | None = None
+    """How the link turns bad and good again (``None``: each message is lost or not by itself)."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Lose what is hit on any link of its way."""

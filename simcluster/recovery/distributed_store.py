@@ -28,13 +28,7 @@ _DOUBLINGS = 10  # a time-out doubles so many times at most
 
 
 class DistributedStore(Spec):
-    """Storage on the disks of ``servers``, for all nodes.
-
-    A write is acknowledged when ``acknowledge`` of the ``replication`` copies are flushed: "one", a "quorum" (more than
-    half) or "all". ``transfer`` says how copies reach the servers: from each to the next ("pipeline") or all from
-    the writer ("parallel"). A server that misses ``missed_heartbeats`` in a row counts as lost. Each server sends
-    ``copies_at_once`` blocks at most to restore others, and reads one of its blocks every ``scrub_s`` to look for rot
-    (``None``: never). Requests are repeated after ``timeout_s``, which doubles each time, up to ``attempts``.
+    """Storage on the disks of some nodes, for all nodes.
 
     A block is written once: to write a key again with the same value does nothing, with another value is an error that
     is not detected. Surplus copies, of a server that came back, are kept.
@@ -42,17 +36,32 @@ class DistributedStore(Spec):
 
     kind: Literal["distributed"] = "distributed"
     coordinator: NodeName
+    """The node that places blocks, knows who holds them, and has lost copies restored."""
     servers: NodeNames
+    """The nodes that keep blocks on their disks."""
     replication: Annotated[int, Field(ge=1)] = 3
+    """How many copies of a block there should be, at most one for each server."""
     acknowledge: Literal["one", "quorum", "all"] = "all"
+    """How many of them are flushed when a write is acknowledged; a "quorum" is more than half."""
     transfer: Literal["pipeline", "parallel"] = "pipeline"
+    """Whether copies go from each server to the next ("pipeline") or all from the writer ("parallel")."""
     heartbeat_s: Positive = 1.0
+    """Seconds between two reports of a server."""
     missed_heartbeats: Annotated[int, Field(ge=1)] = 3
+    """After how many missed ones in a row a server counts as lost."""
     copies_at_once: Annotated[int, Field(ge=1)] = 2
+    """How many blocks a server sends at most at a time to restore others' copies."""
     scrub_s: Positive | None = None
+    """After how long a server reads another of its blocks to look for rot (``None``: never)."""
     timeout_s: Positive = 1.0
+    """How long a reply is waited for.
+
+    For a transfer of a block it doubles with each attempt, ten times at most, and counts for each server of a pipeline.
+    """
     attempts: Annotated[int, Field(ge=1)] | None = None
+    """How often a request is sent, and a read or a write tried, at most (``None``: without end)."""
     name: Name = "store"
+    """What its programs and messages begin with."""
 
     @model_validator(mode="after")
     def _has_servers_enough(self) -> DistributedStore:

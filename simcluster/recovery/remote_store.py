@@ -22,17 +22,20 @@ from simcluster.recovery.retry import ask
 
 
 class RemoteStore(Spec):
-    """Storage on ``server`` that all nodes can use.
+    """Storage on one node that all nodes can use.
 
-    A request is sent again after ``timeout_s``, ``attempts`` times in all (``None``: until there is an answer).
-    Writes to one key take effect in the order in which they were begun. ``name`` tells stores on one node apart.
+    Writes to one key take effect in the order in which they were begun.
     """
 
     kind: Literal["remote"] = "remote"
     server: NodeName
+    """The node that keeps the values."""
     timeout_s: Positive = 1.0
+    """After how long a request is sent again."""
     attempts: Annotated[int, Field(ge=1)] | None = None
+    """How often it is sent in all (``None``: until there is an answer)."""
     name: Name = "store"
+    """What its program and messages begin with; it tells stores on one node apart."""
 
     def start(self, cluster: Cluster) -> None:
         """Boot the server."""

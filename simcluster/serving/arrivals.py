@@ -14,10 +14,11 @@ from simcluster.serving.protocols import Arrivals
 
 
 class Poisson(Spec):
-    """Queries come ``per_s`` in a second in the mean, independently of each other and of all else."""
+    """Queries come independently of each other and of all else."""
 
     kind: Literal["poisson"] = "poisson"
     per_s: Positive
+    """How many come in a second, in the mean."""
 
     def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
         """One after each exponential gap."""
@@ -27,10 +28,11 @@ class Poisson(Spec):
 
 
 class At(Spec):
-    """Queries come at the times of a trace, in seconds."""
+    """Queries come at the times of a trace."""
 
     kind: Literal["at"] = "at"
     times_s: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+    """When one comes, in simulated seconds and in any order."""
 
     def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
         """One at each time, in their order."""
@@ -40,11 +42,13 @@ class At(Spec):
 
 
 class Closed(Spec):
-    """``clients`` ask, wait for the answer, think for ``think_s``, and ask again (a closed loop)."""
+    """Clients think, ask, wait for the answer, and begin again (a closed loop)."""
 
     kind: Literal["closed"] = "closed"
     clients: Annotated[int, Field(ge=1)]
+    """How many there are."""
     think_s: AnyDistribution = Constant(value=0.0)
+    """How long a client thinks before each query, drawn anew."""
 
     def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
         """All clients at once."""

@@ -20,16 +20,27 @@ class NearestNeighbourService(Spec):
 
     kind: Literal["nearest_neighbour_service"] = "nearest_neighbour_service"
     dataset: DatasetName = "digits"
+    """The bundled data set that is searched, and asked."""
     partition: AnySharding = random
+    """Which rows lie in which shard."""
     query_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Which share of the rows is asked."""
     neighbours: Annotated[int, Field(ge=1)] = 5
+    """How many an answer has."""
     front_end: NodeName
+    """The node that is asked."""
     servers: NodeNames
+    """The nodes that hold the shards, each shard on as many as the next."""
     shards: Annotated[int, Field(ge=1)] = 1
+    """In how many parts the data lies."""
     balancer: AnyBalancer = power_of_two_choices
+    """Which replica gets a request."""
     arrivals_per_s: Positive
+    """How many queries come in a second, in the mean."""
     queries: Annotated[int, Field(ge=1)]
+    """How many come."""
     timeout_s: Positive | None = None
+    """How long a replica has to answer (``None``: for ever)."""
 
     @model_validator(mode="after")
     def _is_a_service(self) -> NearestNeighbourService:

@@ -47,7 +47,7 @@ def test_a_program_stays_dead_until_the_last_of_overlapping_kills_ends_whatever_
 
 
 def test_a_program_that_no_node_boots_is_refused_before_the_run():
-    with pytest.raises(ValueError, match=r"program must be one that worker-0 boots, of \['\w+'\], got 'nobody'"):
+    with pytest.raises(ValueError, match=r"must be one that worker-0 boots, of \['training\.worker'\], got 'nobody'"):
         run(training([KillProgram(node="worker-0", program="nobody", begin_s=100)]), 0)
 
 

@@ -59,7 +59,7 @@ Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 
 
 class GridSearch(Spec):
-    """Every combination of learning rate, l2 penalty and number of steps, each validated on ``folds`` folds.
+    """Every combination of learning rate, l2 penalty and number of steps, each validated on every fold.
 
     The tasks: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's training
     rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
@@ -69,10 +69,15 @@ class GridSearch(Spec):
 
     kind: Literal["grid_search"] = "grid_search"
     dataset: DatasetName = "breast_cancer"
+    """The bundled data set that is learned from."""
     folds: Annotated[int, Field(ge=2)] = 5
+    """In how many parts its rows are cut, each held back once."""
     learning_rates: Rates = (0.03, 0.3)
+    """The learning rates to try."""
     l2s: Penalties = (0.0, 0.01)
+    """The penalties on the squared weights to try."""
     steps: Steps = (10, 30, 90)
+    """The numbers of steps of gradient descent to try."""
 
     @property
     def combinations(self) -> tuple[Combination, ...]:
