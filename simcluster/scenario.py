@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
@@ -20,15 +21,19 @@ from simcluster.together import AnyJob
 class Scenario(Spec):
     """All that decides a run but its seed.
 
-    ``faults`` that depend on the seed are drawn by whoever makes the scenario (``draw_crashes``), before the run.
-    ``horizon_s`` ends a run that does not end by itself. ``trace_kinds`` names the records to keep (``None``: all).
+    Faults that depend on the seed are drawn by whoever makes the scenario (``draw_crashes``), before the run.
     """
 
     cluster: ClusterSpec
+    """The machines, and the network between them."""
     job: AnyJob
+    """What the cluster runs."""
     faults: tuple[AnyFault, ...] = ()
+    """What goes wrong, and when."""
     horizon_s: Positive = 3600.0
+    """When a run ends that does not end by itself, in simulated seconds."""
     trace_kinds: tuple[str, ...] | None = None
+    """Which kinds of records are kept (``None``: all)."""
 
     @model_validator(mode="after")
     def _all_that_is_named_is_there(self) -> Scenario:
@@ -41,6 +46,14 @@ class Scenario(Spec):
             env = Environment()
             _started(self, 0, env, Trace(env, ()))[1].check_programs()
         return self
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint of all its fields: two scenarios that differ anywhere differ in it.
+
+        Raises ``ValueError`` for a part that cannot be written to a file, such as a closure; it says which.
+        """
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
     def under(self, faults: Sequence[Fault]) -> Scenario:
         """The same scenario under these faults instead of its own."""

@@ -1,0 +1,289 @@
+"""What each protocol promises, asked of every part that is built in and of those of docs/your_own.md."""
+
+import runpy
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcluster import ClusterSpec, NodeSpec, Scenario, Together, nodes, run
+from simcluster.engine import Environment, stream
+from simcluster.faults import CrashNode, LoseMessages, PauseNode
+from simcluster.kernels import Call, Cost
+from simcluster.learning import Bundled, Csv, Generated, GradientDescent, KMeans, Rows, Softmax, arrays
+from simcluster.scheduling import (
+    Functions,
+    GridSearch,
+    Heft,
+    NodeView,
+    ReadyTask,
+    TaskGraphJob,
+    fifo,
+    priority,
+    utilisation,
+)
+from simcluster.serving import (
+    At,
+    Closed,
+    NearestNeighbours,
+    Poisson,
+    ReplicaView,
+    RoundRobin,
+    ServiceJob,
+    least_loaded,
+    power_of_two_choices,
+    random,
+)
+from simcluster.training import BoundedStaleness, ParameterServer, TopK, TrainingJob, Waiting, total
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+IRIS = Bundled(name="iris").load()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """What the scripts of the page define, by name."""
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("own"))
+        for script in ("model", "waiting", "balancer", "scheduling", "service", "fault", "job"):
+            found[script] = runpy.run_path(str(HERE / f"{script}.py"), run_name=f"own_{script}")
+    return found
+
+
+def model(name, own):
+    """A model, and data for it."""
+    if name == "ridge":
+        return own["model"]["Ridge"](), arrays(IRIS.features, IRIS.features @ [1.0, 2.0, 3.0, 4.0])
+    return {"softmax": Softmax(), "kmeans": KMeans(clusters=4)}[name], IRIS
+
+
+MODELS = pytest.mark.parametrize("name", ["softmax", "kmeans", "ridge"])
+
+
+@MODELS
+def test_contributions_add_up_over_disjoint_rows_and_change_nothing(own, name):
+    learned, data = model(name, own)
+    point = learned.initial(data, stream(0)) + 0.1 * stream(1).standard_normal(learned.initial(data, stream(0)).shape)
+    before = point.copy()
+    parts = np.split(stream(2).permutation(len(data)), [10, 11, 90])
+
+    whole = learned.contribution(point, data.all)
+    added = sum(learned.contribution(point, Rows(data, part))() for part in parts)
+
+    np.testing.assert_allclose(added, whole(), rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(whole(), whole())
+    np.testing.assert_array_equal(point, before)
+    assert isinstance(whole.cost, Cost)
+    assert whole().dtype == np.float64
+
+
+@MODELS
+def test_steps_of_a_model_lower_its_objective(own, name):
+    learned, data = model(name, own)
+    point = learned.initial(data, stream(0))
+    first = learned.loss(point, data.all)()
+
+    for _ in range(20):
+        said = learned.contribution(point, data.all)()
+        if hasattr(learned, "update"):
+            point = learned.update(point, said, float(len(data)))
+        else:
+            point = point - 0.05 * learned.gradient(point, said, float(len(data)))
+
+    assert point.shape == learned.initial(data, stream(0)).shape
+    assert learned.loss(point, data.all)() < first
+
+
+@pytest.mark.parametrize("source", [Bundled(name="wine"), Generated(rows=30), IRIS, "csv"])
+def test_a_source_gives_the_same_data_for_the_same_seed(own, source, tmp_path):
+    if source == "csv":
+        (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
+        source = Csv(path=tmp_path / "t.csv", target="b")
+    one, again = source.load(3), deepcopy(source).load(3)
+
+    np.testing.assert_array_equal(one.features, again.features)
+    np.testing.assert_array_equal(one.targets, again.targets)
+
+
+def test_an_optimiser_changes_nothing_that_it_is_given_and_takes_a_share_of_a_step():
+    optimiser, point, gradient = GradientDescent(), np.ones(3), np.arange(3.0)
+    memory = optimiser.start(point)
+
+    whole, part = (optimiser.step(point, gradient, memory, 0, share) for share in (1.0, 0.5))
+
+    np.testing.assert_array_equal(whole()[0], whole()[0])
+    np.testing.assert_allclose(point - part()[0], 0.5 * (point - whole()[0]))
+    assert point.tolist() == [1, 1, 1]
+    assert gradient.tolist() == [0, 1, 2]
+
+
+def rules(own):
+    yield from (BoundedStaleness(staleness=0), BoundedStaleness(staleness=2), BoundedStaleness(staleness=float("inf")))
+    yield from (BoundedStaleness(backup_workers=1), Waiting.__new__(type("Bulk", (Waiting,), {})))
+    yield own["waiting"]["NeverTwice"](2)
+
+
+FAULTS = (
+    CrashNode(node="server", begin_s=0.05, end_s=0.1),
+    PauseNode(node="w-1", begin_s=0.02, end_s=0.2),
+    LoseMessages(probability=0.3, begin_s=0.0, end_s=0.3),
+)
+CLUSTER = ClusterSpec(nodes=(NodeSpec(name="server"), *nodes("w", 3, flops_per_s=1e6)))
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_under_a_waiting_rule_every_step_is_done_once_whatever_happens(own, place):
+    rule = list(rules(own))[place]
+    job = TrainingJob(
+        model=Softmax(), data=Bundled(name="iris"), batch_size=8, waiting=rule, workers=CLUSTER.names[1:], steps=15,
+        exchange=ParameterServer(server="server", retry_s=0.05),
+    )
+    result = run(Scenario(cluster=CLUSTER, job=job, faults=FAULTS, horizon_s=60.0), 0, check=True)
+
+    since = max((row["time_s"] for row in result.trace.rows("contribution") if row["clock"] == 0), default=0.0)
+    accepted = [
+        (row["worker"], row["clock"])
+        for row in result.trace.rows("contribution")
+        if row["accepted"] and row["time_s"] > max(since, 0.1)
+    ]
+    assert result.ended == "finished"
+    assert result.outcome.steps == 15
+    assert len(accepted) == len(set(accepted))
+
+
+@pytest.mark.parametrize("compression", [TopK(share=0.3), TopK(share=1.0)])
+def test_what_is_compressed_has_its_shape_again_and_what_is_missing_is_remembered(compression):
+    values = stream(0).standard_normal((4, 5))
+    payload, memory = compression.encode(values, None, stream(1))()
+
+    decoded = compression.decode(payload)()
+
+    assert decoded.shape == values.shape
+    np.testing.assert_allclose(decoded.ravel() + memory, values.ravel())
+
+
+def test_an_aggregation_makes_one_of_several():
+    values = stream(0).standard_normal((3, 7))
+
+    np.testing.assert_allclose(total(values, np.ones(3))(), values.sum(axis=0))
+
+
+@pytest.mark.parametrize("name", ["fifo", "utilisation", "priority", "shortest_on_the_fastest"])
+def test_a_policy_names_what_is_ready_and_who_is_there_and_says_the_same_of_the_same(own, name):
+    policy = {"fifo": fifo, "utilisation": utilisation, "priority": priority}.get(name) or own["scheduling"][name]
+    generator = stream(3)
+    for _ in range(200):
+        costs = [Cost(float(flops), 0.0) for flops in generator.integers(1, 9, generator.integers(4))]
+        ready = [ReadyTask(f"t-{place}", cost, 0.0) for place, cost in enumerate(costs)]
+        there = [
+            NodeView(f"n-{i}", 2, int(generator.integers(3)), 0.0, float(generator.random()), 1e6, 1e9)
+            for i in range(generator.integers(4))
+        ]
+        choice = policy(ready, there)
+        assert choice == policy(ready, there)
+        if choice is not None:
+            assert choice[0] in [task.name for task in ready]
+            assert choice[1] in [node.name for node in there]
+
+
+def test_a_planner_places_every_task_after_those_before_it():
+    graph = GridSearch(dataset="iris", folds=2).graph(0)
+    there = [NodeView(f"n-{i}", 1, 1, 0.0, 0.0, 1e6 * (i + 1), 1e9) for i in range(3)]
+
+    plan = Heft().plan(graph, there, lambda source, target, size_bytes: 0.001)
+
+    assert set(plan) == set(graph)
+    assert all(plan[before][1] < plan[after][1] for before, after in graph.edges)
+
+
+@pytest.mark.parametrize("name", ["random", "in turn", "least", "two choices", "heard last", "stay"])
+def test_a_balancer_names_one_of_the_replicas(own, name):
+    built_in = {"random": random, "in turn": RoundRobin(), "least": least_loaded, "two choices": power_of_two_choices}
+    balancer = built_in.get(name) or own["balancer"]["balancers"][name]
+    generator = stream(4)
+    for _ in range(200):
+        outstanding = generator.integers(0, 5, 1 + generator.integers(4)).tolist()
+        replicas = [ReplicaView(f"r-{place}", outstanding=count) for place, count in enumerate(outstanding)]
+        assert balancer(None, replicas, generator) in [replica.name for replica in replicas]
+
+
+@pytest.mark.parametrize("name", ["neighbours", "words"])
+def test_a_service_answers_the_same_from_any_number_of_shards(own, name):
+    service = NearestNeighbours(data=Bundled(name="iris")) if name == "neighbours" else own["service"]["Words"]()
+    generator = stream(5)
+    for _ in range(20):
+        body = service.ask(generator)
+        answers = [service.merge([service.answer(shard, body)() for shard in service.shards(n, 0)]) for n in (1, 3)]
+        for one, other in zip(*answers, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["poisson", "at", "closed", "rush hour"])
+def test_arrivals_are_the_same_for_the_same_generator_and_never_go_back(own, name):
+    built_in = {"poisson": Poisson(per_s=10.0), "at": At(times_s=(0.5, 0.1, 0.1)), "closed": Closed(clients=2)}
+    arrivals = built_in.get(name) or own["service"]["RushHour"]()
+
+    def times_s():
+        env, seen = Environment(), []
+
+        def ask():
+            seen.append(env.now)
+            return env.timeout(0.05)
+
+        env.process(arrivals.run(env, ask, stream(6)))
+        env.run(until=3.0)
+        return seen
+
+    assert times_s() == times_s() == sorted(times_s())
+    assert times_s()
+
+
+def test_a_fault_of_one_s_own_leaves_nothing_behind(own):
+    throttle = own["fault"]["Throttle"](node="w-0", begin_s=0.01, end_s=0.02)
+    job = TrainingJob(model=Softmax(), exchange=ParameterServer(server="server"), workers=CLUSTER.names[1:], steps=30)
+    plain, under = (run(Scenario(cluster=CLUSTER, job=job, faults=faults), 0) for faults in ((), (throttle,)))
+
+    assert under.outcome.loss == plain.outcome.loss
+    assert plain.ended_s < under.ended_s < plain.ended_s + 2.0
+
+
+def jobs(own):
+    training = TrainingJob(
+        model=Softmax(), data=Bundled(name="iris"), batch_size=8, workers=("w-0", "w-1"), steps=9,
+        waiting=own["waiting"]["NeverTwice"](1), exchange=ParameterServer(server="server", retry_s=0.05),
+    )
+    service = ServiceJob(
+        service=own["service"]["Words"](), arrivals=own["service"]["RushHour"](), queries=9, front_end="server",
+        servers=("w-0", "w-1"), balancer=own["balancer"]["Stay"](), timeout_s=20.0,
+    )
+    tasks = TaskGraphJob(
+        work=Functions(own["scheduling"]["graph"]), policy=own["scheduling"]["shortest_on_the_fastest"],
+        master="server", workers=("w-0", "w-1", "w-2"),
+    )
+    search = TaskGraphJob(
+        work=GridSearch(dataset="iris", folds=2), policy=Heft(), master="server", workers=("w-0", "w-2"), name="search"
+    )
+    yield from (training, service, tasks, search, Together(jobs=(training, service, tasks, search)))
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_job_gives_the_same_twice_in_one_process_and_comes_to_its_end(own, place):
+    job = list(jobs(own))[place]
+    scenario = Scenario(cluster=CLUSTER, job=job, faults=FAULTS, horizon_s=600.0)
+
+    first, again = run(scenario, 1), run(scenario, 1)
+
+    assert first.ended == "finished"
+    assert first.digest == again.digest
+
+
+def test_jobs_that_share_a_cluster_have_names_of_their_own(own):
+    training, service, *_ = jobs(own)
+
+    with pytest.raises(ValueError, match=r"the names of jobs must differ, got \['training', 'training'\]"):
+        Together(jobs=(training, training))
+    assert isinstance(Together(jobs=(training, service)).jobs[0].model.contribution(np.zeros((5, 3)), IRIS.all), Call)
