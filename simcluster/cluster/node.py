@@ -55,6 +55,7 @@ class Node(Endpoint):
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
         self._processes: dict[Process, str | None] = {}
+        self._restarts_due = 0
         self._ended: Process | None = None  # the last that crashed this node, or killed its program, itself
         discipline = FirstComeFirstServed if spec.discipline == "fcfs" else ProcessorSharing
         self._processor: Processor = discipline(self.env, spec.name, spec.cores, spec.speed, cluster.trace)
@@ -173,14 +174,20 @@ class Node(Endpoint):
 
     def restart(self) -> None:
         """Take back one crash; when none is left, boot the same programs anew, with empty memory."""
-        if not self._down:
+        crashes = self._down - self._restarts_due
+        if not crashes:
             raise ValueError(f"only a node that is down can restart, {self.name} is {self.state}")
-        if self._down == 1 and self._ended is not None and self._ended is self.env.active_process:
-            self.env.call_later(0.0, self._restart)  # when the program that crashed it has come to its end
+        if crashes == 1 and self._ended is not None and self._ended is self.env.active_process:
+            self._restarts_due += 1
+            self.env.call_later(0.0, self._restart_now)  # when the program that crashed it has come to its end
         else:
             self._restart()
 
-    def _restart(self, _: object = None) -> None:
+    def _restart_now(self, _: object) -> None:
+        self._restarts_due -= 1
+        self._restart()
+
+    def _restart(self) -> None:
         self._down -= 1
         if self._down:
             return

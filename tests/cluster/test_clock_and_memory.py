@@ -161,3 +161,22 @@ def test_what_is_withheld_twice_is_missing_twice(make):
     assert memory.available_bytes == 20
     memory.give_back("other")
     assert memory.available_bytes == 70
+
+
+@pytest.mark.parametrize("killed", ["a", "b", "c"])
+def test_a_kill_frees_what_the_program_held_and_nothing_else(make, killed):
+    node = make(memory_bytes=1000.0)["n-0"]
+
+    def holds(size_bytes):
+        def program(node):
+            node.memory.allocate(size_bytes)
+            yield node.timer(100)
+
+        return program
+
+    for name, size_bytes in (("b", 1), ("a", 20), ("c", 300)):
+        node.boot(holds(size_bytes), name)
+    node.env.run(until=1)
+    node.kill(killed)
+
+    assert node.memory.available_bytes == 1000 - 321 + {"a": 20, "b": 1, "c": 300}[killed]

@@ -166,6 +166,15 @@ def test_a_torn_write_leaves_its_first_part_and_a_read_says_so(by_fault):
     assert node.at_baseline
 
 
+def test_a_write_of_which_less_than_a_byte_is_there_is_torn():
+    env, node = machine(torn_writes=True)
+    node.storage.write("a", 1, size_bytes=100)
+    env.run(until=env.now + 0.505)  # 0.5 s to seek, then half a byte at 100 bytes/s
+    node.crash()
+
+    assert [row["outcome"] for row in node.cluster.trace.rows("disk")] == ["torn"]
+
+
 def test_a_write_that_is_still_seeking_is_not_torn():
     env, node = machine(torn_writes=True)
     for event in (node.storage.write("a", 1, size_bytes=100), node.storage.flush()):

@@ -221,6 +221,7 @@ AB = (Edge(source="a", target="b"),)
         (lambda: OneSwitch().fabric(("a", "switch")), r"must not be that of a switch, got 'switch'"),
         (lambda: FatTree(k=2).fabric(("a", "core-0")), r"must not be that of a switch, got 'core-0'"),
         (lambda: FatTree(k=2).fabric(tuple("abc")), r"k must allow for 3 nodes, got 2, which allows for 2"),
+        (lambda: FatTree(k=4).fabric(tuple(map(str, range(17)))), r"allow for 17 nodes, got 4, which allows for 16"),
         (lambda: Star(hub="c").fabric(("a", "b")), r"hub must be a node of the cluster, got 'c'"),
         (lambda: Torus(rows=2, columns=2).fabric(tuple("abc")), r"must be the number of nodes, 3, got 2 \* 2"),
         (lambda: Racks(racks=3).fabric(("a", "b")), r"racks must be at most the number of nodes, 2, got 3"),
@@ -241,6 +242,10 @@ AB = (Edge(source="a", target="b"),)
         (
             lambda: WideArea(zones={"z": ("a",), "y": ("b",)}, latency_s={"z": {"y": 1}}),
             r"latency_s must be given from each zone to each, got none from y to z",
+        ),
+        (
+            lambda: WideArea(zones={"z": ("a",), "y": ("b",)}, latency_s={"y": {"z": 1}}),
+            r"latency_s must be given from each zone to each, got none from z to y",
         ),
         (
             lambda: WideArea(zones={"z": ("a",)}, latency_s={"z": {"y": 1}}),

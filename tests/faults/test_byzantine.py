@@ -53,6 +53,24 @@ def test_one_who_equivocates_tells_each_receiver_something_else_and_keeps_to_it(
     assert len(set.union(*factors)) == 3
 
 
+def test_one_who_equivocates_stretches_by_the_strength_at_most(make, send):
+    """Were factors drawn from [−2, 1), the chance that none of 60 is below −1 would be (2/3)^60 = 3e-11."""
+    fault = Byzantine(node="n-0", adversary="equivocate", strength=2.0, begin_s=0)
+    cluster, heard = make(fault, count=61), []
+
+    def listen(node):
+        heard.append((yield node.receive()).body)
+
+    for place in range(1, 61):
+        cluster[f"n-{place}"].boot(listen)
+        send(cluster, 1.0, 0, place, body=1.0)
+    cluster.env.run()
+
+    assert len(heard) == 60
+    assert -2 <= min(heard) < -1.5
+    assert 1.5 < max(heard) < 2
+
+
 def test_only_the_liar_lies_only_while_the_fault_lasts_and_only_in_its_kinds(make, send):
     fault = Byzantine(node="n-0", adversary="zero", kinds=("gradient",), begin_s=0, end_s=2)
     of_others = Byzantine(node="n-1", adversary="zero", begin_s=0)

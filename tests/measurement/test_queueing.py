@@ -76,6 +76,7 @@ def test_percentiles_leave_the_warm_up_out():
 
     assert sojourn_percentiles(sojourns_s, (0, 50, 100), warm_up=0.1) == {0: 0.0, 50: 45.0, 100: 90.0}
     assert sojourn_percentiles(sojourns_s, (100,), warm_up=0.0) == {100: 1e6}
+    assert sojourn_percentiles(sojourns_s) == pytest.approx({50: 45.0, 95: 85.5, 99: 89.1})
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,7 @@ def test_percentiles_leave_the_warm_up_out():
         (lambda: mm1_sojourn_s_percentile(1.0, 2.0, 100), r"percentile must be within \[0, 100\), got 100"),
         (lambda: sojourn_percentiles([]), "at least 1 sojourn time, got 0"),
         (lambda: sojourn_percentiles([1.0], warm_up=1.0), r"warm_up must be within \[0, 1\), got 1.0"),
+        (lambda: sojourn_percentiles([1.0], warm_up=-0.01), r"warm_up must be within \[0, 1\), got -0.01"),
     ],
 )
 def test_what_no_queue_can_be_is_refused(call, message):

@@ -289,6 +289,16 @@ def test_what_is_not_plain_data_is_refused(value):
         freeze(value)
 
 
+def test_a_subclass_of_a_numpy_number_becomes_that_number():
+    class Metres(np.float64):
+        pass
+
+    frozen, _ = freeze(Metres(2.0))
+
+    assert type(frozen) is np.float64
+    assert frozen == 2.0
+
+
 def test_a_masked_array_is_as_large_as_its_numbers_and_its_mask():
     assert freeze(np.ma.masked_array(np.zeros(7), mask=[True] * 7))[1] == 7 * 8 + 7
     assert freeze(np.ma.masked_array(np.zeros(7)))[1] == 7 * 8 + 7

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +16,7 @@ from simcluster.kernels import Cost, softmax
 from simcluster.learning import Bundled
 from simcluster.learning.cross_validation import split, stratified_folds
 from simcluster.measurement.makespan import makespan_s, spans
-from simcluster.scheduling import Combination, GridSearch, Heft, NodeView, TaskGraphJob
+from simcluster.scheduling import Combination, Functions, GridSearch, Heft, NodeView, TaskGraphJob
 
 POLICIES = ("fifo", "utilisation", "priority", "heft")
 WORKERS = ("worker-0", "worker-1", "worker-2", "worker-3")
@@ -280,3 +281,28 @@ def test_what_collects_and_selects_costs_one_operation_and_eight_bytes_a_number(
 
     assert graph.nodes["mean-0"]["task"].cost == Cost(flops=SEARCH.folds, bytes=8 * SEARCH.folds)
     assert graph.nodes["select"]["task"].cost == Cost(flops=count * SEARCH.folds, bytes=8 * count * SEARCH.folds)
+
+
+def test_only_orders_that_have_had_no_report_for_half_the_time_are_repeated():
+    """w-0 gets "long" at once and "short" when "before" is done elsewhere, at 0.08 s; a tick comes at 0.1 s."""
+    graph = nx.DiGraph()
+    graph.add_node("long", function=lambda: 0, flops=1e9)
+    graph.add_node("before", function=lambda: 0, flops=0.08e9)
+    graph.add_node("short", function=lambda before: 0, flops=1e6)
+    graph.add_edge("before", "short")
+    places = {"long": "w-0", "before": "w-1", "short": "w-0"}
+
+    def place(ready, nodes):
+        return (ready[0].name, places[ready[0].name]) if ready else None
+
+    names = ("w-0", "w-1")
+    spec = ClusterSpec(
+        nodes=(NodeSpec(name="m"), *(NodeSpec(name=name, flops_per_s=1e9) for name in names)),
+        network=NetworkSpec(latency=Constant(value=1e-6), bandwidth_bytes_per_s=None),
+    )
+    job = TaskGraphJob(work=Functions(graph), policy=place, master="m", workers=names, retry_s=0.1)
+    rows = run(Scenario(cluster=spec, job=job), 0).trace.rows("send")
+    orders = [row for row in rows if row["message_kind"] == "task_graph.run" and row["target"] == "w-0"]
+
+    assert [round(row["time_s"], 2) for row in orders][:3] == [0.0, 0.08, 0.1]
+    assert orders[2]["size_bytes"] == orders[1]["size_bytes"]  # one task, not both
