@@ -30,6 +30,14 @@ def test_an_operation_takes_the_seek_and_the_transfer_and_waits_its_turn():
     assert times == [[1.5], [2.5], [2.75], [4.25], [4.75]]
 
 
+def test_a_delete_moves_no_bytes():
+    env, node = machine()
+    for event in (node.storage.write("a", 1, size_bytes=100), node.storage.delete("a")):
+        outcome(env, event)
+
+    assert [row["size_bytes"] for row in node.cluster.trace.rows("disk")] == [100, 0]
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20), st.floats(0, 0.1), st.floats(1, 1e9))
 def test_a_queue_of_writes_ends_at_the_sum_of_its_parts(sizes, seek_s, bandwidth):
     env, node = machine(StorageSpec(seek_s=seek_s, bandwidth_bytes_per_s=bandwidth, flush_s=0))
