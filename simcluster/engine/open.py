@@ -115,8 +115,10 @@ class Open:
         elif dataclasses.is_dataclass(value):
             made, fields = type(value), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         else:
-            made, state = type(value), value.__getstate__()
-            fields = {} if state is None else {"state": state}
+            made, state = type(value), value.__getstate__() or {}
+            # What an ordinary class was made with is known where it keeps that, and no more, under the same names.
+            known = isinstance(state, dict) and [*state] == list(inspect.signature(made).parameters)
+            fields = state if known else {"state": state} if state else {}
         if not all(field is None or isinstance(field, str | bool | int | float) for field in fields.values()):
             rule = f"{getattr(made, '__name__', made)} must be a Spec to be written to a file"
             raise ValueError(f"{rule}, or have numbers and text alone, got {fields}")

@@ -64,7 +64,7 @@ class TrainingJob(Spec):
     """After how many steps the objective over all rows is evaluated."""
     evaluation: Literal["oracle", "paid"] = "oracle"
     """Whether that is outside the simulation and takes no time, or computed by the node that holds the parameters."""
-    target_loss: float | None = None
+    target_loss: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """At which objective training is over."""
     name: Name = "training"
     """What its programs, messages and checkpoints begin with."""
