@@ -19,7 +19,7 @@ from simcluster.kernels import instruction_set
 from simcluster.report import check_folder
 from simcluster.sweep import workers
 
-EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing")
+EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing", "fresh_predictions")
 DEMO_SEEDS = 5
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def demo(
     out: OutFolder = Path("out"),
     processes: Processes = None,
 ) -> None:
-    """Run small versions of the four experiments: a picture and its table each, and who won."""
+    """Run small versions of the five experiments: a picture and its table each, and who won."""
     at_least("seed", 0, seed)
     check_folder(out)
     seeds = range(seed, seed + DEMO_SEEDS)
@@ -66,7 +66,7 @@ def demo(
     try:
         with workers(processes) as within:
             for name in EXPERIMENTS:
-                with one_bar(f"{name:<16}") as report:
+                with one_bar(f"{name:<18}") as report:
                     answer = experiment(name).compare(seeds, small=True, out=out, within=within, progress=report)
                 found.append(answer)
     finally:

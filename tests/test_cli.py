@@ -77,7 +77,7 @@ def test_an_experiment_refuses_a_folder_that_cannot_be_written(name, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_gives_four_answers_with_their_pictures_and_tables(tmp_path):
+def test_the_demo_gives_five_answers_with_their_pictures_and_tables(tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "simcluster.cli", "demo", "--out", tmp_path],
         capture_output=True,

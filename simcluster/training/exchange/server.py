@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 
 def serve(node: Node, *, training: Training) -> Program:
-    """Serve one training run; whoever asks when it is over hears so."""
-    job, kind = training.job, f"{training.job.name}.step"
+    """Serve one training run; whoever asks for a step when it is over hears so.
+
+    To a request of kind ``name.parameters``, of whomever, it replies with the complete steps and the parameters.
+    """
+    job, kind, asked = training.job, f"{training.job.name}.step", f"{training.job.name}.parameters"
     record = node.cluster.trace.recorder
     record_contribution = record("contribution", "worker", "clock", "accepted")
     record_loss = record("loss", "step", "loss")
@@ -27,7 +30,10 @@ def serve(node: Node, *, training: Training) -> Program:
     evaluated = progress.clock
 
     while True:
-        message: Message = yield node.receive(kind)
+        message: Message = yield node.receive(kind, asked)
+        if message.kind == asked:
+            node.reply(message, (progress.clock, ledger.parameters))
+            continue
         if training.done.triggered:
             node.reply(message, None)
             continue
