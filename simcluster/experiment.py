@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from simcluster.measurement import Interval, Verdict, verdict
+from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, save
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, workers
 from simcluster.sweep import Progress as Report
@@ -37,7 +37,7 @@ class Answer:
     """What an experiment found: the verdict on its score, the table behind it, and where the picture is."""
 
     experiment: Experiment
-    verdict: Verdict
+    verdict: Comparison
     table: pd.DataFrame
     picture: Path | None
 

@@ -19,10 +19,9 @@ from simcluster.cluster.failure import (
 )
 from simcluster.cluster.job import Job
 from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
-from simcluster.cluster.memory import Allocation
 from simcluster.cluster.message import Message
 from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
-from simcluster.cluster.node import Computation, Node
+from simcluster.cluster.node import Node
 from simcluster.cluster.storage import StorageSpec
 from simcluster.cluster.topology import (
     AnyTopology,
@@ -36,17 +35,15 @@ from simcluster.cluster.topology import (
     Torus,
     WideArea,
 )
-from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, Verdict, link_of
+from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, link_of
 
 __all__ = [
     "HARDWARE",
     "UNANSWERED",
-    "Allocation",
     "AnyTopology",
     "ClockSpec",
     "Cluster",
     "ClusterSpec",
-    "Computation",
     "Corrupt",
     "Corrupted",
     "Delay",
@@ -83,7 +80,6 @@ __all__ = [
     "TimedOut",
     "Topology",
     "Torus",
-    "Verdict",
     "WideArea",
     "link_of",
     "loss",

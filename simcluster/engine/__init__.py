@@ -24,7 +24,6 @@ from simcluster.engine.environment import (
     fire,
     idle,
     kill,
-    pending_calls,
 )
 from simcluster.engine.names import (
     LinkName,
@@ -87,7 +86,6 @@ __all__ = [
     "named",
     "named_by",
     "names_what",
-    "pending_calls",
     "plugins",
     "stream",
 ]

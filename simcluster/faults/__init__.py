@@ -23,7 +23,6 @@ from simcluster.faults.schedule import draw_crashes, draw_faults, heal
 from simcluster.faults.search import (
     Failure,
     Finding,
-    cut_link,
     search_seeds,
     search_single_faults,
     single_faults,
@@ -79,7 +78,6 @@ __all__ = [
     "ThrottleLink",
     "Violation",
     "budget_exceeded",
-    "cut_link",
     "draw_crashes",
     "draw_faults",
     "heal",

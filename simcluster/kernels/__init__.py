@@ -5,7 +5,7 @@ what a node computes: ``result = yield node.compute(softmax.call(weights, featur
 """
 
 from simcluster.kernels.aggregation import coordinate_median, mean_vector, trimmed_mean, weighted_sum
-from simcluster.kernels.call import KERNELS, Call, Cost, Kernel, call
+from simcluster.kernels.call import KERNELS, Call, Cost, call
 from simcluster.kernels.compression import dequantise, quantise, top_k_sparse
 from simcluster.kernels.distance import (
     cosine_distances,
@@ -34,7 +34,6 @@ __all__ = [
     "KERNELS",
     "Call",
     "Cost",
-    "Kernel",
     "adam_step",
     "axpy",
     "best_split",

@@ -2,8 +2,8 @@
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
 from simcluster.measurement.statistics import (
+    Comparison,
     Interval,
-    Verdict,
     bootstrap_interval,
     mean_interval,
     paired_difference,
@@ -11,8 +11,8 @@ from simcluster.measurement.statistics import (
 )
 
 __all__ = [
+    "Comparison",
     "Interval",
-    "Verdict",
     "bootstrap_interval",
     "first_time_at_most",
     "mean_interval",

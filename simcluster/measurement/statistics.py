@@ -36,7 +36,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Comparison:
     """Which strategy did best, and whether the seeds suffice to say so.
 
     ``best`` and ``runner_up`` have the two best means; ``difference`` is the paired interval of best minus
@@ -105,7 +105,7 @@ def bootstrap_interval(
 
 def verdict(
     values: Mapping[str, ArrayLike], *, lower_is_better: bool = True, level: float = 0.95
-) -> Verdict:
+) -> Comparison:
     """Which strategy has the best mean, and whether it is clearly better; each value an array (n,), one per seed.
 
     It is clear when the paired interval against each of the k − 1 others excludes 0, each at the level
@@ -121,7 +121,7 @@ def verdict(
     differences = {
         name: paired_difference(samples[best], samples[name], each) for name in others
     }
-    return Verdict(
+    return Comparison(
         best=best,
         best_mean=mean_interval(samples[best], level),
         runner_up=others[0],

@@ -3,7 +3,7 @@
 from simcluster.scheduling.graph import Task, add_task
 from simcluster.scheduling.job import TaskGraphJob
 from simcluster.scheduling.policies import AnyPolicy, Heft, fifo, priority, utilisation
-from simcluster.scheduling.policies.heft import Slot, heft, upward_ranks
+from simcluster.scheduling.policies.heft import heft, upward_ranks
 from simcluster.scheduling.protocols import NodeView, Planner, Policy, ReadyTask, Work
 from simcluster.scheduling.work import Combination, Functions, GridSearch, Searched
 
@@ -18,7 +18,6 @@ __all__ = [
     "Policy",
     "ReadyTask",
     "Searched",
-    "Slot",
     "Task",
     "TaskGraphJob",
     "Work",
