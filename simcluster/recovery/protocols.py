@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from simcluster.cluster import Node
+from simcluster.cluster import Cluster, Node
 from simcluster.engine import Program
 
 
@@ -26,4 +26,24 @@ class Recovery(Protocol):
 
     def keeper(self, node: Node, name: str) -> Keeper:
         """What keeps the state of ``node``'s program of the job ``name``; asked for whenever the program begins."""
+        ...
+
+
+class Suspicion(Protocol):
+    """When somebody is suspected of being gone; pure, and a plain function serves."""
+
+    def __call__(self, heard_s: Sequence[float], now_s: float) -> bool:
+        """Whether, at ``now_s``, somebody who was heard at these times (at least one, in order) is suspected."""
+        ...
+
+
+class Detector(Protocol):
+    """Watches the peers of a node."""
+
+    def start(self, cluster: Cluster, name: str, watcher: str, peers: Sequence[str]) -> None:
+        """Boot at the peers what lets ``watcher`` know that they live; ``name`` is the job's."""
+        ...
+
+    def run(self, node: Node, name: str, peers: Sequence[str], tell: Callable[[str, bool], None]) -> Program:
+        """Steps for ever, on the node that watches: ``tell`` is called with a peer and whether it is suspected now."""
         ...

@@ -19,7 +19,7 @@ from simcluster.learning import (
     SoftmaxRegression,
     random,
 )
-from simcluster.recovery import AnyRecovery
+from simcluster.recovery import AnyDetector, AnyRecovery
 from simcluster.training.aggregation import AnyAggregation, total
 from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
@@ -56,6 +56,10 @@ class TrainingJob(Spec):
     """How the contributions to a step become one."""
     recovery: AnyRecovery | None = None
     """What survives a crash of the node that holds the parameters (``None``: nothing, training begins anew)."""
+    detector: AnyDetector | None = None
+    """Who is suspected of being gone for good (``None``: nobody, so that training may wait for ever)."""
+    when_gone: Literal["go_on", "stop"] = "go_on"
+    """Whether training goes on without whoever is suspected, until it is heard again, or stops and says so."""
     workers: NodeNames
     """The nodes that learn."""
     steps: Annotated[int, Field(ge=1)]

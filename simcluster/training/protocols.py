@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,13 +23,20 @@ class Progress:
 
     ``clock`` steps are complete. ``arrived`` are the workers whose contribution to the next one is there,
     ``next_clock`` says which step each worker does next, and ``left_out`` who was not waited for in the last one.
+    ``gone`` are those that the job's detector suspects at present.
     """
 
     workers: tuple[str, ...]
     next_clock: Mapping[str, int]
     clock: int = 0
     arrived: Sequence[str] = ()
-    left_out: Sequence[str] = field(default=())
+    left_out: Sequence[str] = ()
+    gone: Sequence[str] = ()
+
+    @property
+    def expected(self) -> int:
+        """How many may still contribute to the next step, or have: all but those that are gone without having."""
+        return len(self.workers) - len([worker for worker in self.gone if worker not in self.arrived])
 
 
 class Waiting(Protocol):
@@ -40,8 +47,8 @@ class Waiting(Protocol):
         return clock <= progress.clock
 
     def complete(self, progress: Progress) -> bool:
-        """Whether enough have arrived for the next step; what comes later is discarded."""
-        return len(progress.arrived) >= len(progress.workers)
+        """Whether enough have arrived for the next step, at least one; what comes later is discarded."""
+        return len(progress.arrived) >= max(1, progress.expected)
 
     def sees(self, clock: int) -> float:
         """The first step of which a worker that begins step ``clock`` must not see anything.

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What training gave: the parameters, how many steps were completed, and the objective over all data."""
+    """What training gave: the parameters, how many steps were completed, and the objective over all data.
+
+    ``stopped`` says who was gone, where that ended it before its time.
+    """
 
     parameters: Any
     steps: int
     loss: float
+    stopped: str | None = None
 
 
 class Training:
@@ -62,7 +66,7 @@ class Training:
         """The objective over all rows."""
         return self.job.model.loss(parameters, self.data.all)
 
-    def finish(self, parameters: Array, steps: int) -> None:
+    def finish(self, parameters: Array, steps: int, stopped: str | None = None) -> None:
         """Training is over, with these parameters after so many steps."""
         if not self.done.triggered:
-            self.done.succeed(Trained(parameters, steps, self.loss(parameters)()))
+            self.done.succeed(Trained(parameters, steps, self.loss(parameters)(), stopped))

@@ -8,8 +8,9 @@ from simpy.events import AllOf
 
 from simcluster import run
 from simcluster.engine import Environment
-from simcluster.faults import CrashNode, SlowNode
+from simcluster.faults import CrashNode, PauseNode, SlowNode
 from simcluster.learning import KMeans, call
+from simcluster.recovery import Heartbeats, Timeout
 from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob
 from tests.strategies import training
 
@@ -217,3 +218,58 @@ def test_two_jobs_of_other_names_keep_their_checkpoints_apart():
     both = result.outcome.todict().values()
     assert [each.parameters.tobytes() for each in both] == [each.parameters.tobytes() for each in alone]
     assert len(list(result.trace.rows("restore"))) == 2
+
+
+FOR_GOOD = CrashNode(node="worker-2", begin_s=0.05)
+WATCHED = Heartbeats(period_s=0.01, suspicion=Timeout(after_s=0.05))
+
+
+@pytest.mark.parametrize("staleness", [0, 2, math.inf])
+def test_with_a_detector_training_goes_on_without_a_worker_that_is_gone_for_good(staleness):
+    for_ever = run(training([FOR_GOOD], staleness=staleness, horizon_s=5.0), 0)
+    goes_on = run(training([FOR_GOOD], staleness=staleness, horizon_s=5.0, detector=WATCHED), 0)
+
+    assert (for_ever.ended, goes_on.ended) == ("horizon", "finished")
+    assert [(row["node"], row["suspected"]) for row in goes_on.trace.rows("suspect")] == [("worker-2", True)]
+    assert (goes_on.outcome.steps, goes_on.outcome.stopped) == (12, None)
+    last = {row["worker"]: row["clock"] for row in goes_on.trace.rows("contribution") if row["accepted"]}
+    assert last["worker-0"] == last["worker-1"] == 11
+    assert last["worker-2"] < 11
+
+
+def test_training_may_stop_and_say_who_is_gone():
+    result = run(training([FOR_GOOD], detector=WATCHED, when_gone="stop"), 0)
+
+    assert result.ended == "finished"
+    assert result.outcome.stopped == "worker-2 is gone"
+    assert 0 < result.outcome.steps < 12
+    assert result.ended_s == pytest.approx(0.05 + 0.05, abs=0.015)  # the time-out, and a look each 0.01 s
+
+
+def test_a_worker_that_was_wrongly_suspected_takes_part_again():
+    pause = PauseNode(node="worker-2", begin_s=0.05, end_s=0.2)
+    result = run(training([pause], detector=WATCHED, steps=40), 0)
+
+    said = [row["suspected"] for row in result.trace.rows("suspect")]
+    rows = [row for row in result.trace.rows("contribution") if row["worker"] == "worker-2"]
+    took_part = [row["clock"] for row in rows if row["accepted"]]
+    assert said == [True, False]
+    assert result.outcome.steps == 40
+    assert max(took_part) == 39
+    assert len(took_part) < 40
+
+
+def test_when_everybody_is_gone_no_step_is_complete():
+    dead = [CrashNode(node=f"worker-{place}", begin_s=0.05) for place in range(3)]
+    result = run(training(dead, detector=WATCHED, horizon_s=2.0), 0)
+
+    assert result.ended == "horizon"
+    assert len(list(result.trace.rows("suspect"))) == 3
+
+
+def test_a_server_that_restarts_watches_again():
+    crash = CrashNode(node="server", begin_s=0.04, end_s=0.1)
+    result = run(training([FOR_GOOD, crash], detector=WATCHED, checkpoint_every=1, horizon_s=5.0), 0)
+
+    assert result.ended == "finished"
+    assert result.outcome.steps == 12

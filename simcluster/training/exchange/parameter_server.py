@@ -26,10 +26,12 @@ class ParameterServer(Spec):
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the server and the workers."""
-        name = training.job.name
+        name, detector = training.job.name, training.job.detector
         cluster[self.server].boot(partial(serve, training=training), f"{name}.server")
         for index, worker in enumerate(training.job.workers):
             cluster[worker].boot(partial(work, exchange=self, training=training, index=index), f"{name}.worker")
+        if detector is not None:
+            detector.start(cluster, name, self.server, training.job.workers)
 
     def refuses(self, job: TrainingJob) -> str | None:
         """The server computes no contributions."""

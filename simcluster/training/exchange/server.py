@@ -17,34 +17,46 @@ def serve(node: Node, *, training: Training) -> Program:
 
     To a request of kind ``name.parameters``, of whomever, it replies with the complete steps and the parameters.
     """
-    job, kind, asked = training.job, f"{training.job.name}.step", f"{training.job.name}.parameters"
+    job, name = training.job, training.job.name
+    step, asked, gone = f"{name}.step", f"{name}.parameters", f"{name}.gone"
     record = node.cluster.trace.recorder
     record_contribution = record("contribution", "worker", "clock", "accepted")
     record_loss = record("loss", "step", "loss")
+    record_suspect = record("suspect", "node", "suspected")
     ledger = Ledger(training)
     progress = ledger.progress
-    keeper = None if job.recovery is None else job.recovery.keeper(node, job.name)
+    keeper = None if job.recovery is None else job.recovery.keeper(node, name)
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
     evaluated = progress.clock
 
+    def suspect(worker: str, suspected: bool) -> None:
+        record_suspect(worker, suspected)
+        progress.gone = [each for each in job.workers if (suspected if each == worker else each in progress.gone)]
+        if suspected and job.when_gone == "stop":
+            training.finish(ledger.parameters, progress.clock, f"{worker} is gone")
+        node.send(node.name, gone)  # a step may be complete now
+
+    if job.detector is not None:
+        node.spawn(job.detector.run(node, name, job.workers, suspect))
     while True:
-        message: Message = yield node.receive(kind, asked)
+        message: Message = yield node.receive(step, asked, gone)
+        worker, began = message.source, progress.clock
         if message.kind == asked:
-            node.reply(message, (progress.clock, ledger.parameters))
+            node.reply(message, (began, ledger.parameters))
             continue
-        if training.done.triggered:
+        if message.kind == step and training.done.triggered:
             node.reply(message, None)
             continue
-        worker, began = message.source, progress.clock
-        if worker not in waiting or message.id > waiting[worker].id:
-            waiting[worker] = message  # the newest: an older one may have been overtaken on the way
-        if message.body is not None:
-            clock, contribution = message.body
-            if job.compression is not None:
-                contribution = yield node.compute(job.compression.decode(contribution))
-            record_contribution(worker, clock, ledger.accept(worker, clock, contribution))
+        if message.kind == step and worker in progress.next_clock:
+            if worker not in waiting or message.id > waiting[worker].id:
+                waiting[worker] = message  # the newest: an older one may have been overtaken on the way
+            if message.body is not None:
+                clock, contribution = message.body
+                if job.compression is not None:
+                    contribution = yield node.compute(job.compression.decode(contribution))
+                record_contribution(worker, clock, ledger.accept(worker, clock, contribution))
         while (due := ledger.due()) is not None:
             before = progress.clock
             yield node.compute(due)
@@ -60,6 +72,7 @@ def serve(node: Node, *, training: Training) -> Program:
         if progress.clock == job.steps:
             training.finish(ledger.parameters, job.steps)
         for ready in (worker,) if progress.clock == began else job.workers:
-            clock = progress.next_clock[ready]
-            if ready in waiting and clock < job.steps and job.waiting.may_start(ready, clock, progress):
-                node.reply(waiting.pop(ready), (clock, ledger.parameters))
+            if ready in waiting:
+                clock = progress.next_clock[ready]
+                if clock < job.steps and job.waiting.may_start(ready, clock, progress):
+                    node.reply(waiting.pop(ready), (clock, ledger.parameters))

@@ -29,8 +29,8 @@ class BoundedStaleness(Spec):
         return clock - progress.clock <= self.staleness
 
     def complete(self, progress: Progress) -> bool:
-        """All but the backup workers."""
-        return len(progress.arrived) >= len(progress.workers) - self.backup_workers
+        """All but the backup workers, and those that are gone."""
+        return len(progress.arrived) >= max(1, progress.expected - self.backup_workers)
 
     def sees(self, clock: int) -> float:
         """A read sees all updates up to clock - staleness - 1 and, as they arrive, some up to clock + staleness - 1.

@@ -1,0 +1,85 @@
+"""Who is suspected, and when: against the closed forms of the rules, and on a network that loses heartbeats."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, nodes
+from simcluster.engine import Constant, Environment, Trace
+from simcluster.recovery import ExpectedArrival, Heartbeats, PhiAccrual, Timeout
+
+gaps_s = st.lists(st.floats(0.01, 1.0), min_size=2, max_size=30)
+waits_s = st.floats(0.0, 5.0)
+
+
+@given(gaps_s, waits_s, st.floats(0.01, 2.0))
+def test_a_time_out_counts_from_the_last_that_was_heard(gaps_s, wait_s, after_s):
+    heard_s = np.cumsum(gaps_s).tolist()
+
+    now_s = heard_s[-1] + wait_s
+    assert Timeout(after_s=after_s)(heard_s, now_s) == (now_s - heard_s[-1] > after_s)
+
+
+@given(st.integers(1, 50), st.floats(0.01, 1.0), st.floats(0.01, 1.0), st.floats(0, 100.0))
+def test_of_a_regular_sender_the_next_arrival_is_expected_at_its_time(count, period_s, margin_s, begin_s):
+    heard_s = [begin_s + period_s * place for place in range(count)]
+    due_s = begin_s + period_s * count + margin_s
+    rule = ExpectedArrival(period_s=period_s, margin_s=margin_s)
+
+    assert not rule(heard_s, due_s - 1e-9)
+    assert rule(heard_s, due_s + 1e-9)
+
+
+def test_the_expected_arrival_is_the_mean_over_what_was_heard_late_and_early():
+    rule = ExpectedArrival(period_s=1.0, margin_s=0.5)
+    heard_s = [0.0, 1.2, 1.9]  # late by 0, 0.2 and -0.1 of 0, 1, 2: 0.1/3 in the mean
+
+    assert not rule(heard_s, 3 + 0.1 / 3 + 0.5 - 1e-9)
+    assert rule(heard_s, 3 + 0.1 / 3 + 0.5 + 1e-9)
+
+
+@given(gaps_s, waits_s, st.floats(0.5, 12.0))
+def test_phi_is_that_of_the_normal_distribution_of_the_gaps(gaps_s, wait_s, threshold):
+    heard_s = np.cumsum([0.0, *gaps_s]).tolist()
+    seen_s = np.diff(heard_s)
+    phi = -norm.logsf(wait_s, seen_s.mean(), max(seen_s.std(), 0.02)) / math.log(10)
+    now_s = heard_s[-1] + wait_s
+
+    if abs(phi - threshold) > 1e-6 * threshold:
+        assert PhiAccrual(threshold=threshold)(heard_s, now_s) == (phi > threshold)
+
+
+def silent(heard_s, now_s):
+    return now_s - heard_s[-1] > 0.4
+
+
+RULES = [Timeout(after_s=0.35), ExpectedArrival(period_s=0.1, margin_s=0.25), PhiAccrual(), silent]
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", [0.0, 0.05])
+def test_a_crash_is_noticed_soon_and_a_restart_at_the_first_heartbeat(rule, loss):
+    env = Environment()
+    network = NetworkSpec(latency=Constant(value=0.001), loss_probability=loss)
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 3), network=network), 1, Trace(env))
+    detector, told = Heartbeats(period_s=0.1, suspicion=rule), []
+    detector.start(cluster, "job", "n-0", ("n-1", "n-2"))
+
+    def tell(*said):
+        told.append((env.now, *said))
+
+    cluster["n-0"].boot(lambda node: detector.run(node, "job", ("n-1", "n-2"), tell), "watch")
+    env.run(until=5.0)
+    cluster["n-1"].crash()
+    env.run(until=10.0)
+    cluster["n-1"].restart()
+    env.run(until=15.0)
+
+    (gone_s, *gone), (back_s, *back) = [said for said in told if said[1] == "n-1"]
+    assert (gone, back) == (["n-1", True], ["n-1", False])
+    assert 5.0 < gone_s < 6.0
+    assert 10.0 < back_s < 10.5
