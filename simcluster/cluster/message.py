@@ -106,8 +106,12 @@ def _refusal(value: Any, wanted: str) -> TypeError:
 
 
 def _frozen_items(values: Iterable[Any]) -> tuple[list[Any], float]:
-    parts = [freeze(value) for value in values]
-    return [part for part, _ in parts], math.fsum(size_bytes for _, size_bytes in parts)
+    parts, sizes = [], []
+    for value in values:
+        part, size_bytes = freeze(value)
+        parts.append(part)
+        sizes.append(size_bytes)
+    return parts, math.fsum(sizes)
 
 
 def _frozen_scalar(value: np.generic) -> Any:

@@ -36,7 +36,8 @@ class Progress:
     @property
     def expected(self) -> int:
         """How many may still contribute to the next step, or have: all but those that are gone without having."""
-        return len(self.workers) - len([worker for worker in self.gone if worker not in self.arrived])
+        absent = [worker for worker in self.gone if worker not in self.arrived] if self.gone else ()
+        return len(self.workers) - len(absent)
 
 
 class Waiting(Protocol):

@@ -41,6 +41,9 @@ class Training:
         sizes = [len(rows) for rows in shards]
         #: How many rows each worker's contribution counts, (m,).
         self.batch_rows = np.minimum(sizes, job.batch_size or max(sizes)).astype(np.float64)
+        self._sizes = self.batch_rows.astype(np.int64).tolist()
+        #: Which share of a step each worker's contribution is, where all contribute.
+        self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
 
     def rows(self, worker: int, clock: int) -> Rows:
         """What a worker learns from in a step: its shard, or the next ``batch_size`` rows of it.
@@ -48,7 +51,7 @@ class Training:
         It depends on seed, worker and clock only, so a step that is done again is the same step. A shard is gone
         through once an epoch, each epoch in a new order; what is left over at its end waits for another epoch.
         """
-        numbers, size = self._numbers[worker], int(self.batch_rows[worker])
+        numbers, size = self._numbers[worker], self._sizes[worker]
         if size == len(numbers):
             return self._shards[worker]
         epoch, place = divmod(clock, len(numbers) // size)

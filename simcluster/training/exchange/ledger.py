@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +84,11 @@ class Ledger:
     def _take_one(self, step: int, pending: dict[int, Array]) -> Call[None]:
         """Take in one contribution of a step that is not complete."""
         index = next(iter(pending))
-        rows = self._training.batch_rows
         values = [pending.pop(index)]
         if not pending:
             del self._pending[step]
         self._early += 1
-        return self._update.take([index], values, step, float(rows[index] / rows.sum()))
+        return self._update.take([index], values, step, self._training.shares[index])
 
     def _complete(self, clock: int) -> Call[None]:
         """Take in what is pending of the step, and go on to the next."""
@@ -101,8 +101,8 @@ class Ledger:
         taken: Call[None] | None = None
         if pending:
             indices = sorted(pending)
-            rows = self._training.batch_rows
-            share = 1.0 if len(pending) == len(arrived) else float(rows[indices].sum() / rows.sum())
+            shares = [self._training.shares[index] for index in indices]
+            share = 1.0 if len(pending) == len(arrived) else math.fsum(shares)
             taken = self._update.take(indices, [pending[index] for index in indices], clock, share)
 
         def completed() -> None:
