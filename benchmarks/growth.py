@@ -22,10 +22,11 @@ from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, Node, NodeSpec
 from simcluster.engine import Environment, Trace
 from simcluster.faults import CrashNode, Injector, IsolateNode, LoseMessages, SlowNode
 from simcluster.recovery import DistributedStore
-from simcluster.scheduling import TaskGraphJob
-from simcluster.scheduling.grid_search import GridSearch
+from simcluster.scheduling import GridSearch, TaskGraphJob, fifo
+from simcluster.training import BoundedStaleness, Generated, ParameterServer, Softmax, TrainingJob
 
 SIZES = (10, 100, 1_000, 10_000)
+WORKER_STEPS = 10  # which the figure for one worker counts all
 
 
 def pair(**network: object) -> Cluster:
@@ -140,9 +141,35 @@ def tasks_of_a_graph(n: int) -> None:
     """Tasks of a grid search on eight workers."""
     rates = tuple(0.01 + 1e-5 * place for place in range(max(1, n // 3)))
     search = GridSearch(dataset="iris", folds=2, learning_rates=rates, l2s=(0.0,), steps=(1,))
-    job = TaskGraphJob(master="s", workers=tuple(f"w-{i}" for i in range(8)), policy="fifo", work=search)
+    job = TaskGraphJob(master="s", workers=tuple(f"w-{i}" for i in range(8)), policy=fifo, work=search)
     cluster = ClusterSpec(nodes=(NodeSpec(name="s"), *nodes("w", 8)))
     run(Scenario(cluster=cluster, horizon_s=1e6, job=job, trace_kinds=()), 0)
+
+
+def steps_of_workers(n: int, staleness: float) -> None:
+    """Steps of so many workers that train together, ten each at most, one row to a contribution."""
+    job = TrainingJob(
+        model=Softmax(),
+        data=Generated(name="blobs", rows=2 * n),
+        batch_size=1,
+        waiting=BoundedStaleness(staleness=staleness),
+        exchange=ParameterServer(server="s"),
+        workers=tuple(f"w-{place}" for place in range(n)),
+        steps=WORKER_STEPS,
+        evaluate_every=100,
+    )
+    cluster = ClusterSpec(nodes=(NodeSpec(name="s"), *nodes("w", n)))
+    run(Scenario(cluster=cluster, job=job, trace_kinds=()), 0)
+
+
+def steps_of_workers_that_wait(n: int) -> None:
+    """Bulk-synchronous."""
+    steps_of_workers(n, 0)
+
+
+def steps_of_workers_that_never_wait(n: int) -> None:
+    """Asynchronous."""
+    steps_of_workers(n, math.inf)
 
 
 def reads_of_a_store(n: int) -> None:
@@ -194,6 +221,8 @@ PARTS: tuple[Callable[[int], None], ...] = (
     names_required,
     nodes_in_racks,
     tasks_of_a_graph,
+    steps_of_workers_that_wait,
+    steps_of_workers_that_never_wait,
     reads_of_a_store,
     blocks_of_a_store,
     records_of_a_trace,

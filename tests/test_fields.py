@@ -1,12 +1,15 @@
 """What each field of a specification means stands right below it, and so in the JSON Schema."""
 
 import importlib
+import inspect
 import pkgutil
+import textwrap
 
 import pytest
 
 import simcluster
-from simcluster.engine import Spec
+from simcluster.engine import Constant, Spec
+from simcluster.training import TrainingJob
 
 SKIPPED = ("simcluster.experiments", "simcluster.kernels._")
 LEAVING = {"SoftmaxRegression", "NearestNeighbourService"}
@@ -39,3 +42,34 @@ def test_every_field_says_what_it_means(kind):
     fields = {name: field for name, field in kind.model_fields.items() if name != "kind"}
 
     assert [name for name, field in fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
+def test_the_schema_and_help_say_it_too(kind):
+    schema = kind.model_json_schema()
+    schema = schema["$defs"][kind.__name__] if "$ref" in schema else schema
+
+    for name, field in kind.model_fields.items():
+        if name != "kind":
+            assert schema["properties"][name]["description"] == inspect.cleandoc(field.description)
+            assert textwrap.indent(inspect.cleandoc(field.description), "    ") in kind.__doc__
+    assert "Fields" not in schema["description"]
+
+
+def test_a_default_that_is_a_function_is_its_word_in_the_schema():
+    properties = TrainingJob.model_json_schema()["properties"]
+
+    assert properties["aggregation"]["default"] == {"kind": "total"}
+    assert properties["sharding"]["default"] == {"kind": "random"}
+    assert properties["waiting"]["default"]["kind"] == "bounded_staleness"
+
+
+def test_a_class_without_words_of_its_own_has_those_of_what_it_is_derived_from():
+    class Mine(Constant):
+        pass
+
+    class Own(Constant):
+        """One's own."""
+
+    assert Mine.__doc__ == Constant.__doc__
+    assert Own.__doc__.startswith("One's own.\n\nFields\n------\nvalue\n")
