@@ -1,13 +1,19 @@
-"""The snippets of the pages in docs/ run as they stand, one after the other."""
+"""The snippets of the pages in docs/ run as they stand, one after the other; that on architecture lacks no room."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from readme import blocks
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
+NAMED = {*re.findall(r"`[^`]+`", ARCHITECTURE)}
+TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
 
 
 @pytest.mark.slow
@@ -26,3 +32,35 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
     assert done.returncode == 0, done.stderr
     if page == "fault_search.md":
         assert done.stdout.endswith(blocks(DOCS / page, "python")[5])
+
+
+def test_the_page_on_architecture_has_every_room_in_the_order_of_the_layers():
+    [layers] = [contract["layers"] for contract in TOOL["importlinter"]["contracts"] if contract["type"] == "layers"]
+    rooms = [room.strip(" ()") for layer in reversed(layers) for room in layer.split("|")]
+    places = [f"simcluster/{room}{end}" for room in rooms for end in ("/", ".py")]
+    said = re.findall(r"^\| `(simcluster/[^`]+)` \|", ARCHITECTURE, re.MULTILINE)
+
+    assert said == [place for place in places if (ROOT / place).exists()]
+
+
+def test_the_page_on_architecture_names_every_package():
+    packages = [name for name in TOOL["setuptools"]["packages"] if name != "simcluster"]
+
+    assert [name for name in packages if not {f"`{name}`", f"`{name.replace('.', '/')}/`"} & NAMED] == []
+
+
+@pytest.mark.slow
+def test_the_picture_of_the_architecture_is_drawn_of_the_sources(tmp_path):
+    command = [sys.executable, "-W", "error", str(DOCS / "architecture.py"), str(tmp_path / "rooms.png")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "rooms.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_commands_for_contributors_are_those_that_must_pass():
+    must_pass = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    _, build, quick, linters = blocks(ROOT / "CONTRIBUTING.md", "bash")
+
+    assert [line for line in (build + linters).splitlines() if line not in must_pass] == []
+    assert quick.removeprefix("pytest ") in must_pass

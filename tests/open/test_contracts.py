@@ -121,10 +121,18 @@ def test_an_optimiser_changes_nothing_that_it_is_given_and_takes_a_share_of_a_st
     assert gradient.tolist() == [0, 1, 2]
 
 
-def rules(own):
-    yield from (BoundedStaleness(staleness=0), BoundedStaleness(staleness=2), BoundedStaleness(staleness=float("inf")))
-    yield from (BoundedStaleness(backup_workers=1), Waiting.__new__(type("Bulk", (Waiting,), {})))
-    yield own["waiting"]["NeverTwice"](2)
+class AsItStands(Waiting):
+    """The protocol's own bodies."""
+
+
+RULES = {
+    "BSP": lambda own: BoundedStaleness(),
+    "SSP": lambda own: BoundedStaleness(staleness=2),
+    "ASP": lambda own: BoundedStaleness(staleness=float("inf")),
+    "backup workers": lambda own: BoundedStaleness(backup_workers=1),
+    "as it stands": lambda own: AsItStands(),
+    "never twice": lambda own: own["waiting"]["NeverTwice"](2),
+}
 
 
 FAULTS = (
@@ -135,9 +143,9 @@ FAULTS = (
 CLUSTER = ClusterSpec(nodes=(NodeSpec(name="server"), *nodes("w", 3, flops_per_s=1e6)))
 
 
-@pytest.mark.parametrize("place", range(6))
-def test_under_a_waiting_rule_every_step_is_done_once_whatever_happens(own, place):
-    rule = list(rules(own))[place]
+@pytest.mark.parametrize("name", RULES)
+def test_under_a_waiting_rule_every_step_is_done_once_whatever_happens(own, name):
+    rule = RULES[name](own)
     job = TrainingJob(
         model=Softmax(), data=Bundled(name="iris"), batch_size=8, waiting=rule, workers=CLUSTER.names[1:], steps=15,
         exchange=ParameterServer(server="server", retry_s=0.05),
@@ -267,12 +275,13 @@ def jobs(own):
     search = TaskGraphJob(
         work=GridSearch(dataset="iris", folds=2), policy=Heft(), master="server", workers=("w-0", "w-2"), name="search"
     )
-    yield from (training, service, tasks, search, Together(jobs=(training, service, tasks, search)))
+    each = {"training": training, "service": service, "tasks": tasks, "search": search}
+    return each | {"together": Together(jobs=tuple(each.values()))}
 
 
-@pytest.mark.parametrize("place", range(5))
-def test_a_job_gives_the_same_twice_in_one_process_and_comes_to_its_end(own, place):
-    job = list(jobs(own))[place]
+@pytest.mark.parametrize("name", ["training", "service", "tasks", "search", "together"])
+def test_a_job_gives_the_same_twice_in_one_process_and_comes_to_its_end(own, name):
+    job = jobs(own)[name]
     scenario = Scenario(cluster=CLUSTER, job=job, faults=FAULTS, horizon_s=600.0)
 
     first, again = run(scenario, 1), run(scenario, 1)
@@ -282,7 +291,7 @@ def test_a_job_gives_the_same_twice_in_one_process_and_comes_to_its_end(own, pla
 
 
 def test_jobs_that_share_a_cluster_have_names_of_their_own(own):
-    training, service, *_ = jobs(own)
+    training, service, *_ = jobs(own).values()
 
     with pytest.raises(ValueError, match=r"the names of jobs must differ, got \['training', 'training'\]"):
         Together(jobs=(training, training))
