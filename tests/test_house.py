@@ -79,7 +79,7 @@ SUMS_OF_INTEGERS = {
         "widths.values()",
         "lines",
     },
-    "simcluster/scheduling/work/grid_search.py": {
+    "simcluster/scheduling/grid_search.py": {
         "map(len, accuracies)",
     },
     "simcluster/testing.py": {

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.scheduling.functions import Functions
+from simcluster.scheduling.grid_search import Combination, GridSearch, Searched
 from simcluster.scheduling.protocols import Work
-from simcluster.scheduling.work.functions import Functions
-from simcluster.scheduling.work.grid_search import Combination, GridSearch, Searched
 
 AnyWork = Annotated[Work, Open(Work, GridSearch)]
 """A grid search, ``Functions`` of a networkx graph, or one's own; in a file ``kind`` says which."""
