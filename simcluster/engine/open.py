@@ -17,6 +17,8 @@ import difflib
 import importlib
 import importlib.metadata
 import inspect
+import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -115,14 +117,35 @@ class Open:
         elif dataclasses.is_dataclass(value):
             made, fields = type(value), {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
         else:
-            made, state = type(value), value.__getstate__() or {}
-            # What an ordinary class was made with is known where it keeps that, and no more, under the same names.
-            known = isinstance(state, dict) and [*state] == list(inspect.signature(made).parameters)
-            fields = state if known else {"state": state} if state else {}
+            made, fields = type(value), _made_with(value)
         if not all(field is None or isinstance(field, str | bool | int | float) for field in fields.values()):
             rule = f"{getattr(made, '__name__', made)} must be a Spec to be written to a file"
             raise ValueError(f"{rule}, or have numbers and text alone, got {fields}")
-        return {"kind": self.written(made), **fields}
+        return {"kind": self.written(made), **{name: _writable(field) for name, field in fields.items()}}
+
+
+def _made_with(value: Any) -> dict[str, Any]:
+    """What an object of an ordinary class was made with, which it must keep, and no more, under the same names."""
+    made, state = type(value), value.__getstate__() or {}
+    try:
+        same = isinstance(state, dict) and (made(**state).__getstate__() or {}) == state and "kind" not in state
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise ValueError(
+            f"{made.__name__} must be a Spec to be written to a file, or keep what it is made with, and no more, "
+            f"under the same names, got {state}"
+        )
+    return dict(state)
+
+
+def _writable(field: Any) -> Any:
+    """Numbers that no file has are a mapping, which no field of an ordinary object is otherwise."""
+    return {"float": repr(field)} if isinstance(field, float) and not math.isfinite(field) else field
+
+
+def _read(field: Any) -> Any:
+    return float(field["float"]) if isinstance(field, Mapping) and [*field] == ["float"] else field
 
 
 def hint(word: object, known: Iterable[str]) -> str:
@@ -134,7 +157,7 @@ def hint(word: object, known: Iterable[str]) -> str:
 def named(thing: Any) -> str:
     """``module:name`` of a class or a function. Raises ``ValueError`` for one that has none, such as a closure."""
     name = getattr(thing, "__qualname__", "<")
-    if "<" in name:
+    if "<" in name or _own(sys.modules.get(thing.__module__), name) is not thing:
         raise ValueError(f"only what has a name in its module can be written to a file, got {thing!r}")
     return f"{thing.__module__}:{name}"
 
@@ -207,12 +230,10 @@ def _load(kind: str, fields: Mapping[str, Any]) -> Any:
         found: Any = importlib.import_module(module)
     except ImportError as error:
         raise _wrong(f"kind must name a module that there is, got {kind!r} ({error})") from None
-    # What a module has only imported (my_module:subprocess.Popen) is not its own, and nobody allowed it.
-    for part in name.split("."):
-        found = vars(found).get(part)
-        own = isinstance(found, type) or inspect.isfunction(found)
-        if not own or found.__module__ != module:
-            raise _wrong(f"kind must name a class or a function that {module} itself defines, got {kind!r}")
+    found = _own(found, name)
+    if found is None:
+        raise _wrong(f"kind must name a class or a function that {module} itself defines, got {kind!r}")
+    fields = {field: _read(value) for field, value in fields.items()}
     if not isinstance(found, type):
         return partial(found, **fields) if fields else found
     try:
@@ -222,6 +243,20 @@ def _load(kind: str, fields: Mapping[str, Any]) -> Any:
         raise _wrong(f"{kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r}") from None
     except TypeError as error:
         raise _wrong(f"{kind} takes {inspect.signature(found)}, got {dict(fields)} ({error})") from None
+
+
+def _own(module: Any, name: str) -> Any:
+    """The class or function of this name that a module itself defines, or ``None``.
+
+    What it has only imported (my_module:subprocess.Popen) is not its own, and nobody allowed it.
+    """
+    found = module
+    for part in name.split("."):
+        found = vars(found).get(part) if found is not None else None
+        own = isinstance(found, type) or inspect.isfunction(found)
+        if not own or found.__module__ != module.__name__:
+            return None
+    return found
 
 
 def _wrong(rule: str) -> PydanticCustomError:

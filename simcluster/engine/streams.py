@@ -14,8 +14,11 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
     node, fault or draw shifts nobody else's draws, and two strategies under one seed meet the same latencies,
     faults and data (common random numbers: Law, Simulation Modeling and Analysis, 5th ed., section 11.2).
 
-    Raises ``ValueError`` for a negative seed and ``TypeError`` for a name that is neither text nor a whole number.
+    Raises ``ValueError`` for a negative seed and ``TypeError`` for a seed that is no whole number, or a name that is
+    neither text nor one.
     """
+    if not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"a seed must be a whole number, got {seed!r}")
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
     key = hashlib.blake2b(digest_size=16)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from simcluster.cluster import Cluster, Node
-from simcluster.engine import Program
+from simcluster.engine import Event, Program
 
 
 class Keeper(Protocol):
@@ -40,10 +40,12 @@ class Suspicion(Protocol):
 class Detector(Protocol):
     """Watches the peers of a node."""
 
-    def start(self, cluster: Cluster, name: str, watcher: str, peers: Sequence[str]) -> None:
-        """Boot at the peers what lets ``watcher`` know that they live; ``name`` is the job's."""
+    def start(self, cluster: Cluster, name: str, watcher: str, peers: Sequence[str], over: Event) -> None:
+        """Boot at the peers what lets ``watcher`` know that they live, until ``over``; ``name`` is the job's."""
         ...
 
-    def run(self, node: Node, name: str, peers: Sequence[str], tell: Callable[[str, bool], None]) -> Program:
-        """Steps for ever, on the node that watches: ``tell`` is called with a peer and whether it is suspected now."""
+    def run(
+        self, node: Node, name: str, peers: Sequence[str], tell: Callable[[str, bool], None], over: Event
+    ) -> Program:
+        """Steps on the node that watches, until ``over``: ``tell`` is told a peer, and whether it is suspected now."""
         ...

@@ -20,7 +20,10 @@ class Functions:
     A node's attribute ``function`` takes them in the order of the edges to it. ``flops`` and ``bytes`` say what it
     costs (where they are not given, an estimate from the arrays that it gets), ``priority`` how urgent it is. An edge's
     ``size_bytes`` is how large the earlier result is expected to be. The outcome are the results of the functions that
-    nothing follows, by name. Raises ``ValueError`` for a cycle, and for a node without a function.
+    nothing follows, by name. Results travel between nodes as values that nobody can change: numbers, text, arrays and
+    frozen data are as they are, lists come as tuples, and dictionaries as read-only mappings.
+
+    Raises ``ValueError`` for a cycle, for a node without a function, and for a graph without directions.
     """
 
     def __init__(self, graph: nx.DiGraph[Any]) -> None:
@@ -29,6 +32,8 @@ class Functions:
 
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph, the same for each seed."""
+        if not self._graph.is_directed() or self._graph.is_multigraph():
+            raise ValueError(f"a task graph must be a DiGraph, got a {type(self._graph).__name__}")
         try:
             order = list(nx.lexicographical_topological_sort(self._graph, key=list(self._graph).index))
         except nx.NetworkXUnfeasible:

@@ -114,10 +114,15 @@ class _Master:
                     self._ready[task] = self._task_view(task)
             self._changed.clear()
         while self._ready:
-            choice = self._policy(list(self._ready.values()), self._node_views())
+            there = self._node_views()
+            choice = self._policy(list(self._ready.values()), there)
             if choice is None:
                 return
+            if not isinstance(choice, tuple) or len(choice) != 2 or choice[0] not in self._ready:
+                raise ValueError(f"policy must return a ready task and a node, or None to wait, got {choice!r}")
             task, worker = choice
+            if worker not in [view.name for view in there]:
+                raise ValueError(f"policy must return one of the nodes that are up, got {worker!r} for {task!r}")
             if not self._on[worker]:
                 self._heard_s[worker] = self._node.env.now
             del self._ready[task]

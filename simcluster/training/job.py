@@ -118,4 +118,6 @@ def _short(fields: dict[str, Any], kind: str, part: str, **names: str) -> Any:
     given = {name: fields.pop(short) for short, name in names.items() if short in fields}
     if isinstance(known, Spec):
         return known.replace(**given)
+    if known is not None and not isinstance(known, Mapping):
+        raise ValueError(f"{' and '.join(given)} must not be given beside {part} of one's own, got {known!r}")
     return {**(known or {}), "kind": kind, **given}

@@ -77,7 +77,8 @@ class Compression(Protocol):
     def encode(self, values: Array, memory: Array | None, generator: np.random.Generator) -> Call[tuple[Any, Array]]:
         """What is sent instead of ``values``, plain data, and what the worker remembers until the next one.
 
-        ``memory`` is ``None`` at a worker's first contribution, and after its crash.
+        ``memory`` is ``None`` at a worker's first contribution, after its crash, and when the server went back to
+        steps that the worker has done before.
         """
         ...
 

@@ -152,7 +152,7 @@ def test_a_closure_and_an_object_that_remembers_serve_but_cannot_be_written():
 
     with pytest.raises(ValueError, match=r"only what has a name in its module .*<lambda>"):
         closure.model_dump()
-    with pytest.raises(ValueError, match=r"Remembers must be a Spec .*, got \{'state': \{'before'"):
+    with pytest.raises(ValueError, match=r"Remembers must be a Spec .*, got \{'before'"):
         remembers.model_dump()
 
 
@@ -202,7 +202,7 @@ class Nested:
 
 @pytest.mark.parametrize("choice", [Slotted(1), Nested(Exponential(mean=1.0)), functools.partial(last, which=(1,))])
 def test_what_would_be_written_without_its_state_is_not_written(choice):
-    with pytest.raises(ValueError, match="must be a Spec to be written to a file, or have numbers and text alone, got"):
+    with pytest.raises(ValueError, match="must be a Spec to be written to a file, or"):
         Holder(choice=choice).model_dump()
 
 

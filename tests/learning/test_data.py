@@ -103,7 +103,9 @@ def test_a_frame_and_the_files_of_it_are_one_data_set(tmp_path):
 @pytest.mark.parametrize(
     ("text", "target", "message"),
     [
-        ("a,b\n1,2\n", "c", r"there must be a column 'c', got \['a', 'b'\]"),
+        ("a,b\n1,2\n", "c", r"there must be one column 'c', got \['a', 'b'\]"),
+        ("a,b\n", "b", r"at least one row, got none beside the columns \['a', 'b'\]"),
+        ("a,b\n1,2,3\n", "b", "path must name a file of columns"),
         ("a,b\n1,2\n,3\n", "b", "column 'a' must hold finite numbers, got nan in row 1"),
         ("a,b\n1,2\n2,cat\n", "b", "column 'b' must hold finite numbers, got 'cat' in row 1"),
         ("", "b", "path must name a file of columns"),
@@ -187,3 +189,44 @@ def test_rows_say_what_they_are():
     np.testing.assert_array_equal(rows.features, DIGITS.features[[5, 5, 2]])
     np.testing.assert_array_equal(rows.targets, DIGITS.targets[[5, 5, 2]])
     assert DIGITS.all.features is DIGITS.features
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"a": ["1", "2"]}, "column 'a' must hold finite numbers, got '1' in row 0"),
+        ({"a": [1, 10**400]}, "column 'a' must hold finite numbers, got 1000000"),
+        ({"a": pd.array([1, None], dtype="Int64")}, "column 'a' must hold finite numbers, got <NA> in row 1"),
+        ({"a": [1 + 2j, 3]}, r"column 'a' must hold finite numbers, got \(1\+2j\) in row 0"),
+    ],
+)
+def test_a_column_that_cannot_be_learned_from_is_named_with_its_row(columns, message):
+    with pytest.raises(ValueError, match=message):
+        frame(pd.DataFrame({**columns, "price": [1.0, 2.0]}), "price")
+
+
+def test_columns_of_truths_and_of_nullable_numbers_are_numbers():
+    nullable = {"b": pd.array([3, 4], dtype="Int64"), "y": pd.array([0, 1], dtype="Int64")}
+    table = pd.DataFrame({"a": [True, False], **nullable})
+    data = frame(table, "y")
+
+    assert data.features.tolist() == [[1, 3], [0, 4]]
+    assert data.classes == 2
+
+
+def test_a_column_that_is_there_twice_or_both_target_and_feature_is_refused():
+    twice = pd.DataFrame([[1.0, 2.0, 3.0]], columns=["a", "a", "y"])
+    with pytest.raises(ValueError, match=r"there must be one column 'a', got \['a', 'a', 'y'\]"):
+        frame(twice, "y", ("a",))
+    for chosen in (("y",), ("a", "a")):
+        with pytest.raises(ValueError, match="the target and the features must be different columns"):
+            frame(pd.DataFrame({"a": [1.0], "y": [2.0]}), "y", chosen)
+
+
+def test_masked_numbers_and_rows_that_are_no_whole_numbers_are_refused():
+    with pytest.raises(ValueError, match="features must not be masked"):
+        arrays(np.ma.masked_array([[1.0], [2.0]], mask=[[True], [False]]), [0.0, 1.0])
+    with pytest.raises(ValueError, match="shards must be row numbers"):
+        shard(lambda data, shares, generator: [np.arange(1797) + 0.5], DIGITS, np.ones(1), stream(0))
+    with pytest.raises(ValueError, match="options must leave make_blobs with features and targets alone"):
+        Generated(name="blobs", options={"return_centers": True}).load(0)

@@ -74,7 +74,8 @@ trainings = st.builds(
     | st.builds(Csv, path=st.sampled_from(["a.csv", "b.csv"]), target=st.text(min_size=1)),
     sharding=st.sampled_from([random, ordered, by_key]),
     batch_size=st.none() | st.integers(1, 99),
-    waiting=st.builds(BoundedStaleness, staleness=numbers | st.just(math.inf)) | st.builds(Fastest, st.integers(1, 3)),
+    waiting=st.builds(BoundedStaleness, staleness=numbers | st.just(math.inf))
+    | st.builds(Fastest, st.integers(1, 3) | st.sampled_from([math.inf, -math.inf])),
     compression=st.none() | st.builds(TopK, share=st.floats(0.01, 1)),
     recovery=st.none() | st.builds(Checkpoints, every=st.integers(1, 9)),
     steps=st.integers(1, 99),
@@ -162,3 +163,62 @@ def test_a_part_that_cannot_be_written_makes_only_saving_and_the_digest_fail_and
         with pytest.raises(ValueError, match=r"only what has a name in its module .*closure"):
             write()
     assert run(scenario, 0).ended == "finished"
+
+
+def shadowed(query, replicas, generator):
+    return replicas[0].name
+
+
+first = shadowed
+
+
+def shadowed(query, replicas, generator):
+    return replicas[-1].name
+
+
+class Doubles(Fastest):
+    """What it keeps is not what it was made with."""
+
+    def __init__(self, k):
+        self.k = 2 * k
+
+
+class Hides(Fastest):
+    """What it keeps has another name."""
+
+    def __init__(self, k):
+        self._k = k
+
+
+class Balancers:
+    """Its methods have no name in the module of their own."""
+
+    def bound(self, query, replicas, generator):
+        return replicas[0].name
+
+    @staticmethod
+    def static(query, replicas, generator):
+        return replicas[0].name
+
+
+def named_kind():
+    rule = Fastest()
+    rule.kind = "fifo"
+    return rule
+
+
+@pytest.mark.parametrize("waiting", [Doubles(1), Hides(1), named_kind()])
+def test_an_object_that_a_file_would_not_give_back_is_not_written(waiting):
+    server = ParameterServer(server="n-0")
+    job = TrainingJob(model=Softmax(), exchange=server, workers=("n-1",), steps=1, waiting=waiting)
+
+    with pytest.raises(ValueError, match="must be a Spec to be written to a file, or keep what it is made with"):
+        Scenario(cluster=ClusterSpec(nodes=nodes("n", 2)), job=job).model_dump_json()
+
+
+@pytest.mark.parametrize("balancer", [first, Balancers().bound])
+def test_a_function_that_a_file_would_not_give_back_is_not_written(balancer):
+    job = ServiceJob(arrivals=Poisson(per_s=9.0), queries=2, front_end="n-0", servers=("n-1",), balancer=balancer)
+
+    with pytest.raises(ValueError, match=r"only what has a name in its module|must be a Spec to be written"):
+        Scenario(cluster=ClusterSpec(nodes=nodes("n", 2)), job=job).model_dump_json()

@@ -67,12 +67,13 @@ def test_a_crash_is_noticed_soon_and_a_restart_at_the_first_heartbeat(rule, loss
     network = NetworkSpec(latency=Constant(value=0.001), loss_probability=loss)
     cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 3), network=network), 1, Trace(env))
     detector, told = Heartbeats(period_s=0.1, suspicion=rule), []
-    detector.start(cluster, "job", "n-0", ("n-1", "n-2"))
+    over = env.event()
+    detector.start(cluster, "job", "n-0", ("n-1", "n-2"), over)
 
     def tell(*said):
         told.append((env.now, *said))
 
-    cluster["n-0"].boot(lambda node: detector.run(node, "job", ("n-1", "n-2"), tell), "watch")
+    cluster["n-0"].boot(lambda node: detector.run(node, "job", ("n-1", "n-2"), tell, over), "watch")
     env.run(until=5.0)
     cluster["n-1"].crash()
     env.run(until=10.0)

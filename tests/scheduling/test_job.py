@@ -306,3 +306,29 @@ def test_only_orders_that_have_had_no_report_for_half_the_time_are_repeated():
 
     assert [round(row["time_s"], 2) for row in orders][:3] == [0.0, 0.08, 0.1]
     assert orders[2]["size_bytes"] == orders[1]["size_bytes"]  # one task, not both
+
+
+def numbered(policy):
+    graph = nx.path_graph(3, create_using=nx.DiGraph)
+    nx.set_node_attributes(graph, dict.fromkeys(graph, lambda *before: len(before)), "function")
+    spec = ClusterSpec(nodes=(NodeSpec(name="m"), NodeSpec(name="w")))
+    job = TaskGraphJob(work=Functions(graph), policy=policy, master="m", workers=("w",))
+    return run(Scenario(cluster=spec, job=job), 0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_names_of_tasks_need_not_be_text(policy):
+    assert numbered(policy).outcome == {2: 1}
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ((9, "w"), r"policy must return a ready task and a node, or None to wait, got \(9, 'w'\)"),
+        ("w", "policy must return a ready task and a node, or None to wait, got 'w'"),
+        ((0, "x"), "policy must return one of the nodes that are up, got 'x' for 0"),
+    ],
+)
+def test_a_policy_that_names_what_is_not_there_is_refused(choice, message):
+    with pytest.raises(ValueError, match=message):
+        numbered(lambda ready, nodes: choice)

@@ -152,13 +152,16 @@ def test_heft_counts_an_order_a_report_and_the_mean_transfer():
     assert short == ("a", pytest.approx(4.001 + 4.009))
 
 
-@pytest.mark.parametrize("plan", [{}, {"root": ("a", 0.0), "long": ("b", 1.0), "short": ("a", 1.0)}])
+NEVER = {"root": ("a", float("nan")), "long": ("a", 1.0), "short": ("a", 1.0)}
+
+
+@pytest.mark.parametrize("plan", [{}, {"root": ("a", 0.0), "long": ("b", 1.0), "short": ("a", 1.0)}, NEVER])
 def test_a_plan_that_leaves_out_a_task_or_names_another_node_is_refused(plan):
     class Mine:
         def plan(self, graph, nodes, transfer_s):
             return plan
 
-    with pytest.raises(ValueError, match=r"a plan must give each task one of the nodes \['a'\], got .* for"):
+    with pytest.raises(ValueError, match=r"a plan must give each task one of the nodes \['a'\] and a time, got .* for"):
         Planned(Mine(), fork(), transfer_s)([task("root")], [node("a")])
 
 
@@ -192,3 +195,18 @@ def test_functions_get_the_results_before_them_and_cost_what_is_said_or_estimate
     assert mean.cost == Cost(flops=6.0, bytes=24.0)
     assert made.edges["left", "sum"]["size_bytes"] == 24
     assert Functions(graph).outcome({"mean": mean()}) == {"mean": 2.0}
+
+
+def test_a_plan_of_what_is_no_task_is_refused():
+    class Mine:
+        def plan(self, graph, nodes, transfer_s):
+            return {"ghost": ("a", 0.0), **dict.fromkeys(graph, ("a", 1.0))}
+
+    with pytest.raises(ValueError, match="a plan must be of the graph's tasks, got 'ghost'"):
+        Planned(Mine(), fork(), transfer_s)([task("root")], [node("a")])
+
+
+@pytest.mark.parametrize("graph", [nx.Graph([("a", "b")]), nx.MultiDiGraph([("a", "b"), ("a", "b")])])
+def test_a_graph_of_functions_has_directions_and_single_edges(graph):
+    with pytest.raises(ValueError, match=f"a task graph must be a DiGraph, got a {type(graph).__name__}"):
+        Functions(graph)

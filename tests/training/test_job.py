@@ -7,11 +7,11 @@ import pytest
 from simpy.events import AllOf
 
 from simcluster import run
-from simcluster.engine import Environment
-from simcluster.faults import CrashNode, PauseNode, SlowNode
+from simcluster.engine import Environment, Spec
+from simcluster.faults import CrashNode, KillProgram, PauseNode, SlowNode
 from simcluster.learning import KMeans, call
 from simcluster.recovery import Heartbeats, Timeout
-from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob
+from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob, Waiting
 from tests.strategies import training
 
 
@@ -273,3 +273,67 @@ def test_a_server_that_restarts_watches_again():
 
     assert result.ended == "finished"
     assert result.outcome.steps == 12
+
+
+@pytest.mark.parametrize("every", [1, 4])
+@pytest.mark.parametrize("evaluation", ["oracle", "paid"])
+def test_a_crash_of_the_server_moves_no_evaluation(every, evaluation):
+    def steps(*faults):
+        fields = {"steps": 12, "checkpoint_every": 3, "evaluate_every": every, "evaluation": evaluation}
+        return [row["step"] for row in run(training(faults, **fields), 0).trace.rows("loss")]
+
+    expected = steps()
+    assert expected == list(range(every, 13, every))
+    for begin_s in np.linspace(0.01, 0.15, 40):
+        seen = steps(CrashNode(node="server", begin_s=begin_s, end_s=begin_s + 0.01))
+        assert sorted(set(seen)) == expected
+
+
+class Two:
+    """A model whose contribution is (3, 1) in each step, and whose parameters are their sum."""
+
+    def initial(self, data, generator):
+        return np.zeros(2)
+
+    def contribution(self, parameters, rows):
+        return call(lambda: np.array([3.0, 1.0]), flops=1e4)
+
+    def update(self, parameters, total, rows):
+        return parameters + total
+
+    def loss(self, parameters, rows):
+        return call(lambda: 0.0)
+
+
+@pytest.mark.parametrize("checkpoint_every", [None, 1, 2])
+def test_compression_never_counts_more_than_was_contributed_though_the_server_goes_back(checkpoint_every):
+    """Four steps contribute (12, 4) in all."""
+    for begin_s in np.linspace(0.05, 0.4, 40):
+        kill = KillProgram(node="server", program="training.server", begin_s=begin_s, end_s=begin_s + 0.01)
+        fields = {"compression": TopK(share=0.5), "checkpoint_every": checkpoint_every, "batch_size": None}
+        scenario = training([kill], model=Two(), steps=4, **fields)
+        scenario = scenario.replace(job=scenario.job.replace(workers=("worker-0",)))
+        parameters = run(scenario, 0).outcome.parameters
+        assert (parameters <= [12.0, 4.0]).all()
+
+
+@pytest.mark.parametrize("short", [{"staleness": 1}, {"backup_workers": 1}])
+def test_a_short_form_beside_a_rule_of_one_s_own_is_refused(short):
+    class Mine(Waiting):
+        pass
+
+    with pytest.raises(ValueError, match=f"{next(iter(short))} must not be given beside waiting of one's own, got"):
+        training(waiting=Mine(), **short)
+
+
+def test_nothing_of_a_detector_runs_on_when_training_is_over():
+    class Both(Spec):
+        def start(self, cluster, seed):
+            training_job.start(cluster, seed)
+            return cluster.env.event()
+
+    training_job = training(detector=WATCHED).job
+    result = run(training().replace(job=Both()), 0)
+
+    assert result.ended == "deadlock"
+    assert result.ended_s < 1.0

@@ -47,7 +47,10 @@ def cut(order: NDArray[np.int64], shares: NDArray[np.float64]) -> Shards:
 
 def shard(how: Sharding, data: Dataset, shares: NDArray[np.float64], generator: np.random.Generator) -> Shards:
     """The shards that ``how`` says. Raises ``ValueError`` unless each has rows and every row is in exactly one."""
-    shards = [np.asarray(rows, dtype=np.int64) for rows in how(data, shares, generator)]
+    given = [np.asarray(rows) for rows in how(data, shares, generator)]
+    if not all(rows.dtype.kind in "iu" for rows in given):
+        raise ValueError(f"shards must be row numbers, got {given}")
+    shards = [rows.astype(np.int64) for rows in given]
     if len(shards) != len(shares) or not all(map(len, shards)):
         raise ValueError(f"there must be {len(shares)} shards with rows, got sizes {[len(rows) for rows in shards]}")
     if not np.array_equal(np.sort(np.concatenate(shards)), np.arange(len(data))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
@@ -123,15 +125,25 @@ def frame(
     Raises ``ValueError`` where a column is missing, or holds what is no finite number: it names the column and the row.
     """
     chosen = [name for name in table.columns if name != target] if features is None else list(features)
+    columns = [str(column) for column in table.columns]
+    if not len(table):
+        raise ValueError(f"there must be at least one row, got none beside the columns {columns}")
+    if len({target, *chosen}) <= len(chosen):
+        raise ValueError(f"the target and the features must be different columns, got {[target, *chosen]}")
     for name in (target, *chosen):
-        if name not in table.columns:
-            raise ValueError(f"there must be a column {name!r}, got {[str(column) for column in table.columns]}")
-        column = pd.to_numeric(table[name], errors="coerce")
-        wrong = np.flatnonzero(~np.isfinite(column.to_numpy(dtype=np.float64)))
-        if len(wrong):
-            got = table[name].tolist()[wrong[0]]
-            raise ValueError(f"column {name!r} must hold finite numbers, got {got!r} in row {wrong[0]}")
-    return arrays(table[chosen].to_numpy(), table[target].to_numpy(), labels=labels, scaled=scaled)
+        if list(table.columns).count(name) != 1:
+            raise ValueError(f"there must be one column {name!r}, got {columns}")
+        values = table[name].tolist()
+        wrong = [row for row, value in enumerate(values) if not _finite(value)]
+        if wrong:
+            # In a column of text that reads like numbers the first that does not is what somebody looks for.
+            text = [row for row in wrong if isinstance(values[row], str)]
+            read = pd.to_numeric(pd.Series([values[row] for row in text]), errors="coerce").isna()
+            row = next((row for row, unread in zip(text, read, strict=True) if unread), wrong[0])
+            raise ValueError(f"column {name!r} must hold finite numbers, got {values[row]!r} in row {row}")
+    whole = all(isinstance(value, int) for value in table[target].tolist())
+    targets = table[target].to_numpy(dtype=np.int64 if whole else np.float64)
+    return arrays(table[chosen].to_numpy(dtype=np.float64), targets, labels=labels, scaled=scaled)
 
 
 AnyData = Annotated[DataSource, Open(DataSource, Bundled, Csv, Parquet, Generated)]
@@ -155,6 +167,8 @@ def _generated(name: str, rows: int, options: tuple[tuple[str, Any], ...], scale
         made = getattr(sklearn.datasets, f"make_{name}")(n_samples=rows, random_state=state, **dict(options))
     except (TypeError, ValueError) as error:
         raise ValueError(f"options must be those of make_{name}, got {dict(options)} ({error})") from None
+    if len(made) != 2:
+        raise ValueError(f"options must leave make_{name} with features and targets alone, got {dict(options)}")
     return arrays(*made, scaled=scaled)
 
 
@@ -164,10 +178,10 @@ def _file(
     scaled: bool,
 ) -> Dataset:  # fmt: skip
     try:
-        table = getattr(pd, read)(path)
+        table = _read(read, path)
     except FileNotFoundError:
         raise ValueError(f"path must name a file that there is, got {str(path)!r}") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
         raise ValueError(f"path must name a file of columns, got {str(path)!r} ({error})") from None
     try:
         return frame(table, target, features, labels=labels, scaled=scaled)
@@ -175,7 +189,24 @@ def _file(
         raise ValueError(f"{path}: {error}") from None
 
 
+def _read(read: str, path: Path) -> pd.DataFrame:
+    if read == "read_parquet":
+        return pd.read_parquet(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # a line of more fields than there are columns
+        return pd.read_csv(path, index_col=False)
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float comes near
+        return False
+
+
 def _numbers(what: str, given: Any) -> Any:
+    if np.ma.is_masked(given):
+        raise ValueError(f"{what} must not be masked, got {given!r}")
     array = np.asarray(given)
     if array.dtype.kind not in "buif":
         first = next((each for each in array.ravel().tolist() if not isinstance(each, int | float)), array.dtype)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from simcluster.engine import Open, Positive, Spec
 from simcluster.recovery.protocols import Suspicion
@@ -29,8 +30,8 @@ class ExpectedArrival(Spec):
 
     The estimate is the mean over what was heard, each moved on to the next: of n heartbeats A with the numbers s, at
     intervals η, Σ (Aᵢ − η·sᵢ)/n + η·(s + 1), s the last. Source: Chen, Toueg & Aguilera, "On the quality of service of
-    failure detectors", IEEE Transactions on Computers 51(5), 2002, section 6.3; a number here is that of the interval
-    in which the heartbeat was heard, counted from the first.
+    failure detectors", IEEE Transactions on Computers 51(5), 2002, section 6.3; a number here is that of the
+    interval, counted from the first, nearest to whose end the heartbeat was heard.
     """
 
     kind: Literal["expected_arrival"] = "expected_arrival"
@@ -55,8 +56,8 @@ class PhiAccrual(Spec):
     """
 
     kind: Literal["phi_accrual"] = "phi_accrual"
-    threshold: Positive = 8.0
-    """φ."""
+    threshold: Annotated[float, Field(gt=0, le=300)] = 8.0
+    """φ; beyond 300 its probability is no number any more."""
     period_s: Positive = 0.1
     """The interval that is expected before two have been seen."""
     least_deviation_s: Positive = 0.02

@@ -35,7 +35,7 @@ class Heft(Spec):
     ) -> dict[str, tuple[str, float]]:
         """Each task's node, and when it begins."""
         slots = self.slots(graph, nodes, transfer_s)
-        return {str(task): (slot.processor[0], slot.begin_s) for task, slot in slots.items()}  # type: ignore[index]
+        return {task: (slot.processor[0], slot.begin_s) for task, slot in slots.items()}  # type: ignore
 
     def slots(
         self, graph: nx.DiGraph[Any], nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,10 +51,14 @@ class Planned:
     def _make_plan(self, up: tuple[str, ...], nodes: Sequence[NodeView]) -> None:
         plan = self._plans[up] = self._planner.plan(self._graph, nodes, self._transfer_s)
         left: dict[str, deque[str]] = {name: deque() for name in up}
+        strange = [task for task in plan if task not in self._graph]
+        if strange:
+            raise ValueError(f"a plan must be of the graph's tasks, got {strange[0]!r}")
         for task in self._graph:
-            if task not in plan or plan[task][0] not in left:
+            if task not in plan or plan[task][0] not in left or math.isnan(plan[task][1]):
                 raise ValueError(
-                    f"a plan must give each task one of the nodes {list(up)}, got {plan.get(task)} for {task!r}"
+                    f"a plan must give each task one of the nodes {list(up)} and a time, "
+                    f"got {plan.get(task)} for {task!r}"
                 )
         # The sort is stable: tasks that are planned to begin together stay in the order in which they were planned.
         for task in sorted(plan, key=lambda task: plan[task][1]):

@@ -29,7 +29,8 @@ def serve(node: Node, *, training: Training) -> Program:
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
-    evaluated = progress.clock
+    # What was kept before it was evaluated is evaluated now, and once more where it had been.
+    evaluated = max(0, progress.clock - 1)
 
     def suspect(worker: str, suspected: bool) -> None:
         record_suspect(worker, suspected)
@@ -39,7 +40,7 @@ def serve(node: Node, *, training: Training) -> Program:
         node.send(node.name, gone)  # a step may be complete now
 
     if job.detector is not None:
-        node.spawn(job.detector.run(node, name, job.workers, suspect))
+        node.spawn(job.detector.run(node, name, job.workers, suspect, training.done))
     while True:
         message: Message = yield node.receive(step, asked, gone)
         worker, began = message.source, progress.clock
@@ -62,7 +63,8 @@ def serve(node: Node, *, training: Training) -> Program:
             yield node.compute(due)
             if keeper is not None and before < progress.clock < job.steps:
                 yield from keeper.after_step(progress.clock, ledger.state)
-        if ledger.steps >= evaluated + job.evaluate_every or (evaluated < ledger.steps and progress.clock == job.steps):
+        due_now = ledger.steps // job.evaluate_every > evaluated // job.evaluate_every
+        if due_now or (evaluated < ledger.steps and progress.clock == job.steps):
             evaluated = ledger.steps
             objective = training.loss(ledger.parameters)
             loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))

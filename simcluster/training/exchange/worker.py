@@ -18,7 +18,7 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     job = training.job
     kind, server, timeout_s = f"{job.name}.step", exchange.server, exchange.retry_s
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
-    memory = None
+    memory, last = None, -1
     body: Any = None
     while True:
         reply = yield from ask(node, server, kind, body, timeout_s=timeout_s)
@@ -27,6 +27,9 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
         clock, parameters = reply.body
         record_begin(node.name, clock)
         payload = yield node.compute(training.contribution(index, clock, parameters))
+        if clock <= last:  # the server has gone back: what was left out since is of steps that do not count
+            memory = None
+        last = clock
         if job.compression is not None:
             noise = stream(training.seed, "compression", index, clock)
             payload, memory = yield node.compute(job.compression.encode(payload, memory, noise))
