@@ -1204,8 +1204,10 @@ cdef class Interruption(Event, PlainInterruption):
 cdef int interrupt_now(Interruption self) except -1:
     cdef Process process = self.process
     # Of several interrupts at one time, the first may have ended the process.
-    if process._value is not PENDING or process.killed:
+    if process._value is not PENDING:
         return 0
+    if process.killed:
+        return wait_for_nothing(process)
     target = process._target
     if isinstance(target, Event) and (<Event> target).calls is process:
         leave(<Event> target)
@@ -1893,6 +1895,20 @@ def kill(Process process not None):
             callbacks.remove(process._resume)
     process._target = stand_in.never
     return generator
+
+
+cdef int wait_for_nothing(Process process) except -1:
+    """Takes a killed process away from what it waited for when it had killed itself, as an interrupt does."""
+    never = (<_Killed?> process._generator).never
+    target = process._target
+    if target is never:
+        return 0
+    if isinstance(target, Event) and (<Event> target).calls is process:
+        leave(<Event> target)
+    elif target.callbacks is not None and process._resume in target.callbacks:
+        target.callbacks.remove(process._resume)
+    process._target = never
+    return 0
 
 
 def awaited(event):

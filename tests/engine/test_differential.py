@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 import simpy
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simcluster.engine import plain
@@ -356,7 +356,24 @@ class World:
         return self.env.run()
 
 
+def plainly(*instructions: Any) -> list[Any]:
+    """A script whose instructions are not tried."""
+    return [(instruction, False) for instruction in instructions]
+
+
+#: A process kills itself, waits for something, and is interrupted: it waits for nothing any more.
+KILLED_AND_INTERRUPTED = (
+    [
+        plainly(("put", 0, 0), ("kill", 0), ("wait_made", 0), ("wait", ("timeout", 0))),
+        plainly(("make", ("event", 0)), ("wait", ("timeout", 0)), ("interrupt", 0)),
+    ],
+    [],
+    0,
+)
+
+
 @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs)
+@example(KILLED_AND_INTERRUPTED)
 def test_random_programs_leave_the_same_log_on_both_engines(program: Any) -> None:
     assert World(compiled, program).run() == World(plain, program).run()
