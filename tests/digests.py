@@ -20,8 +20,8 @@ def scenarios():
     """Name and scenario of each: faults, ties that a policy breaks by sums of floats, queues."""
     for staleness in (0, 2, math.inf):
         yield f"training-{staleness}", training(FAULTS, staleness=staleness, jitter=Exponential(mean=1))
-    for policy in scheduling.POLICIES.values():
-        yield f"scheduling-{policy}", scheduling.scenario(policy, 1.0)
+    for name, policy in scheduling.POLICIES.items():
+        yield f"scheduling-{name}", scheduling.scenario(policy, 1.0)
     label, made = next(iter(load_balancing.scenarios(small=True).items()))
     yield f"serving-{label}", made(2) if callable(made) else made
 
