@@ -25,7 +25,7 @@ from simcluster.engine import Event, NodeName, NodeNames, Positive, Program, str
 from simcluster.experiment import Experiment
 from simcluster.learning import Bundled, call
 from simcluster.recovery import ask
-from simcluster.report import band, figure, legend, seeds_in_words
+from simcluster.report import band, figure, legend, seeds_in_words, wide
 from simcluster.scenario import Result
 from simcluster.sweep import Label, Seeded
 from simcluster.training import GradientDescent, ParameterServer, Softmax, TrainingJob
@@ -129,7 +129,7 @@ def draw(table: pd.DataFrame) -> Figure:
         f"{LINK_BYTES_PER_S / 1e6:g} MB/s; 95 % intervals, {seeds_in_words(table['seed'])}",
     )
     for place, name in enumerate(INTERVALS_S):
-        samples = table[table["fetch"] == name].pivot_table(index="seed", columns="time_s", values="wrong")
+        samples = wide(table[table["fetch"] == name], "time_s", "wrong")
         band(axes, samples.columns, samples, f"fetched {name}", place)
     axes.set_ylim(0, 1)
     legend(axes)

@@ -37,8 +37,7 @@ class Dataset:
             raise ValueError(f"labels must be within [0, {self.classes}), got {np.unique(self.targets)}")
         wanted = np.float64 if self.classes is None else np.int64
         for name, dtype in (("features", np.float64), ("targets", wanted)):
-            array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
-            array = array if array.base is None and array is not getattr(self, name) else array.copy()
+            array = np.array(getattr(self, name), dtype=dtype, order="C")  # a copy, which nobody else has
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 

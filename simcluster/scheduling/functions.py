@@ -35,7 +35,8 @@ class Functions:
         if not self._graph.is_directed() or self._graph.is_multigraph():
             raise ValueError(f"a task graph must be a DiGraph, got a {type(self._graph).__name__}")
         try:
-            order = list(nx.lexicographical_topological_sort(self._graph, key=list(self._graph).index))
+            place = {name: place for place, name in enumerate(self._graph)}
+            order = list(nx.lexicographical_topological_sort(self._graph, key=place.__getitem__))
         except nx.NetworkXUnfeasible:
             raise ValueError(f"a task graph must not have a cycle, got {nx.find_cycle(self._graph)}") from None
         made: nx.DiGraph[Any] = nx.DiGraph()

@@ -88,7 +88,8 @@ class Solution:
     def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
         """Replace what these workers said before.
 
-        A whole step is aggregated anew, in the order of workers; to a single contribution belongs its difference.
+        A whole step is aggregated anew, in the order of workers, and so is all that is known when nobody else has said
+        anything; a single contribution among others adds its difference.
         """
         aggregation, rows = self._training.job.aggregation, self._training.batch_rows
         flat = _flat(values)

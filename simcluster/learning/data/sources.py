@@ -133,14 +133,10 @@ def frame(
     for name in (target, *chosen):
         if list(table.columns).count(name) != 1:
             raise ValueError(f"there must be one column {name!r}, got {columns}")
-        values = table[name].tolist()
-        wrong = [row for row, value in enumerate(values) if not _finite(value)]
-        if wrong:
-            # In a column of text that reads like numbers the first that does not is what somebody looks for.
-            text = [row for row in wrong if isinstance(values[row], str)]
-            read = pd.to_numeric(pd.Series([values[row] for row in text]), errors="coerce").isna()
-            row = next((row for row, unread in zip(text, read, strict=True) if unread), wrong[0])
-            raise ValueError(f"column {name!r} must hold finite numbers, got {values[row]!r} in row {row}")
+        row = _first_wrong(table[name])
+        if row is not None:
+            got = table[name].tolist()[row]
+            raise ValueError(f"column {name!r} must hold finite numbers, got {got!r} in row {row}")
     whole = all(isinstance(value, int) for value in table[target].tolist())
     targets = table[target].to_numpy(dtype=np.int64 if whole else np.float64)
     return arrays(table[chosen].to_numpy(dtype=np.float64), targets, labels=labels, scaled=scaled)
@@ -195,6 +191,20 @@ def _read(read: str, path: Path) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a line of more fields than there are columns
         return pd.read_csv(path, index_col=False)
+
+
+def _first_wrong(column: pd.Series[Any]) -> int | None:
+    """The first row that holds no finite number.
+
+    In a column of text that reads like numbers it is the first that does not, which is what somebody looks for.
+    """
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "buif":
+        return next(iter(np.flatnonzero(~np.isfinite(column.to_numpy())).tolist()), None)
+    values = column.tolist()
+    wrong = [row for row, value in enumerate(values) if not _finite(value)]
+    text = [row for row in wrong if isinstance(values[row], str)]
+    unread = pd.to_numeric(pd.Series([values[row] for row in text]), errors="coerce").isna()
+    return next((row for row, bad in zip(text, unread, strict=True) if bad), next(iter(wrong), None))
 
 
 def _finite(value: Any) -> bool:
