@@ -42,3 +42,9 @@ def test_a_negative_seed_is_refused():
 def test_a_name_of_another_type_is_refused():
     with pytest.raises(TypeError, match=r"text and whole numbers, got 1\.5"):
         stream(0, 1.5)
+
+
+@pytest.mark.parametrize("seed", [0.5, "1", None, 1.0])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(TypeError, match=f"a seed must be a whole number, got {seed!r}"):
+        stream(seed, "a")

@@ -7,10 +7,11 @@ import pytest
 from simpy.events import AllOf
 
 from simcluster import run
+from simcluster.cluster import NodeSpec
 from simcluster.engine import Environment, Spec
 from simcluster.faults import CrashNode, KillProgram, PauseNode, SlowNode
 from simcluster.learning import KMeans, call
-from simcluster.recovery import Heartbeats, Timeout
+from simcluster.recovery import Heartbeats, Timeout, ask
 from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob, Waiting
 from tests.strategies import training
 
@@ -226,8 +227,10 @@ WATCHED = Heartbeats(period_s=0.01, suspicion=Timeout(after_s=0.05))
 
 @pytest.mark.parametrize("staleness", [0, 2, math.inf])
 def test_with_a_detector_training_goes_on_without_a_worker_that_is_gone_for_good(staleness):
-    for_ever = run(training([FOR_GOOD], staleness=staleness, horizon_s=5.0), 0)
-    goes_on = run(training([FOR_GOOD], staleness=staleness, horizon_s=5.0, detector=WATCHED), 0)
+    # So long a time-out that nothing but the detector could make the server look again.
+    fields = {"staleness": staleness, "horizon_s": 5.0, "retry_s": 1e3}
+    for_ever = run(training([FOR_GOOD], **fields), 0)
+    goes_on = run(training([FOR_GOOD], detector=WATCHED, **fields), 0)
 
     assert (for_ever.ended, goes_on.ended) == ("horizon", "finished")
     assert [(row["node"], row["suspected"]) for row in goes_on.trace.rows("suspect")] == [("worker-2", True)]
@@ -259,9 +262,14 @@ def test_a_worker_that_was_wrongly_suspected_takes_part_again():
     assert len(took_part) < 40
 
 
-def test_when_everybody_is_gone_no_step_is_complete():
+class AsItStands(Waiting):
+    """The protocol's own bodies."""
+
+
+@pytest.mark.parametrize("waiting", [AsItStands(), BoundedStaleness(), BoundedStaleness(backup_workers=2)])
+def test_when_everybody_is_gone_no_step_is_complete(waiting):
     dead = [CrashNode(node=f"worker-{place}", begin_s=0.05) for place in range(3)]
-    result = run(training(dead, detector=WATCHED, horizon_s=2.0), 0)
+    result = run(training(dead, detector=WATCHED, waiting=waiting, horizon_s=2.0), 0)
 
     assert result.ended == "horizon"
     assert len(list(result.trace.rows("suspect"))) == 3
@@ -279,8 +287,11 @@ def test_a_server_that_restarts_watches_again():
 @pytest.mark.parametrize("evaluation", ["oracle", "paid"])
 def test_a_crash_of_the_server_moves_no_evaluation(every, evaluation):
     def steps(*faults):
-        fields = {"steps": 12, "checkpoint_every": 3, "evaluate_every": every, "evaluation": evaluation}
-        return [row["step"] for row in run(training(faults, **fields), 0).trace.rows("loss")]
+        scenario = training(faults, steps=12, checkpoint_every=1, evaluate_every=every, evaluation=evaluation)
+        # A server so slow that a crash may come between a checkpoint and the end of the evaluation after it.
+        slow = NodeSpec(name="server", flops_per_s=2e6)
+        cluster = scenario.cluster.replace(nodes=(slow, *scenario.cluster.nodes[1:]))
+        return [row["step"] for row in run(scenario.replace(cluster=cluster), 0).trace.rows("loss")]
 
     expected = steps()
     assert expected == list(range(every, 13, every))
@@ -337,3 +348,27 @@ def test_nothing_of_a_detector_runs_on_when_training_is_over():
 
     assert result.ended == "deadlock"
     assert result.ended_s < 1.0
+
+
+def test_whoever_asks_hears_how_far_training_is_and_what_it_has_learned():
+    heard = []
+
+    class Curious(Spec):
+        def start(self, cluster, seed):
+            cluster["worker-0"].boot(self.asks, "asks")
+            return scenario.job.start(cluster, seed)
+
+        def asks(self, node):
+            while True:
+                reply = yield from ask(node, "server", "training.parameters", timeout_s=0.05)
+                heard.append(reply.body)
+                yield node.timer(0.01)
+
+    scenario = training(steps=30)
+    outcome = run(scenario.replace(job=Curious()), 0).outcome
+
+    clocks = [clock for clock, _ in heard]
+    assert clocks == sorted(clocks)
+    assert clocks[0] == 0 < clocks[-1] < 30
+    distances = [np.abs(parameters - outcome.parameters).sum() for _, parameters in heard]
+    assert distances[-1] < 0.2 * distances[0]

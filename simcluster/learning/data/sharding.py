@@ -30,14 +30,12 @@ def by_key(data: Dataset, shares: NDArray[np.float64], generator: np.random.Gene
 
 
 def cut(order: NDArray[np.int64], shares: NDArray[np.float64]) -> Shards:
-    """``order`` in pieces of these shares of it, each to the nearest row: what is left over goes to the greatest rests.
+    """``order`` in pieces of these shares of it, each less than a row off: what is left over goes to the first.
 
     Raises ``ValueError`` unless every piece has a row.
     """
-    wanted = shares * len(order)
-    sizes = np.floor(wanted + 1e-9).astype(np.int64)  # a third of 150 is 50, however it was rounded
-    rests = np.argsort(-np.round(wanted - sizes, 9), kind="stable")
-    sizes[rests[: len(order) - int(sizes.sum())]] += 1
+    sizes = np.floor(shares * len(order) + 1e-9).astype(np.int64)  # a third of 150 is 50, however it was rounded
+    sizes[: len(order) - int(sizes.sum())] += 1
     if not len(sizes) or sizes.min() < 1:
         raise ValueError(
             f"every shard must have a row, got {len(order)} rows for {len(shares)} shards of these shares: {shares}"
