@@ -93,6 +93,10 @@ class Node(Endpoint):
 
     # What programs use
 
+    def is_running(self, name: str) -> bool:
+        """Whether the program that the node boots under this name has begun and not ended, or what it spawned."""
+        return name in self._processes.values()
+
     def boot(self, program: Bootable, name: str | None = None) -> None:
         """Run ``program(node)`` now, and anew after every restart.
 

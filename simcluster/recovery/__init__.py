@@ -1,7 +1,7 @@
 """Recovery: what any job may use to survive."""
 
 from simcluster.recovery.checkpoint import Checkpoint
-from simcluster.recovery.checkpoints import AnyRecovery, Checkpoints
+from simcluster.recovery.checkpoints import AnyRecovery, AnyStore, Checkpoints
 from simcluster.recovery.detectors import (
     AnyDetector,
     AnySuspicion,
@@ -9,15 +9,18 @@ from simcluster.recovery.detectors import (
     Heartbeats,
     PhiAccrual,
     Timeout,
+    Watch,
 )
 from simcluster.recovery.distributed_store import DistributedStore
-from simcluster.recovery.protocols import Detector, Keeper, Recovery, Suspicion
+from simcluster.recovery.local_store import LocalStore
+from simcluster.recovery.protocols import Detector, Keeper, Recovery, Store, Suspicion
 from simcluster.recovery.remote_store import RemoteStore
 from simcluster.recovery.retry import ask
 
 __all__ = [
     "AnyDetector",
     "AnyRecovery",
+    "AnyStore",
     "AnySuspicion",
     "Checkpoint",
     "Checkpoints",
@@ -26,10 +29,13 @@ __all__ = [
     "ExpectedArrival",
     "Heartbeats",
     "Keeper",
+    "LocalStore",
     "PhiAccrual",
     "Recovery",
     "RemoteStore",
+    "Store",
     "Suspicion",
     "Timeout",
+    "Watch",
     "ask",
 ]

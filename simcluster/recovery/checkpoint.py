@@ -23,27 +23,32 @@ class Checkpoint:
         self._saves: int | None = None  # the number of the copy that counts; unknown until somebody has looked
         self._next_key = self._keys[0]
 
-    def save(self, state: Any) -> Generator[Event, Any, None]:
-        """Write ``state`` and wait until it is durable.
+    def save(self, state: Any, size_bytes: float | None = None) -> Generator[Event, Any, None]:
+        """Write ``state``, of ``size_bytes`` if not of as many as it seems to have, and wait until it is durable.
 
         Raises ``DiskFull`` or ``DiskLost``; after ``DiskFull`` the state saved before still counts.
         """
         if self._saves is None:
-            yield from self.restore()
+            yield from self.find()
         saves = (self._saves or 0) + 1
-        yield self._storage.write(self._next_key, (saves, state))
+        yield self._storage.write(self._next_key, (saves, state), size_bytes)
         yield self._storage.flush()
         self._count(self._next_key, saves)
 
     def restore(self) -> Generator[Event, Any, Any]:
-        """The state that was last saved on this node, durable, or ``None`` when none has been.
+        """The state that was last saved on this node, durable, or ``None`` when none has been. As ``find``."""
+        found = yield from self.find()
+        return None if found is None else found[0]
+
+    def find(self) -> Generator[Event, Any, tuple[Any] | None]:
+        """The state that was last saved on this node, durable and by itself in a tuple; ``None`` when none has been.
 
         A single copy that is damaged counts as the beginning of the first save. Raises ``Corrupted`` when there are
         two and both are damaged, and ``DiskLost``; what is saved afterwards counts all the same.
         """
         self._count(self._keys[1], 0)
         damaged: list[Corrupted] = []
-        newest: Any = None
+        newest: tuple[Any] | None = None
         for key in self._keys:
             if key not in self._storage:
                 continue
@@ -56,7 +61,7 @@ class Checkpoint:
                 continue
             if saves > (self._saves or 0):
                 self._count(key, saves)
-                newest = state
+                newest = (state,)
         if self._storage.unflushed_bytes:  # by a program that was killed before it could flush
             yield self._storage.flush()
         if len(damaged) == len(self._keys):

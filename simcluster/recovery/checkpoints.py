@@ -1,4 +1,4 @@
-"""Recovery by checkpoints on the node's own disk."""
+"""Recovery by checkpoints, on the node's own disk or in a store."""
 
 from __future__ import annotations
 
@@ -7,30 +7,44 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from simcluster.cluster import Corrupted, DiskFull, DiskLost, Node
+from simcluster.cluster import Cluster, Failure, Node
 from simcluster.engine import Open, Program, Spec
 from simcluster.recovery.checkpoint import Checkpoint
-from simcluster.recovery.protocols import Recovery
+from simcluster.recovery.distributed_store import DistributedStore
+from simcluster.recovery.local_store import LocalStore
+from simcluster.recovery.protocols import Recovery, Store
+from simcluster.recovery.remote_store import RemoteStore
+
+AnyStore = Annotated[Store, Open(Store, LocalStore, RemoteStore, DistributedStore)]
+"""One of the stores here, or one's own; in a file ``kind`` says which."""
 
 
 class Checkpoints(Spec):
-    """A checkpoint after every so many steps; one that the disk fails to save or to restore is passed over."""
+    """A checkpoint after every so many steps; one that cannot be saved, or restored, is passed over."""
 
     kind: Literal["checkpoints"] = "checkpoints"
     every: Annotated[int, Field(ge=1)] = 10
     """How many steps lie between two."""
+    store: AnyStore = LocalStore()
+    """Where they are kept."""
+
+    def start(self, cluster: Cluster) -> None:
+        """Boot what the store needs."""
+        self.store.start(cluster)
 
     def keeper(self, node: Node, name: str) -> CheckpointKeeper:
-        """What keeps the state on the disk of ``node``."""
-        return CheckpointKeeper(node, name, self.every)
+        """What keeps the state ``name`` of a program on ``node``."""
+        return CheckpointKeeper(node, name, self)
 
 
 class CheckpointKeeper:
-    """Saves and restores; where the disk fails, the job goes on without, and a record says so."""
+    """Saves and restores; where the store fails, the job goes on without, and a record says so."""
 
-    def __init__(self, node: Node, name: str, every: int) -> None:
+    def __init__(self, node: Node, name: str, recovery: Checkpoints) -> None:
         record = node.cluster.trace.recorder
-        self._checkpoint, self._every = Checkpoint(node, name), every
+        local = isinstance(recovery.store, LocalStore)
+        self._checkpoint = Checkpoint(node, name) if local else _Kept(node, name, recovery.store)
+        self._every = recovery.every
         self._record_save = record("checkpoint", "clock")
         self._record_restore = record("restore", "clock")
         self._record_failure = record("checkpoint_failed", "operation", "clock", "cause")
@@ -41,7 +55,7 @@ class CheckpointKeeper:
             return
         try:
             yield from self._checkpoint.save((clock, state()))
-        except (DiskFull, DiskLost) as failure:
+        except Failure as failure:
             self._record_failure("save", clock, failure.cause)
         else:
             self._record_save(clock)
@@ -50,7 +64,7 @@ class CheckpointKeeper:
         """What was saved last, if there is anything that can be read."""
         try:
             saved = yield from self._checkpoint.restore()
-        except (Corrupted, DiskLost) as failure:
+        except Failure as failure:
             self._record_failure("restore", 0, failure.cause)
             return None
         if saved is None:
@@ -58,6 +72,24 @@ class CheckpointKeeper:
         clock, state = saved
         self._record_restore(clock)
         return state
+
+
+class _Kept:
+    """A checkpoint in a store; one on the own disk knows which of its copies counts, and need not read first."""
+
+    def __init__(self, node: Node, name: str, store: Store) -> None:
+        self._node = node
+        self._key = f"{name}.checkpoint"
+        self._store = store
+
+    def save(self, state: Any) -> Program:
+        yield from self._store.write(self._node, self._key, state)
+
+    def restore(self) -> Program:
+        try:
+            return (yield from self._store.read(self._node, self._key))
+        except KeyError:
+            return None
 
 
 AnyRecovery = Annotated[Recovery, Open(Recovery, Checkpoints)]

@@ -19,7 +19,9 @@ from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node, Timed
 from simcluster.cluster.message import freeze
 from simcluster.engine import Name, NodeName, NodeNames, Positive, Spec
 from simcluster.recovery.answer import value_of
+from simcluster.recovery.detectors import AnySuspicion, Timeout
 from simcluster.recovery.placement import Racks, nearest
+from simcluster.recovery.protocols import Suspicion
 from simcluster.recovery.retry import ask
 from simcluster.recovery.store_coordinator import coordinate
 from simcluster.recovery.store_server import Block, push, serve
@@ -47,8 +49,8 @@ class DistributedStore(Spec):
     """Whether copies go from each server to the next ("pipeline") or all from the writer ("parallel")."""
     heartbeat_s: Positive = 1.0
     """Seconds between two reports of a server."""
-    missed_heartbeats: Annotated[int, Field(ge=1)] = 3
-    """After how many missed ones in a row a server counts as lost."""
+    suspicion: AnySuspicion | None = None
+    """When a server that does not report counts as lost (``None``: when it has been silent for 3 ``heartbeat_s``)."""
     copies_at_once: Annotated[int, Field(ge=1)] = 2
     """How many blocks a server sends at most at a time to restore others' copies."""
     scrub_s: Positive | None = None
@@ -78,6 +80,11 @@ class DistributedStore(Spec):
     def copies_acknowledged(self) -> int:
         """How many copies are flushed when a write is acknowledged."""
         return {"one": 1, "quorum": self.replication // 2 + 1, "all": self.replication}[self.acknowledge]
+
+    @property
+    def silence(self) -> Suspicion:
+        """The rule by which a server counts as lost."""
+        return Timeout(after_s=3 * self.heartbeat_s) if self.suspicion is None else self.suspicion
 
     def start(self, cluster: Cluster) -> None:
         """Boot the coordinator and the servers."""

@@ -9,6 +9,29 @@ from simcluster.cluster import Cluster, Node
 from simcluster.engine import Event, Program
 
 
+class Store(Protocol):
+    """Keeps values under keys for programs on any node; what has been written survives crashes.
+
+    One client at a time writes a key.
+    """
+
+    def start(self, cluster: Cluster) -> None:
+        """Boot the programs that it needs, if any."""
+        ...
+
+    def write(self, node: Node, key: str, value: Any, size_bytes: float | None = None) -> Program:
+        """Steps on ``node`` until ``value`` is durable under ``key``, instead of what was there before.
+
+        ``size_bytes`` is what it weighs, if not as much as it seems to. They raise ``Failure`` when that does not come
+        about: the value may be there then, or not.
+        """
+        ...
+
+    def read(self, node: Node, key: str) -> Program:
+        """Steps on ``node`` whose value is the one under ``key``. Raises ``KeyError`` or ``Failure``."""
+        ...
+
+
 class Keeper(Protocol):
     """Keeps the state of one program, as long as that runs."""
 
@@ -22,10 +45,14 @@ class Keeper(Protocol):
 
 
 class Recovery(Protocol):
-    """How a job survives crashes of the node that holds its state."""
+    """How a job survives crashes of the nodes that hold its state."""
+
+    def start(self, cluster: Cluster) -> None:
+        """Boot the programs that it needs, if any, before the job's own."""
+        ...
 
     def keeper(self, node: Node, name: str) -> Keeper:
-        """What keeps the state of ``node``'s program of the job ``name``; asked for whenever the program begins."""
+        """What keeps the state that the job calls ``name``, of a program on ``node``; made when that begins."""
         ...
 
 
@@ -40,12 +67,12 @@ class Suspicion(Protocol):
 class Detector(Protocol):
     """Watches the peers of a node."""
 
-    def start(self, cluster: Cluster, name: str, watcher: str, peers: Sequence[str], over: Event) -> None:
-        """Boot at the peers what lets ``watcher`` know that they live, until ``over``; ``name`` is the job's."""
+    def start(self, cluster: Cluster, program: str, watcher: str, peers: Sequence[str], over: Event) -> None:
+        """Boot at the peers what lets ``watcher`` know that they run ``program``, until ``over``."""
         ...
 
     def run(
-        self, node: Node, name: str, peers: Sequence[str], tell: Callable[[str, bool], None], over: Event
+        self, node: Node, program: str, peers: Sequence[str], tell: Callable[[str, bool], None], over: Event
     ) -> Program:
         """Steps on the node that watches, until ``over``: ``tell`` is told a peer, and whether it is suspected now."""
         ...

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simcluster.cluster import Message
 from simcluster.engine import Record
+from simcluster.recovery.detectors import Watch
 
 if TYPE_CHECKING:
     from simcluster.recovery.distributed_store import DistributedStore
@@ -19,37 +20,29 @@ class Census:
     undoes nothing that is newer. Only copies on servers that live are counted.
     """
 
-    def __init__(self, store: DistributedStore, record: Record) -> None:
+    def __init__(self, store: DistributedStore, record: Record, now_s: float) -> None:
         self._store = store
         self._record = record
-        self._heartbeats = 0
-        self._silent = dict.fromkeys(store.servers, store.missed_heartbeats + 1)  # heartbeats since it was heard
+        self._begun_s = now_s
+        #: Whether every server that lives has had the time to report.
+        self.settled = False
+        self._watch = Watch(store.silence, store.servers, now_s, self._tell, suspected=True)
         self._reported = dict.fromkeys(store.servers, -1)
         self._free_bytes = dict.fromkeys(store.servers, 0.0)
         self._held: dict[str, dict[str, int]] = {server: {} for server in store.servers}
         self._size_bytes: dict[str, float] = {}
 
-    @property
-    def settled(self) -> bool:
-        """Whether every server that lives has had the time to report."""
-        return self._heartbeats > self._store.missed_heartbeats
+    def look(self, now_s: float) -> None:
+        """Judge the silence of all."""
+        self.settled = self.settled or self._store.silence((self._begun_s,), now_s)
+        self._watch.look(now_s)
 
-    def tick(self) -> None:
-        """A heartbeat has passed."""
-        self._heartbeats += 1
-        for server, silent in self._silent.items():
-            self._silent[server] = silent + 1
-            if silent == self._store.missed_heartbeats:
-                self._record(self._store.name, "server_lost", "", server)
-
-    def hear(self, report: Message) -> None:
+    def hear(self, report: Message, now_s: float) -> None:
         """A server lives, and has these blocks and no others, unless it got some since it reported."""
         server, number = report.source, report.id
         if server not in self._reported or number <= self._reported[server]:
             return
-        if not self._lives(server):
-            self._record(self._store.name, "server_found", "", server)
-        self._silent[server] = 0
+        self._watch.hear(server, now_s)
         self._reported[server] = number
         self._free_bytes[server], blocks = report.body
         self._size_bytes.update(blocks)
@@ -92,4 +85,7 @@ class Census:
         return self.holders(key), self.settled and lost < few
 
     def _lives(self, server: str) -> bool:
-        return self._silent[server] <= self._store.missed_heartbeats
+        return not self._watch.suspected[server]
+
+    def _tell(self, server: str, suspected: bool) -> None:
+        self._record(self._store.name, "server_lost" if suspected else "server_found", "", server)

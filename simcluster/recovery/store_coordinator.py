@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 def coordinate(node: Node, store: DistributedStore) -> Program:
     """Answer clients, and listen to the servers."""
     record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
-    census = Census(store, record)
+    census = Census(store, record, node.clock.monotonic())
     node.spawn(Restoration(node, store, census).run())
     kinds = [f"{store.name}-{what}" for what in ("report", "commit", "place", "locate")]
     while True:
         message: Message = yield node.receive(*kinds)
         match message.kind.removeprefix(f"{store.name}-"):
             case "report":
-                census.hear(message)
+                census.hear(message, node.clock.monotonic())
             case "commit":
                 key, size_bytes, holders = message.body
                 census.add(key, size_bytes, holders, message.id)
@@ -58,7 +58,7 @@ class Restoration:
         short: dict[str, tuple[str, ...]] = {}
         while True:
             yield self._node.timer(self._store.heartbeat_s)
-            self._census.tick()
+            self._census.look(self._node.clock.monotonic())
             short, before = self._census.short() if self._census.settled else {}, short
             for key, holders in short.items():
                 if key in before:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
 from simcluster.engine import Event, Name, NodeName, NodeNames, Positive, Spec
+from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.master import schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
@@ -39,8 +40,12 @@ class TaskGraphJob(Spec):
     """The nodes that do it."""
     retry_s: Positive = 0.1
     """After how long an order without a report is repeated."""
-    patience: Annotated[int, Field(ge=1)] = 4
-    """For how many of these times a worker may be silent until its work is done elsewhere."""
+    attempts: Annotated[int, Field(ge=1)] = 4
+    """How often an output is asked for, each ``retry_s``, before it counts as lost."""
+    suspicion: AnySuspicion | None = None
+    """When a worker that should report is silent too long: its work is done elsewhere (``None``: 4 ``retry_s``)."""
+    recovery: AnyRecovery | None = None
+    """What survives of the outputs on a worker that crashes, and of what the master knows (``None``: nothing)."""
     name: Name = "task_graph"
     """What its programs and messages begin with."""
 
@@ -59,8 +64,15 @@ class TaskGraphJob(Spec):
             raise ValueError(f"master must be none of the workers, got {self.master!r}")
         return self
 
+    @property
+    def silence(self) -> Suspicion:
+        """The rule by which a worker is suspected."""
+        return Timeout(after_s=4 * self.retry_s) if self.suspicion is None else self.suspicion
+
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the master; the event's value is the work's outcome."""
+        if self.recovery is not None:
+            self.recovery.start(cluster)
         graph = self.work.graph(seed)
         done = cluster.env.event()
 

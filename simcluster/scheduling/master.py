@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
 from simcluster.cluster import Node
 from simcluster.engine import Event
+from simcluster.recovery import Watch
 from simcluster.scheduling.graph import Output, Task
 from simcluster.scheduling.protocols import NodeView, Policy, ReadyTask
 from simcluster.scheduling.worker import ORDER_BYTES, fetch
@@ -29,11 +30,14 @@ def schedule(
     """The master's program; ``finish`` is called with the outputs of the tasks that have no successor.
 
     Orders and reports may be lost: every ``retry_s`` an order without a report is repeated, which also starts it
-    again on a worker that has restarted meanwhile. A worker that is silent for ``patience`` of these times is
-    suspected: what it ran or kept is done again elsewhere, until it gives a sign of life. A master that restarts begins
-    anew, and learns from the workers' reports what is done already.
+    again on a worker that has restarted meanwhile. A worker that is silent too long is suspected: what it ran or kept
+    is done again elsewhere, until it gives a sign of life. A master that restarts begins anew, or from what the job's
+    recovery has kept, and learns from the workers' reports what else is done already.
     """
     master = _Master(node, job, graph, make_policy())
+    keeper = None if job.recovery is None else job.recovery.keeper(node, f"{job.name}.master")
+    if keeper is not None and (kept := (yield from keeper.restore())) is not None:
+        master.restore(kept)
     tick = node.timer(job.retry_s)
     while True:
         wanted = master.wanted()
@@ -47,7 +51,10 @@ def schedule(
         report = node.receive(f"{job.name}.status")
         happened = yield report | tick
         if report in happened:
+            before = master.done
             master.hear(happened[report].source, *happened[report].body)
+            if keeper is not None and before < master.done:
+                yield from keeper.after_step(master.done, master.state)
         if tick in happened:
             master.check()
             tick = node.timer(job.retry_s)
@@ -73,11 +80,23 @@ class _Master:
         self._wanted: dict[str, None] = {}
         self._changed: set[str] | None = None  # tasks that may be ready since; None: look at all
         self._dispatched: set[str] = set()
-        self._suspected: dict[str, bool] = dict.fromkeys(job.workers, False)
-        self._heard_s = dict.fromkeys(job.workers, now_s)
+        self.done = 0  # how many tasks were done, those that were done again too
+        self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
+        self._watch = Watch(job.silence, job.workers, now_s, self._suspect)
         self._idle_since_s = dict.fromkeys(job.workers, now_s)
         self._record = node.cluster.trace.recorder("task_dispatch", "task", "node")
-        self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
+
+    # What survives its crash
+
+    def state(self) -> tuple[int, tuple[tuple[str, str], ...]]:
+        """How many tasks were done, and who keeps which output."""
+        return self.done, tuple(self._holders.items())
+
+    def restore(self, state: tuple[int, Sequence[tuple[str, str]]]) -> None:
+        """Go on from what was kept."""
+        self.done, holders = state
+        self._holders.update(holders)
+        self._dispatched.update(self._holders)
 
     # What it decides
 
@@ -124,7 +143,7 @@ class _Master:
             if worker not in [view.name for view in there]:
                 raise ValueError(f"policy must return one of the nodes that are up, got {worker!r} for {task!r}")
             if not self._on[worker]:
-                self._heard_s[worker] = self._node.env.now
+                self._watch.hear(worker, self._node.env.now)
             del self._ready[task]
             self._placed[task], self._placed_s[task] = worker, self._node.env.now
             self._on[worker][task] = None
@@ -151,11 +170,10 @@ class _Master:
 
     def hear(self, worker: str, task: str, state: str, lost: tuple[str, str] | None) -> None:
         """Take a worker's report. It may come late or twice, or speak of an order from before a restart."""
-        self._heard_s[worker] = self._node.env.now
-        if self._suspected[worker]:
-            self._suspect(worker, False)
+        self._watch.hear(worker, self._node.env.now)
         if state == "done" and task in self._dispatched and task not in self._holders:
             self._holders[task] = worker
+            self.done += 1
             self._ready.pop(task, None)
             if self._changed is not None:
                 self._wanted.pop(task, None)
@@ -167,18 +185,18 @@ class _Master:
 
     def check(self) -> None:
         """Repeat the orders that have had no report for a while, and suspect the workers that are silent."""
-        now_s, silence_s = self._node.env.now, self._job.patience * self._job.retry_s
+        now_s, suspected = self._node.env.now, self._watch.suspected
         for worker in self._job.workers:
-            if self._suspected[worker]:
+            if suspected[worker]:
                 self._node.send(worker, f"{self._job.name}.ping", size_bytes=ORDER_BYTES)
-            elif self._on[worker] and now_s - self._heard_s[worker] > silence_s:
-                self._suspect(worker, True)
-            elif now_s - self._heard_s[worker] >= self._job.retry_s / 2:
+                continue
+            if self._on[worker]:
+                self._watch.look(now_s, (worker,))
+            if not suspected[worker] and self._watch.silent_s(worker, now_s) >= self._job.retry_s / 2:
                 overdue_s = now_s - self._job.retry_s / 2
                 self._order(worker, [task for task in self._on[worker] if self._placed_s[task] <= overdue_s])
 
     def _suspect(self, worker: str, suspected: bool) -> None:
-        self._suspected[worker] = suspected
         self._record_suspect(worker, suspected)
         if suspected:
             for task in list(self._on[worker]):
@@ -217,7 +235,7 @@ class _Master:
         return ReadyTask(name, task.cost, task.priority)
 
     def _node_views(self) -> list[NodeView]:
-        return [self._node_view(name) for name in self._job.workers if not self._suspected[name]]
+        return [self._node_view(name) for name in self._job.workers if not self._watch.suspected[name]]
 
     def _node_view(self, name: str) -> NodeView:
         view = self._views.get(name)

@@ -10,7 +10,7 @@ import simpy
 
 from simcluster.cluster import UNANSWERED, Message, Node
 from simcluster.cluster.message import freeze
-from simcluster.engine import Event
+from simcluster.engine import Event, Program
 from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task
 
@@ -29,6 +29,7 @@ def work(node: Node, *, job: TaskGraphJob, graph: nx.DiGraph[Any]) -> Generator[
     part) asks for a part of an output, or for all of it when ``part`` is empty. "ping" asks for a sign of life.
     """
     worker = _Worker(node, job, graph)
+    yield from worker.restore()
     run, output, ping = (f"{job.name}.{kind}" for kind in ("run", "output", "ping"))
     while True:
         message = yield node.receive(run, output, ping)
@@ -50,8 +51,17 @@ class _Worker:
         self._cores = simpy.Resource(node.env, node.spec.cores)
         self._running: set[str] = set()
         self._outputs: dict[str, Output] = {}
+        self._done = 0
+        self._keeper = None if job.recovery is None else job.recovery.keeper(node, f"{job.name}.worker@{node.name}")
+        self._keeping = simpy.Resource(node.env)
         self._record_begin = node.cluster.trace.recorder("task_begin", "task", "node")
         self._record_end = node.cluster.trace.recorder("task_end", "task", "node")
+
+    def restore(self) -> Program:
+        """Go on from what the job's recovery has kept."""
+        if self._keeper is not None and (kept := (yield from self._keeper.restore())) is not None:
+            self._done, outputs = kept
+            self._outputs.update(outputs)
 
     def report(self, task: str, state: str, lost: tuple[str, str] | None = None) -> None:
         """Tell the master what has become of ``task``; ``lost`` is an output that a node no longer gives."""
@@ -103,7 +113,16 @@ class _Worker:
             self._record_end(name, self._node.name)
         self._running.discard(name)
         self._outputs[name], _ = freeze(output)  # several tasks take it
+        yield from self._keep()
         self.report(name, "done")
+
+    def _keep(self) -> Program:
+        self._done += 1
+        if self._keeper is not None:
+            done, state = self._done, (self._done, tuple(self._outputs.items()))
+            with self._keeping.request() as turn:
+                yield turn
+                yield from self._keeper.after_step(done, lambda: state)
 
     def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
         """Whether ``holder`` gives that part, and the part; what lies here already costs nothing."""
@@ -119,12 +138,12 @@ def fetch(
 ) -> Generator[Event, Any, tuple[bool, Any]]:
     """Ask ``holder`` for a part of a task's output: whether it gives it, and the part.
 
-    A holder that does not answer as often as the job has ``patience`` does not give it.
+    A holder that does not answer so many ``attempts`` as the job says does not give it.
     """
     try:
         reply = yield from ask(
             node, holder, f"{job.name}.output", (task, part),
-            timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.patience,
+            timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.attempts,
         )  # fmt: skip
     except UNANSWERED:
         return False, None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import UNANSWERED, Cluster, Message, Node
-from simcluster.engine import Event, Process, fire, kill, stream
+from simcluster.engine import Event, Process, Program, fire, kill, stream
 from simcluster.serving.protocols import ReplicaView
 
 if TYPE_CHECKING:
@@ -105,9 +105,11 @@ def _answer(node: Node, job: ServiceJob, shard: Any, message: Message) -> Genera
     node.reply(message, (yield node.compute(job.service.answer(shard, message.body))))
 
 
-def handle_all(node: Node, *, job: ServiceJob, world: World, seed: int) -> Generator[Event, Any, None]:
-    """The front end: each query is handled by itself."""
+def handle_all(node: Node, *, job: ServiceJob, world: World, seed: int, over: Event) -> Program:
+    """The front end: each query is handled by itself; who is suspected is watched until the job is ``over``."""
     front = _FrontEnd(node, job, world, seed)
+    if job.detector is not None:
+        node.spawn(job.detector.run(node, f"{job.name}.server", job.servers, front.suspect, over))
     taken: set[int] = set()
     for query in list(world.open.values()):  # what a crash has taken away, or what came before
         if job.when_down == "lose" and query.crashes < node.crashes:
@@ -132,7 +134,13 @@ class _FrontEnd:
         self._generator = stream(seed, "serving", "balancer")
         self._balancer = deepcopy(job.balancer)
         specs = {machine.name: machine for machine in node.cluster.spec.machines}
+        self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
         self._views = {name: ReplicaView(name, specs[name].zone) for name in job.servers}
+
+    def suspect(self, server: str, suspected: bool) -> None:
+        """A server is suspected of being gone, or no longer."""
+        self._views[server].suspected = suspected
+        self._record_suspect(server, suspected)
 
     def handle(self, query: Query) -> Generator[Event, Any, None]:
         """Ask one replica of every shard, merge, and answer."""
@@ -150,7 +158,7 @@ class _FrontEnd:
         replicas = [self._views[name] for name in job.servers[shard * job.replicas : (shard + 1) * job.replicas]]
         untried, attempts, refused = list(replicas), 0, False
         while True:
-            view = self._choose(body, untried)
+            view = self._choose(body, [view for view in untried if not view.suspected] or untried)
             attempts += 1
             view.outstanding += 1
             begin_s = env.now

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster
 from simcluster.engine import Event, Name, NodeName, NodeNames, Open, Positive, Spec
+from simcluster.recovery import AnyDetector
 from simcluster.serving.arrivals import AnyArrivals
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
 from simcluster.serving.front_end import World, handle_all, serve
@@ -53,6 +54,8 @@ class ServiceJob(Spec):
     """In how many parts the data lies."""
     timeout_s: Positive | None = None
     """How long a replica has to answer (``None``: for ever)."""
+    detector: AnyDetector | None = None
+    """Who is suspected of being gone, and is asked only when all replicas of a shard are (``None``: nobody)."""
     when_down: Literal["wait", "lose"] = "wait"
     """What becomes of a query that comes while the front end is down, or that a crash of it takes away."""
     name: Name = "service"
@@ -80,6 +83,8 @@ class ServiceJob(Spec):
             cluster[name].boot(partial(serve, job=self, shard=shards[place // self.replicas]), f"{self.name}.server")
         done = cluster.env.event()
         world = World(cluster, self, seed, lambda answers, lost: done.succeed(Served(answers, lost)))
-        front_end = partial(handle_all, job=self, world=world, seed=seed)
+        front_end = partial(handle_all, job=self, world=world, seed=seed, over=done)
         cluster[self.front_end].boot(front_end, f"{self.name}.front_end")
+        if self.detector is not None:
+            self.detector.start(cluster, f"{self.name}.server", self.front_end, self.servers, done)
         return done

@@ -48,7 +48,7 @@ class ReplicaView:
     """A replica as the front end knows it, kept up to date.
 
     ``outstanding`` requests have not been answered; ``latency_s`` is how long its last answer took and ``heard_s`` when
-    that came, ``None`` before the first; ``zone`` is where it stands.
+    that came, ``None`` before the first; ``zone`` is where it stands, and ``suspected`` what the job's detector says.
     """
 
     name: str
@@ -56,6 +56,7 @@ class ReplicaView:
     outstanding: int = 0
     latency_s: float | None = None
     heard_s: float | None = None
+    suspected: bool = False
 
 
 class Balancer(Protocol):

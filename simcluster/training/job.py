@@ -108,6 +108,8 @@ class TrainingJob(Spec):
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Begin; the event's value is ``Trained``."""
         done = cluster.env.event()
+        if self.recovery is not None:
+            self.recovery.start(cluster)
         self.exchange.start(Training(self, seed, done), cluster)
         return done
 

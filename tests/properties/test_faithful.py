@@ -11,10 +11,20 @@ from simcluster.cluster import Cluster, ClusterSpec, nodes
 from simcluster.engine import NodeName, Spec
 from simcluster.faults import NodeFault
 from simcluster.learning import Bundled, Csv, Generated, KMeans, Softmax, by_key, ordered, random
+from simcluster.recovery import (
+    Checkpoints,
+    DistributedStore,
+    ExpectedArrival,
+    Heartbeats,
+    LocalStore,
+    PhiAccrual,
+    RemoteStore,
+    Timeout,
+)
 from simcluster.scheduling import GridSearch, Heft, TaskGraphJob, fifo, priority, utilisation
 from simcluster.serving import At, Closed, NearestNeighbours, Poisson, RoundRobin, ServiceJob, least_loaded
 from simcluster.testing import clusters, scenarios
-from simcluster.training import BoundedStaleness, Checkpoints, ParameterServer, TopK, TrainingJob, Waiting
+from simcluster.training import BoundedStaleness, ParameterServer, TopK, TrainingJob, Waiting
 
 
 class Fastest(Waiting):
@@ -59,6 +69,11 @@ class Idle(Spec):
         return cluster.env.timeout(1.0)
 
 
+def for_a_second(heard_s, now_s):
+    """A suspicion of one's own."""
+    return now_s - heard_s[-1] > 1.0
+
+
 def first_of_all(query, replicas, generator):
     """A balancer of one's own."""
     return replicas[0].name
@@ -66,6 +81,25 @@ def first_of_all(query, replicas, generator):
 
 numbers = st.floats(0, 1e6)
 positive = st.floats(1e-6, 1e6)
+suspicions = (
+    st.builds(Timeout, after_s=positive)
+    | st.builds(ExpectedArrival, margin_s=positive)
+    | st.builds(PhiAccrual, threshold=st.floats(0.1, 300))
+    | st.just(for_a_second)
+)
+detectors = st.none() | st.builds(Heartbeats, period_s=positive, suspicion=suspicions)
+stores = (
+    st.builds(LocalStore)
+    | st.builds(RemoteStore, server=st.just("node-0"), timeout_s=positive)
+    | st.builds(
+        DistributedStore,
+        coordinator=st.just("node-0"),
+        servers=st.just(("node-1", "node-2")),
+        replication=st.integers(1, 2),
+        suspicion=st.none() | suspicions,
+    )
+)
+recoveries = st.none() | st.builds(Checkpoints, every=st.integers(1, 9), store=stores)
 trainings = st.builds(
     dict,
     model=st.builds(Softmax, l2=numbers) | st.builds(KMeans, clusters=st.integers(1, 9)) | st.builds(Deep, l2=numbers),
@@ -77,7 +111,8 @@ trainings = st.builds(
     waiting=st.builds(BoundedStaleness, staleness=numbers | st.just(math.inf))
     | st.builds(Fastest, st.integers(1, 3) | st.sampled_from([math.inf, -math.inf])),
     compression=st.none() | st.builds(TopK, share=st.floats(0.01, 1)),
-    recovery=st.none() | st.builds(Checkpoints, every=st.integers(1, 9)),
+    recovery=recoveries,
+    detector=detectors,
     steps=st.integers(1, 99),
     target_loss=st.none() | st.floats(allow_nan=False, allow_infinity=False),
     evaluation=st.sampled_from(["oracle", "paid"]),
@@ -95,12 +130,15 @@ services = st.builds(
     balancer=st.sampled_from([least_loaded, RoundRobin(), first_of_all]),
     timeout_s=st.none() | positive,
     when_down=st.sampled_from(["wait", "lose"]),
+    detector=detectors,
 )
 tasks = st.builds(
     dict,
     work=st.builds(GridSearch, folds=st.integers(2, 5)),
     policy=st.sampled_from([Heft(), fifo, priority, utilisation]),
     retry_s=positive,
+    suspicion=st.none() | suspicions,
+    recovery=recoveries,
 )
 
 

@@ -11,6 +11,7 @@ from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, StorageSpec, 
 from simcluster.engine import Constant
 from simcluster.faults import CrashNode, FillDisk, LoseDisk, PartitionNetwork, RotBits
 from simcluster.learning import Bundled, Softmax
+from simcluster.recovery import Checkpoints, RemoteStore
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbours, Poisson, ServiceJob
 from simcluster.testing import clusters, scenarios
@@ -34,6 +35,12 @@ JOBS = {
     "asynchronous training": lambda names: training(names, checkpoint_every=1, staleness=math.inf, backup_workers=1),
     # Outputs of 117 kB take a tenth of a second each: asked for again too soon they congest a slow network for good.
     "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=20.0),
+    "a task graph that keeps": lambda names: TaskGraphJob(
+        master=names[0], workers=names[1:], retry_s=20.0, recovery=Checkpoints(every=1)
+    ),
+    "training that keeps elsewhere": lambda names: training(
+        names, recovery=Checkpoints(every=2, store=RemoteStore(server=names[-1], timeout_s=0.1))
+    ),
     "a service": lambda names: ServiceJob(
         service=NearestNeighbours(data=Bundled(name="iris")), arrivals=Poisson(per_s=50), queries=10,
         front_end=names[0], servers=names[1:], timeout_s=0.05,

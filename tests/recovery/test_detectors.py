@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, nodes
 from simcluster.engine import Constant, Environment, Trace
-from simcluster.recovery import ExpectedArrival, Heartbeats, PhiAccrual, Timeout
+from simcluster.recovery import ExpectedArrival, Heartbeats, PhiAccrual, Timeout, Watch
 
 gaps_s = st.lists(st.floats(0.01, 1.0), min_size=2, max_size=30)
 waits_s = st.floats(0.0, 5.0)
@@ -57,6 +57,11 @@ def silent(heard_s, now_s):
     return now_s - heard_s[-1] > 0.4
 
 
+def stays(node):
+    while True:
+        yield node.timer(1.0)
+
+
 RULES = [Timeout(after_s=0.35), ExpectedArrival(period_s=0.1, margin_s=0.25), PhiAccrual(), silent]
 
 
@@ -68,12 +73,14 @@ def test_a_crash_is_noticed_soon_and_a_restart_at_the_first_heartbeat(rule, loss
     cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 3), network=network), 1, Trace(env))
     detector, told = Heartbeats(period_s=0.1, suspicion=rule), []
     over = env.event()
-    detector.start(cluster, "job", "n-0", ("n-1", "n-2"), over)
+    for peer in ("n-1", "n-2"):
+        cluster[peer].boot(stays, "job.worker")
+    detector.start(cluster, "job.worker", "n-0", ("n-1", "n-2"), over)
 
     def tell(*said):
         told.append((env.now, *said))
 
-    cluster["n-0"].boot(lambda node: detector.run(node, "job", ("n-1", "n-2"), tell, over), "watch")
+    cluster["n-0"].boot(lambda node: detector.run(node, "job.worker", ("n-1", "n-2"), tell, over), "watch")
     env.run(until=5.0)
     cluster["n-1"].crash()
     env.run(until=10.0)
@@ -84,3 +91,46 @@ def test_a_crash_is_noticed_soon_and_a_restart_at_the_first_heartbeat(rule, loss
     assert (gone, back) == (["n-1", True], ["n-1", False])
     assert 5.0 < gone_s < 6.0
     assert 10.0 < back_s < 10.5
+
+
+def test_a_program_that_was_killed_is_suspected_until_it_is_revived_though_its_node_lives():
+    env = Environment()
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 2)), 0, Trace(env))
+    detector, told, over = Heartbeats(period_s=0.1, suspicion=Timeout(after_s=0.35)), [], env.event()
+    cluster["n-1"].boot(stays, "job.worker")
+    detector.start(cluster, "job.worker", "n-0", ("n-1",), over)
+    cluster["n-0"].boot(
+        lambda node: detector.run(node, "job.worker", ("n-1",), lambda *said: told.append(said), over), "watch"
+    )
+    for time_s, what in ((1.0, cluster["n-1"].kill), (2.0, cluster["n-1"].revive)):
+        env.run(until=time_s)
+        what("job.worker")
+    env.run(until=3.0)
+
+    assert told == [("n-1", True), ("n-1", False)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab?"), st.booleans(), st.floats(0.0, 1.0)), max_size=30))
+def test_a_watch_suspects_by_the_last_time_of_hearing_and_tells_of_changes_only(happens):
+    told, heard_s, now_s = [], dict.fromkeys("ab", 0.0), 0.0
+    watch = Watch(Timeout(after_s=0.5), "ab", now_s, lambda *said: told.append(said))
+    suspected = dict.fromkeys("ab", False)
+    expected = []
+    for peer, looks, later_s in happens:
+        now_s += later_s
+        if looks:
+            watch.look(now_s, None if peer == "?" else peer)
+            for each in "ab" if peer == "?" else peer:
+                if not suspected[each] and now_s - heard_s[each] > 0.5:
+                    suspected[each] = True
+                    expected.append((each, True))
+        else:
+            watch.hear(peer, now_s)
+            if peer in heard_s:
+                heard_s[peer] = now_s
+                if suspected[peer]:
+                    suspected[peer] = False
+                    expected.append((peer, False))
+        assert {peer: watch.silent_s(peer, now_s) for peer in "ab"} == {each: now_s - heard_s[each] for each in "ab"}
+
+    assert (told, watch.suspected) == (expected, suspected)

@@ -1,14 +1,29 @@
 """What the coordinator believes when what it hears is late, comes twice, or crosses on the way."""
 
 from simcluster.cluster import Message
-from simcluster.recovery import DistributedStore
+from simcluster.recovery import DistributedStore, Timeout
 from simcluster.recovery.store_census import Census
 
-STORE = DistributedStore(coordinator="a", servers=("a", "b", "c"), replication=2, missed_heartbeats=2)
+STORE = DistributedStore(coordinator="a", servers=("a", "b", "c"), replication=2, suspicion=Timeout(after_s=2.0))
+
+
+class Ticking(Census):
+    """Looks once a second, which is when time passes."""
+
+    def __init__(self, store=STORE, record=lambda *_: None):
+        super().__init__(store, record, 0.0)
+        self.now_s = 0.0
+
+    def tick(self):
+        self.now_s += 1.0
+        self.look(self.now_s)
+
+    def hear(self, report):
+        super().hear(report, self.now_s)
 
 
 def census():
-    return Census(STORE, lambda *_: None)
+    return Ticking()
 
 
 def report(number, server, *keys, free_bytes=100.0):
@@ -76,7 +91,7 @@ def test_that_a_block_is_nowhere_is_certain_only_while_one_of_its_holders_would_
 
 def test_the_trace_says_that_a_server_is_lost_at_the_heartbeat_at_which_it_counts_as_lost():
     said = []
-    known = Census(STORE, lambda *record: said.append(record))
+    known = Ticking(record=lambda *record: said.append(record))
     for server in STORE.servers:
         known.hear(report(1, server, "key"))
     said.clear()
@@ -88,7 +103,7 @@ def test_the_trace_says_that_a_server_is_lost_at_the_heartbeat_at_which_it_count
 
 
 def test_a_known_block_is_gone_for_certain_only_when_every_server_lives():
-    known = Census(STORE.replace(acknowledge="all"), lambda *_: None)
+    known = Ticking(STORE.replace(acknowledge="all"))
     for number, server in enumerate("abc"):
         known.hear(report(number, server, *(["key"] if server != "c" else [])))
     for _ in range(3):

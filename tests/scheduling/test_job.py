@@ -16,6 +16,7 @@ from simcluster.kernels import Cost, softmax
 from simcluster.learning import Bundled
 from simcluster.learning.cross_validation import split, stratified_folds
 from simcluster.measurement.makespan import makespan_s, spans
+from simcluster.recovery import Timeout
 from simcluster.scheduling import Combination, Functions, GridSearch, Heft, NodeView, TaskGraphJob
 
 POLICIES = ("fifo", "utilisation", "priority", "heft")
@@ -227,7 +228,7 @@ def test_declared_costs_are_the_costs_of_the_calls():
         ({"master": "worker-0"}, "master must be none of the workers, got 'worker-0'"),
         ({"policy": "psychic"}, "policy\n"),
         ({"retry_s": 0}, "retry_s\n"),
-        ({"patience": 0}, "patience\n"),
+        ({"attempts": 0}, "attempts\n"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(fields, message):
@@ -267,7 +268,7 @@ def test_an_unknown_worker_is_refused_before_anything_runs():
 def test_nobody_is_suspected_who_had_nothing_to_say(policy):
     # The slow ones compute for seconds while the fast one has nothing left to do, and is given something again.
     quiet = scenario(policy, speeds=(0.01, 0.01, 0.01, 50), search=GridSearch(dataset="iris", folds=2, steps=(2, 200)))
-    quiet = quiet.replace(job=quiet.job.replace(retry_s=0.005, patience=2))
+    quiet = quiet.replace(job=quiet.job.replace(retry_s=0.005, suspicion=Timeout(after_s=0.01)))
     result = run(quiet, 0)
     busy = {row["node"] for row in result.trace.rows("task_begin")}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
@@ -12,13 +11,14 @@ from pydantic import Field
 from simcluster.cluster import Cluster, Node
 from simcluster.engine import Event, Open, Positive, Program, Spec
 from simcluster.recovery.detectors.suspicion import AnySuspicion, Timeout
+from simcluster.recovery.detectors.watch import WINDOW, Watch
 from simcluster.recovery.protocols import Detector
 
 
 class Heartbeats(Spec):
     """Every peer sends a heartbeat each ``period_s``; who watches looks as often whether somebody is suspected.
 
-    A heartbeat says that a node lives, not that a program on it does.
+    A peer sends none while its program is not running: it has been killed, or has not come up yet.
     """
 
     kind: Literal["heartbeats"] = "heartbeats"
@@ -26,44 +26,36 @@ class Heartbeats(Spec):
     """The interval between heartbeats, by the peer's own clock."""
     suspicion: AnySuspicion = Timeout()
     """When silence means that somebody is gone."""
-    window: Annotated[int, Field(ge=1)] = 100
+    window: Annotated[int, Field(ge=1)] = WINDOW
     """How many times of hearing are remembered of each peer."""
 
-    def start(self, cluster: Cluster, name: str, watcher: str, peers: Sequence[str], over: Event) -> None:
+    def start(self, cluster: Cluster, program: str, watcher: str, peers: Sequence[str], over: Event) -> None:
         """Let the peers send."""
-        beat = partial(_beat, detector=self, kind=f"{name}.heartbeat", watcher=watcher, over=over)
+        beat = partial(_beat, detector=self, program=program, watcher=watcher, over=over)
         for peer in peers:
-            cluster[peer].boot(beat, f"{name}.heart")
+            cluster[peer].boot(beat, f"{program}.heart")
 
     def run(
-        self, node: Node, name: str, peers: Sequence[str], tell: Callable[[str, bool], None], over: Event
+        self, node: Node, program: str, peers: Sequence[str], tell: Callable[[str, bool], None], over: Event
     ) -> Program:
         """Listen; whoever has not been heard yet counts as heard at the beginning."""
-        heard_s = {peer: deque([node.clock.monotonic()], self.window) for peer in peers}
-        suspected = dict.fromkeys(peers, False)
-        beat, tick = node.receive(f"{name}.heartbeat"), node.timer(self.period_s)
+        watch = Watch(self.suspicion, peers, node.clock.monotonic(), tell, window=self.window)
+        kind = f"{program}.heartbeat"
+        beat, tick = node.receive(kind), node.timer(self.period_s)
         while not over.triggered:
             happened = yield beat | tick
-            now_s = node.clock.monotonic()
             if beat in happened:
-                peer = happened[beat].source
-                if peer in heard_s:
-                    heard_s[peer].append(now_s)
-                    if suspected[peer]:
-                        suspected[peer] = False
-                        tell(peer, False)
-                beat = node.receive(f"{name}.heartbeat")
+                watch.hear(happened[beat].source, node.clock.monotonic())
+                beat = node.receive(kind)
             if tick in happened:
-                for peer in peers:
-                    if not suspected[peer] and self.suspicion(heard_s[peer], now_s):
-                        suspected[peer] = True
-                        tell(peer, True)
+                watch.look(node.clock.monotonic())
                 tick = node.timer(self.period_s)
 
 
-def _beat(node: Node, *, detector: Heartbeats, kind: str, watcher: str, over: Event) -> Program:
+def _beat(node: Node, *, detector: Heartbeats, program: str, watcher: str, over: Event) -> Program:
     while not over.triggered:
-        node.send(watcher, kind)
+        if node.is_running(program):
+            node.send(watcher, f"{program}.heartbeat")
         yield node.timer(detector.period_s)
 
 

@@ -31,7 +31,7 @@ class ParameterServer(Spec):
         for index, worker in enumerate(training.job.workers):
             cluster[worker].boot(partial(work, exchange=self, training=training, index=index), f"{name}.worker")
         if detector is not None:
-            detector.start(cluster, name, self.server, training.job.workers, training.done)
+            detector.start(cluster, f"{name}.worker", self.server, training.job.workers, training.done)
 
     def refuses(self, job: TrainingJob) -> str | None:
         """The server computes no contributions."""

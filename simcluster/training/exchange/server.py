@@ -40,7 +40,7 @@ def serve(node: Node, *, training: Training) -> Program:
         node.send(node.name, gone)  # a step may be complete now
 
     if job.detector is not None:
-        node.spawn(job.detector.run(node, name, job.workers, suspect, training.done))
+        node.spawn(job.detector.run(node, f"{name}.worker", job.workers, suspect, training.done))
     while True:
         message: Message = yield node.receive(step, asked, gone)
         worker, began = message.source, progress.clock
