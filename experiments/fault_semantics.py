@@ -27,6 +27,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node,
 from simcluster.engine import Constant, Program, Spec
 from simcluster.experiment import OutFolder, call
 from simcluster.faults import (
+    ADVERSARIES,
     AnyFault,
     BreakLink,
     Byzantine,
@@ -89,7 +90,7 @@ FAULTS: dict[str, tuple[AnyFault, ...]] = {
     "out of memory": (ExhaustMemory(node="victim", **WHEN),),
     "clock step (+5 s)": (StepClock(node="victim", step_s=5, **WHEN),),
     "clock drift (+10 %)": (DriftClock(node="victim", rate=0.1, **WHEN),),
-    "Byzantine (negates)": (Byzantine(node="victim", adversary="negate", strength=1, **WHEN),),
+    "Byzantine (negates)": (Byzantine(node="victim", adversary=ADVERSARIES["negate"], strength=1, **WHEN),),
     "slow link (3 ×)": (SlowLink(factor=3, **LINK),),
     "latency spike (0.5 s)": (SpikeLatency(extra_s=HALF_S, **LINK),),
     "bandwidth drop (5 ×)": (ThrottleBandwidth(node="victim", factor=5, **WHEN),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
@@ -107,6 +108,7 @@ class Network(Transport):
         self._carrier = self._make_carrier()
         self._order = FifoOrder() if spec.order == "fifo" else None
         self._throttles: dict[str, Slowdowns] = {}
+        self._nominal_bytes_per_s: dict[str, float] = {}
         self._throttled: dict[object, dict[str, None]] = {}  # whose interfaces, by the key of the throttle
         self._damaged: set[int] = set()
         self._copies: dict[int, int] = {}  # of each message that was duplicated, those that are not lost
@@ -150,7 +152,9 @@ class Network(Transport):
         """Give a node its interface."""
         self._names.add(name)
         self._throttles[name] = Slowdowns(1 / MOST)
-        self._carrier.attach(name, bytes_per_s or self.spec.bandwidth_bytes_per_s)
+        nominal = bytes_per_s or self.spec.bandwidth_bytes_per_s
+        self._nominal_bytes_per_s[name] = nominal or math.inf
+        self._carrier.attach(name, nominal)
 
     def knows(self, name: str) -> bool:
         """Whether a node of this name is, or was, in the cluster."""
@@ -165,6 +169,19 @@ class Network(Transport):
             if name not in self._names:
                 raise ValueError(f"{field} must be a node of the cluster, got {name!r}")
         return () if self.links is None else self.links.names(source, target)
+
+    def expected_s(self, source: str, target: str, size_bytes: float) -> float:
+        """How long so many bytes are expected to take, with nothing else under way and nothing wrong.
+
+        Latencies, and the bytes over the least bandwidth of both interfaces and the route. Raises as ``route`` does.
+        """
+        self.route(source, target)
+        if source == target:
+            return 0.0
+        bandwidths = [self._nominal_bytes_per_s[source], self._nominal_bytes_per_s[target]]
+        if self.links is not None:
+            bandwidths.append(self.links.fabric.bandwidth_bytes_per_s(source, target) or math.inf)
+        return self.spec.latency.mean + self._route_latency_s(source, target) + size_bytes / min(bandwidths)
 
     def extend(self, name: str, rack: str | None, zone: str | None) -> None:
         """Join a new node to the topology, if there is one. Raises ``ValueError`` where it has no place for it."""

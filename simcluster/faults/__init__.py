@@ -1,7 +1,7 @@
 """Faults: what goes wrong, when, and how it is made to happen."""
 
 from simcluster.faults.budget import Violation, budget_exceeded, within_budget
-from simcluster.faults.byzantine import ADVERSARIES, Byzantine
+from simcluster.faults.byzantine import ADVERSARIES, Adversary, AnyAdversary, Byzantine
 from simcluster.faults.chance import GilbertElliott
 from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
 from simcluster.faults.fault import Fault
@@ -36,6 +36,8 @@ from simcluster.faults.vocabulary import AnyFault
 __all__ = [
     "ADVERSARIES",
     "SYNTHETIC_TRACE",
+    "Adversary",
+    "AnyAdversary",
     "AnyFault",
     "BreakLink",
     "Byzantine",

@@ -6,13 +6,12 @@ adversaries: Byzantine tolerant gradient descent", NIPS 2017; Lamport et al. 198
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from simcluster.cluster import Cluster, Message, Released, Rewrite
-from simcluster.engine import Name, Positive, stream
+from simcluster.engine import Name, Open, Positive, stream
 from simcluster.faults.bodies import Change, Numbers, map_numbers
 from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault
@@ -22,19 +21,52 @@ if TYPE_CHECKING:
     from simcluster.faults.knobs import Knobs
 
 
-Adversary = Callable[[Numbers, float, np.random.Generator, float], Numbers]
-"""Takes the true numbers, a strength, a stream, and a number in [−1, 1) of the receiver's own; gives the lie."""
+class Adversary(Protocol):
+    """What a liar makes of numbers; a plain function serves."""
+
+    def __call__(
+        self, numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float
+    ) -> Numbers:
+        """The lie, of the shape of the true ``numbers``.
+
+        ``generator`` belongs to the link, and ``receiver``, in [−1, 1), to whoever is told, so that no two are told the
+        same.
+        """
+        ...
+
+
+def negate(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
+    """−s·x."""
+    return -strength * numbers
+
+
+def scale(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
+    """s·x."""
+    return strength * numbers
+
+
+def noise(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
+    """x + s·N(0, 1)."""
+    return numbers + strength * generator.standard_normal(numbers.shape)
+
+
+def zero(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
+    """0."""
+    return np.zeros_like(numbers)
+
+
+def equivocate(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
+    """s·u·x, where u is the receiver's own."""
+    return strength * receiver * numbers
+
 
 ADVERSARIES: dict[str, Adversary] = {
-    "negate": lambda numbers, strength, generator, receiver: -strength * numbers,
-    "scale": lambda numbers, strength, generator, receiver: strength * numbers,
-    "noise": lambda numbers, strength, generator, receiver: (
-        numbers + strength * generator.standard_normal(numbers.shape)
-    ),
-    "zero": lambda numbers, strength, generator, receiver: np.zeros_like(numbers),
-    "equivocate": lambda numbers, strength, generator, receiver: strength * receiver * numbers,
-}
-"""What each adversary of ``Byzantine`` makes of the numbers."""
+    "negate": negate, "scale": scale, "noise": noise, "zero": zero, "equivocate": equivocate,
+}  # fmt: skip
+"""The adversaries that are here, by their words."""
+
+AnyAdversary = Annotated[Adversary, Open(Adversary, **ADVERSARIES)]
+"""One of them, or one's own; in a file ``kind`` says which."""
 
 
 class Byzantine(NodeFault):
@@ -46,11 +78,8 @@ class Byzantine(NodeFault):
     on_demand: ClassVar[bool] = True
 
     kind: Literal["byzantine"] = "byzantine"
-    adversary: Literal["negate", "scale", "noise", "zero", "equivocate"]
-    """What it makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x.
-
-    That u, in [−1, 1), is drawn once for each receiver, so that no two are told the same.
-    """
+    adversary: AnyAdversary
+    """What it makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x, u the receiver's own."""
     strength: Positive = 10.0
     """s, which does nothing to "zero"."""
     kinds: tuple[Name, ...] | None = None
@@ -59,7 +88,7 @@ class Byzantine(NodeFault):
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Let the node lie from now on."""
         liars = frozenset(named(cluster, self.targets))
-        lie = ADVERSARIES[self.adversary]
+        lie = self.adversary
         streams: dict[tuple[str, str], tuple[np.random.Generator, float]] = {}
 
         def change(message: Message) -> Change:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -91,15 +91,4 @@ class TaskGraphJob(Spec):
 def _fresh(policy: Policy | Planner, graph: nx.DiGraph[Any], cluster: Cluster) -> Policy:
     """The policy for ``graph`` on ``cluster``, which remembers nothing."""
     own: Any = deepcopy(policy)
-    return Planned(own, graph, expected_transfer_s(cluster)) if hasattr(own, "plan") else own
-
-
-def expected_transfer_s(cluster: Cluster) -> Callable[[str, str, float], float]:
-    """How long so many bytes are expected to take from one node to another, by the network's latency and bandwidth."""
-    network = cluster.spec.network
-    bandwidth_bytes_per_s = network.bandwidth_bytes_per_s or float("inf")
-
-    def transfer_s(source: str, target: str, size_bytes: float) -> float:
-        return 0.0 if source == target else network.latency.mean + size_bytes / bandwidth_bytes_per_s
-
-    return transfer_s
+    return Planned(own, graph, cluster.network.expected_s) if hasattr(own, "plan") else own

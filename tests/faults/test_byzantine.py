@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simcluster import plugins
 from simcluster.engine import stream
 from simcluster.faults import Byzantine
 from simcluster.faults.bodies import flip_bit, map_numbers
@@ -82,7 +83,7 @@ def test_only_the_liar_lies_only_while_the_fault_lasts_and_only_in_its_kinds(mak
 
 
 def test_an_unknown_adversary_is_refused():
-    with pytest.raises(ValueError, match=r"adversary\n.*'negate', 'scale', 'noise', 'zero' or 'equivocate'.*'lie'"):
+    with pytest.raises(ValueError, match=r"adversary\n.*'negate', 'scale', 'noise', 'zero', 'equivocate'.*'lie'"):
         Byzantine(node="n-0", adversary="lie", begin_s=0)
 
 
@@ -130,3 +131,19 @@ def test_what_is_masked_stays_masked():
 
     assert doubled.tolist() == [2.0, None, 6.0]
     assert doubled.filled().tolist() == [2.0, 7.0, 6.0]
+
+
+def shift(numbers, strength, generator, receiver):
+    """An adversary of one's own."""
+    return numbers + strength
+
+
+def test_an_adversary_of_one_s_own_lies_and_is_read_back_from_a_file(make, send):
+    fault = Byzantine(node="n-0", adversary=shift, strength=4, begin_s=0)
+    for ((_, gradient),) in told(make, send, fault):
+        assert gradient.tolist() == (TRUTH + 4).tolist()
+
+    with plugins(__name__):
+        assert Byzantine.model_validate_json(fault.model_dump_json()) == fault
+    with pytest.raises(ValueError, match=r"did you mean 'negate'"):
+        Byzantine(node="n-0", adversary="negat", begin_s=0)
