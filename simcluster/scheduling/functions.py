@@ -8,6 +8,7 @@ from typing import Any
 
 import networkx as nx
 
+from simcluster.cluster.message import freeze
 from simcluster.learning import Call, Cost, call
 from simcluster.scheduling.graph import Output, Task, add_task
 
@@ -45,7 +46,7 @@ class Functions:
             if not callable(node.get("function")):
                 raise ValueError(f"a task must have a function, got {node.get('function')!r} for {name!r}")
             flops, size_bytes = node.get("flops"), node.get("bytes")
-            run = partial(_run, node["function"], flops, size_bytes)
+            run = partial(_run, name, node["function"], flops, size_bytes)
             takes = [(before, _PART, edge.get("size_bytes", 0.0)) for before, edge in self._graph.pred[name].items()]
             task = Task(run, Cost(flops or 0.0, size_bytes or 0.0), node.get("priority", 0.0))
             add_task(made, name, task, tuple(takes))
@@ -56,6 +57,16 @@ class Functions:
         return {name: output[_PART] for name, output in outputs.items()}
 
 
-def _run(function: Callable[..., Any], flops: float | None, size_bytes: float | None, *parts: Any) -> Call[Output]:
+def _run(
+    name: Any, function: Callable[..., Any], flops: float | None, size_bytes: float | None, *parts: Any
+) -> Call[Output]:
     made = call(function, *parts, flops=flops, bytes=size_bytes)
-    return Call(lambda: {_PART: made()}, made.cost)
+
+    def run() -> Output:
+        result = made()
+        try:
+            return {_PART: freeze(result)[0]}
+        except TypeError as error:
+            raise TypeError(f"the result of task {name!r}: {error}") from None
+
+    return Call(run, made.cost)

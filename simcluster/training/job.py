@@ -24,6 +24,7 @@ from simcluster.training.aggregation import AnyAggregation, total
 from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
 from simcluster.training.training import Training
+from simcluster.training.trial import try_model
 from simcluster.training.waiting import AnyWaiting, BoundedStaleness
 
 
@@ -110,7 +111,9 @@ class TrainingJob(Spec):
         done = cluster.env.event()
         if self.recovery is not None:
             self.recovery.start(cluster)
-        self.exchange.start(Training(self, seed, done), cluster)
+        training = Training(self, seed, done)
+        try_model(self.model, training.initial, training.rows(0, 0), self.optimiser)
+        self.exchange.start(training, cluster)
         return done
 
 

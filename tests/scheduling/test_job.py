@@ -333,3 +333,13 @@ def test_names_of_tasks_need_not_be_text(policy):
 def test_a_policy_that_names_what_is_not_there_is_refused(choice, message):
     with pytest.raises(ValueError, match=message):
         numbered(lambda ready, nodes: choice)
+
+
+def test_a_task_whose_result_cannot_travel_is_named():
+    graph = nx.DiGraph()
+    graph.add_node("odd", function=lambda: object())
+    spec = ClusterSpec(nodes=(NodeSpec(name="m"), NodeSpec(name="w")))
+    job = TaskGraphJob(work=Functions(graph), master="m", workers=("w",))
+
+    with pytest.raises(TypeError, match="the result of task 'odd': a message carries numbers, .*, got object"):
+        run(Scenario(cluster=spec, job=job), 0)
