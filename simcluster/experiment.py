@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from simcluster.engine import InvalidSpec, broken_rules
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, save
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, workers
@@ -180,12 +181,8 @@ def call(app: typer.Typer) -> None:
 def one_line(error: Exception) -> str:
     """What the user got wrong, in one line: "field: rule, got value" for each field that breaks its rule."""
     if isinstance(error, ValidationError):
-        parts = []
-        for detail in error.errors():
-            field = ".".join(map(str, detail["loc"]))
-            rule = detail["msg"].removeprefix("Value error, ")
-            said = "" if ", got " in rule else f", got {detail['input']!r}"
-            parts.append(f"{field}: {rule}{said}" if field else f"{rule}")
-        return "; ".join(parts)
+        return "; ".join(broken_rules(error))
+    if isinstance(error, InvalidSpec):
+        return "; ".join(str(error).splitlines())
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     return " ".join(text.split())

@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from simcluster.cluster import Cluster, ClusterSpec, Job, NetworkSpec, NodeSpec
@@ -30,6 +29,7 @@ from simcluster.engine import (
     Distribution,
     Environment,
     Exponential,
+    InvalidSpec,
     Lognormal,
     Open,
     Spec,
@@ -272,7 +272,7 @@ def _over_by(last_s: float, kind: type[Fault], begin_s: float, length_s: float, 
 def _valid(kind: type[Spec], **fields: Any) -> Any:
     try:
         return kind(**fields)
-    except ValidationError:  # a rule between fields
+    except InvalidSpec:  # a rule between fields
         reject()
 
 

@@ -1,11 +1,11 @@
 import pandas as pd
 import pytest
 import typer
-from pydantic import ValidationError
 from rich.text import Text
 from sweeping import duration, waiting
 
 from simcluster.cluster import NetworkSpec, NodeSpec
+from simcluster.engine import InvalidSpec
 from simcluster.experiment import Experiment, answers, call, figures, one_line
 from simcluster.measurement import Interval
 from simcluster.report import band, figure, legend, wide
@@ -95,7 +95,7 @@ def test_an_interval_is_told_in_three_figures():
 
 
 def broken(maker):
-    with pytest.raises(ValidationError) as error:
+    with pytest.raises(InvalidSpec) as error:
         maker()
     return one_line(error.value)
 

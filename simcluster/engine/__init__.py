@@ -39,7 +39,7 @@ from simcluster.engine.names import (
     names_what,
 )
 from simcluster.engine.open import Open, hint, named, plugins
-from simcluster.engine.spec import Name, Positive, Probability, Seconds, Spec
+from simcluster.engine.spec import InvalidSpec, Name, Positive, Probability, Seconds, Spec, broken_rules
 from simcluster.engine.streams import stream
 from simcluster.engine.trace import Record, Trace
 
@@ -52,6 +52,7 @@ __all__ = [
     "Environment",
     "Event",
     "Exponential",
+    "InvalidSpec",
     "LinkName",
     "Lognormal",
     "Minority",
@@ -78,6 +79,7 @@ __all__ = [
     "Weibull",
     "abandon",
     "awaited",
+    "broken_rules",
     "fail",
     "fire",
     "hint",

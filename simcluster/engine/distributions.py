@@ -6,10 +6,10 @@ One of one's own is any object with ``mean`` and ``sample(generator)``.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from simcluster.engine.open import Open
 from simcluster.engine.spec import Positive, Seconds, Spec
@@ -143,7 +143,16 @@ class Empirical(Spec):
         return self.values[int(generator.integers(len(self.values)))]
 
 
+def _no_bare_number(given: Any) -> Any:
+    """What was given, unless it is a number, of which nobody can tell whether its author thought of a distribution."""
+    if isinstance(given, int | float):
+        raise ValueError(f"must be a distribution, got {given}: write Constant(value={given})")
+    return given
+
+
 AnyDistribution = Annotated[
-    Distribution, Open(Distribution, Constant, Exponential, Uniform, Lognormal, Pareto, Weibull, Empirical)
+    Distribution,
+    Open(Distribution, Constant, Exponential, Uniform, Lognormal, Pareto, Weibull, Empirical),
+    BeforeValidator(_no_bare_number),
 ]
 """One of the distributions above, or one's own; in a file ``kind`` says which."""

@@ -31,7 +31,6 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     SerializationInfo,
-    ValidationError,
     create_model,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -238,9 +237,8 @@ def _load(kind: str, fields: Mapping[str, Any]) -> Any:
         return partial(found, **fields) if fields else found
     try:
         return found(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _wrong(f"{kind}: {'.'.join(map(str, first['loc']))}: {first['msg']}, got {first['input']!r}") from None
+    except ValueError as error:
+        raise _wrong(f"{kind}: {'; '.join(str(error).splitlines())}") from None
     except TypeError as error:
         raise _wrong(f"{kind} takes {inspect.signature(found)}, got {dict(fields)} ({error})") from None
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 import textwrap
-from typing import Annotated, Any, ClassVar, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from simcluster.engine.open import hint
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -26,11 +30,35 @@ class _Schema(GenerateJsonSchema):
         return super().encode_default(dft)
 
 
-class Spec(BaseModel):
+class InvalidSpec(ValueError):
+    """Fields that break their rules: the text has a line for each, "field: rule, got value"."""
+
+
+if TYPE_CHECKING:
+    _Checked = BaseModel  # else each class would seem to take any arguments
+else:
+
+    class _Lines(type(BaseModel)):
+        """Makes specifications, and says in lines what pydantic says in paragraphs."""
+
+        def __call__(cls, *args: Any, **fields: Any) -> Any:
+            if args:
+                named = ", ".join(f"{name}={value!r}" for name, value in zip(cls.model_fields, args, strict=False))
+                raise TypeError(f"{cls.__name__} takes fields by name: write {cls.__name__}({named}), got {args}")
+            try:
+                return super().__call__(**fields)
+            except ValidationError as error:
+                raise InvalidSpec("\n".join(broken_rules(error, cls, fields))) from None
+
+    class _Checked(BaseModel, metaclass=_Lines):
+        pass
+
+
+class Spec(_Checked):
     """Frozen data that is checked when it is made.
 
-    An unknown field, a missing one or a value that breaks its rule raises ``pydantic.ValidationError``
-    (a ``ValueError``) that names the field, the rule and the value.
+    An unknown field, a missing one or a value that breaks its rule raises ``InvalidSpec`` (a ``ValueError``) that
+    names the field, the rule and the value.
     """
 
     _about: ClassVar[str] = ""
@@ -66,7 +94,53 @@ class Spec(BaseModel):
         """The JSON Schema, in which a function that is a default is its word."""
         return super().model_json_schema(*args, **{"schema_generator": _Schema, **kwargs})
 
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """A specification of what a file has: a mapping of its fields."""
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise InvalidSpec("\n".join(broken_rules(error, cls, obj))) from None
+
     def replace(self, **fields: Any) -> Self:
         """The same with other ``fields``, checked like any that is made anew."""
         given = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
-        return type(self).model_validate({**given, **fields})
+        return type(self)(**{**given, **fields})
+
+
+def broken_rules(error: ValidationError, kind: type[BaseModel] | None = None, given: Any = None) -> list[str]:
+    """What ``error`` is about, a line for each field: "field: rule, got value".
+
+    Where it is known, ``kind`` is what could not be made, and ``given`` the fields that it was to be made of.
+    """
+    fields = {} if kind is None else kind.model_fields
+    details = error.errors(include_url=False)
+    told: dict[str, None] = {}
+    for detail in details:
+        place, rule, value = detail["loc"], detail["msg"].removeprefix("Value error, "), detail["input"]
+        first = given.get(place[0]) if place and isinstance(given, Mapping) else None
+        if detail["type"] == "too_short" and any(len(other["loc"]) > len(place) for other in details):
+            continue  # only for want of the items that have a line of their own
+        if isinstance(first, BaseModel) and len(place) > 1 and type(place[1]) is int:
+            # It iterates over its fields, so each of them was taken for an item.
+            place, value = place[:1], first
+            rule = f"must be a tuple of {_items(fields[str(place[0])].annotation)}: write {place[0]}=(…,)"
+        elif detail["type"] == "extra_forbidden":
+            rule = f"there is no such field{hint(place[-1], fields if len(place) == 1 else ())}"
+        elif detail["type"] == "missing":
+            rule = "must be given, got nothing"
+        said = rule if ", got " in rule else f"{rule}, got {_SHORT.repr(value)}"
+        told[": ".join(filter(None, (".".join(map(str, place)), said)))] = None
+    return list(told)
+
+
+def _items(annotation: Any) -> str:
+    """What the items of a tuple are called."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    each = next(iter(get_args(annotation)), annotation)
+    return getattr(each, "__name__", str(each))
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxother = _SHORT.maxstring = 120

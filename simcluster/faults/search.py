@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from pydantic import ValidationError
-
-from simcluster.engine import Spec
+from simcluster.engine import InvalidSpec, Spec
 from simcluster.faults.fault import Fault
 from simcluster.faults.files import malformed, plain
 from simcluster.faults.message_faults import LoseMessages
@@ -118,10 +116,8 @@ class Finding(Spec):
             return cls.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
         except json.JSONDecodeError as error:
             raise malformed(Path(path), error.lineno, error.colno, f"the text must be JSON: {error.msg}") from None
-        except ValidationError as error:
-            detail = error.errors()[0]
-            where = ".".join(map(str, detail["loc"]))
-            raise ValueError(f"{path}: {where}: {detail['msg']}, got {detail['input']!r}") from None
+        except InvalidSpec as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def reproducer(self, path: Path | str, trial: str) -> str:
         """Three lines of Python that run the finding saved in ``path`` again; ``trial`` is the trial's dotted name.

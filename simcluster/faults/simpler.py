@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from simcluster.faults.fault import Fault
 
@@ -123,7 +123,7 @@ def _with(model: Any, **fields: Any) -> Iterator[Any]:
     values = {name: getattr(model, name) for name in type(model).model_fields}
     try:
         yield type(model).model_validate({**values, **fields})
-    except ValidationError:
+    except ValueError:
         return
 
 

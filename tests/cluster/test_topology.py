@@ -213,9 +213,9 @@ AB = (Edge(source="a", target="b"),)
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: OneSwitch(bandwidth_bytes_per_s=0), r"(?s)bandwidth_bytes_per_s.*greater than 0.*input_value=0"),
-        (lambda: OneSwitch(latency_s=-1), r"(?s)latency_s.*greater than or equal to 0.*input_value=-1"),
-        (lambda: FatTree(k=5), r"(?s)k\n.*multiple of 2.*input_value=5"),
+        (lambda: OneSwitch(bandwidth_bytes_per_s=0), r"(?s)bandwidth_bytes_per_s.*greater than 0.*got 0"),
+        (lambda: OneSwitch(latency_s=-1), r"(?s)latency_s.*greater than or equal to 0.*got -1"),
+        (lambda: FatTree(k=5), r"(?s)k: .*multiple of 2.*got 5"),
         (lambda: Edge(source="a", target="b", bandwidth_bytes_per_s=-2), r"(?s)bandwidth_bytes_per_s.*greater than 0"),
         (lambda: OneSwitch().fabric(("a", "a")), r"name of a node must be unique, got 'a' twice"),
         (lambda: OneSwitch().fabric(("a", "switch")), r"must not be that of a switch, got 'switch'"),

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from scipy import stats
 
-from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Uniform, Weibull, stream
+from simcluster.engine import Constant, Empirical, Exponential, InvalidSpec, Lognormal, Pareto, Uniform, Weibull, stream
 
 DRAWS = 20_000
 CASES = [
@@ -43,5 +42,5 @@ def test_draws_follow_the_law(distribution, law):
     ],
 )
 def test_a_bad_parameter_is_refused_by_name(make, message):
-    with pytest.raises(ValidationError, match=message):
+    with pytest.raises(InvalidSpec, match=message):
         make()

@@ -83,7 +83,7 @@ def test_only_the_liar_lies_only_while_the_fault_lasts_and_only_in_its_kinds(mak
 
 
 def test_an_unknown_adversary_is_refused():
-    with pytest.raises(ValueError, match=r"adversary\n.*'negate', 'scale', 'noise', 'zero', 'equivocate'.*'lie'"):
+    with pytest.raises(ValueError, match=r"adversary: .*'negate', 'scale', 'noise', 'zero', 'equivocate'.*'lie'"):
         Byzantine(node="n-0", adversary="lie", begin_s=0)
 
 

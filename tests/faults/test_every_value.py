@@ -3,11 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, OneSwitch
-from simcluster.engine import Spec
+from simcluster.engine import InvalidSpec, Spec
 from simcluster.faults import Swarm
 from simcluster.faults.vocabulary import KINDS
 
@@ -57,7 +56,7 @@ def test_every_kind_of_fault_runs_at_every_legal_value(kind, data, seed, fidelit
     value = data.draw(st.sampled_from(WHOLE if type(given_fields[name]) is int else FLOATS))
     try:
         fault = type(drawn[0]).model_validate(given_fields | {name: value})
-    except ValidationError:
+    except InvalidSpec:
         reject()
     racks = ("left", "left", "right", "right")
     machines = tuple(

@@ -115,10 +115,10 @@ def test_turns_are_drawn_from_the_fault_s_own_stream(make):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: SlowLink(factor=0.5, begin_s=0), "factor\n.*greater than or equal to 1"),
+        (lambda: SlowLink(factor=0.5, begin_s=0), "factor: .*greater than or equal to 1"),
         (lambda: FlapLink(down_s=Constant(value=0), up_s=Constant(value=1), begin_s=0, end_s=1), "down_s must have a"),
-        (lambda: FlapLink(down_s=Constant(value=1), up_s=Constant(value=1), begin_s=0), "end_s\n.*required"),
-        (lambda: SlowLink(factor=2, begin_s=0, in_flight="lose"), "in_flight\n.*'deliver', 'drop' or 'hold'"),
+        (lambda: FlapLink(down_s=Constant(value=1), up_s=Constant(value=1), begin_s=0), "end_s: must be given"),
+        (lambda: SlowLink(factor=2, begin_s=0, in_flight="lose"), "in_flight: .*'deliver', 'drop' or 'hold'"),
     ],
 )
 def test_what_cannot_be_is_refused(build, message):

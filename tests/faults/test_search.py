@@ -112,7 +112,7 @@ def test_the_reproducer_is_three_lines_that_run(tmp_path):
     [
         ('{"rule": "x",\n "seed" 3}', r"found\.json, line 2, column 9: the text must be JSON"),
         ('{"rule": "x", "seed": 3, "digest": null, "faults": [{"kind": "boom"}]}', r"found\.json: faults.0: .*boom"),
-        ('{"rule": "x", "digest": null, "faults": []}', r"found\.json: seed: Field required"),
+        ('{"rule": "x", "digest": null, "faults": []}', r"found\.json: seed: must be given"),
     ],
 )
 def test_a_finding_that_is_wrong_says_what(tmp_path, text, message):

@@ -199,8 +199,8 @@ def test_a_swarm_draws_faults_of_the_links_that_it_is_given_and_none_without():
             lambda: DelayLink(link="n-0->n-1", both_ways=True, begin_s=0),
             "got 'n-1->n-0'",
         ),
-        (OneSwitch(), lambda: BreakLink(link="switch", begin_s=0), r"(?s)link\n.*should match pattern"),
-        (OneSwitch(), lambda: ThrottleLink(link="a->b", factor=0, begin_s=0), r"(?s)factor\n.*greater than 0"),
+        (OneSwitch(), lambda: BreakLink(link="switch", begin_s=0), r"(?s)link: .*should match pattern"),
+        (OneSwitch(), lambda: ThrottleLink(link="a->b", factor=0, begin_s=0), r"(?s)factor: .*greater than 0"),
     ],
 )
 def test_a_link_that_does_not_exist_is_refused_before_anything_runs(make, topology, build, message):

@@ -119,7 +119,7 @@ def test_round_robin_takes_turns_and_two_choices_are_two():
         ({"front_end": "server-0"}, "front_end must be none of the servers, got 'server-0'"),
         ({"servers": ("a", "a")}, "servers must differ"),
         ({"arrivals": {"kind": "poisson", "per_s": 0}}, "per_s\n"),
-        ({"balancer": "psychic"}, "balancer\n.*got 'psychic'"),
+        ({"balancer": "psychic"}, "balancer: .*got 'psychic'"),
         ({"service": {"kind": "nearest_neighbours", "query_share": 1.0}}, "query_share\n"),
     ],
 )
