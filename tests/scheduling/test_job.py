@@ -223,12 +223,12 @@ def test_declared_costs_are_the_costs_of_the_calls():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"workers": ()}, "workers\n"),
+        ({"workers": ()}, "workers: "),
         ({"workers": ("a", "a")}, "workers must differ, got"),
         ({"master": "worker-0"}, "master must be none of the workers, got 'worker-0'"),
-        ({"policy": "psychic"}, "policy\n"),
-        ({"retry_s": 0}, "retry_s\n"),
-        ({"attempts": 0}, "attempts\n"),
+        ({"policy": "psychic"}, "policy: "),
+        ({"retry_s": 0}, "retry_s: "),
+        ({"attempts": 0}, "attempts: "),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(fields, message):
@@ -239,12 +239,12 @@ def test_a_job_that_cannot_be_is_refused(fields, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"folds": 1}, "folds\n"),
-        ({"learning_rates": ()}, "learning_rates\n"),
-        ({"learning_rates": (-0.1,)}, r"learning_rates\.0\n"),
-        ({"l2s": (float("nan"),)}, r"l2s\.0\n"),
-        ({"steps": (0,)}, r"steps\.0\n"),
-        ({"dataset": "mnist"}, "dataset\n"),
+        ({"folds": 1}, "folds: "),
+        ({"learning_rates": ()}, "learning_rates: "),
+        ({"learning_rates": (-0.1,)}, r"learning_rates\.0: "),
+        ({"l2s": (float("nan"),)}, r"l2s\.0: "),
+        ({"steps": (0,)}, r"steps\.0: "),
+        ({"dataset": "mnist"}, "dataset: "),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(fields, message):

@@ -118,9 +118,9 @@ def test_round_robin_takes_turns_and_two_choices_are_two():
         ({"shards": 3}, "servers must be a multiple of the 3 shards, got 4"),
         ({"front_end": "server-0"}, "front_end must be none of the servers, got 'server-0'"),
         ({"servers": ("a", "a")}, "servers must differ"),
-        ({"arrivals": {"kind": "poisson", "per_s": 0}}, "per_s\n"),
+        ({"arrivals": {"kind": "poisson", "per_s": 0}}, "per_s: "),
         ({"balancer": "psychic"}, "balancer: .*got 'psychic'"),
-        ({"service": {"kind": "nearest_neighbours", "query_share": 1.0}}, "query_share\n"),
+        ({"service": {"kind": "nearest_neighbours", "query_share": 1.0}}, "query_share: "),
     ],
 )
 def test_a_service_that_cannot_be_is_refused(fields, message):

@@ -22,7 +22,7 @@ from tests.strategies import training
         ({"backup_workers": 3}, "backup_workers must be fewer than the 3 workers, got 3"),
         ({"staleness": -1}, "staleness: .*greater than or equal to 0"),
         ({"steps": 0}, "steps: .*greater than or equal to 1"),
-        ({"checkpoint_every": 0}, "recovery\\..*every\n"),
+        ({"checkpoint_every": 0}, "recovery\\..*every: "),
         ({"model": {"kind": "svm"}}, "svm"),
     ],
 )
