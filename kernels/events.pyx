@@ -1339,7 +1339,9 @@ cdef int resume(Process self, object event) except -1:
                 if hasattr(event, 'callbacks'):
                     raise
                 frame = _describe_frame(self._generator.gi_frame)
-                raise RuntimeError(f'\n{frame}Invalid yield value "{event}"') from None
+                error = RuntimeError(f'\n{frame}Invalid yield value "{event}"')
+                error.yielded = (self, event)
+                raise error from None
     self._target = event
     set_active(env, None)
     return 0

@@ -78,6 +78,17 @@ cdef inline object whole(object message):
     return message
 
 
+cdef inline int check_seconds(str name, object value) except -1:
+    """Raises unless *value* is a number of seconds, at least 0."""
+    if type(value) is float and <double> value >= 0.0:
+        return 0
+    if type(value) is not int and not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+    if not value >= 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")
+    return 0
+
+
 cdef inline void set_field(object message, Field place, object item):
     Py_INCREF(item)
     PyTuple_SET_ITEM(message, place, item)
@@ -385,8 +396,10 @@ cdef class Receive(Event):
 
     cdef Mailbox mailbox
     cdef readonly tuple kinds
+    cdef readonly double since_s    # when somebody began to wait, of several the last
 
     cdef int begin(self) except -1:
+        self.since_s = seconds(self.mailbox.endpoint.env)
         return self.mailbox.begin(self)
 
     cdef int cease(self) except -1:
@@ -582,7 +595,7 @@ cdef class Timer(Event):
 
     cdef Endpoint endpoint
     cdef Py_ssize_t crashes, stretch
-    cdef double at_s
+    cdef readonly double at_s
     cdef Expiry expiry
 
     cdef int begin(self) except -1:
@@ -665,6 +678,11 @@ cdef class Endpoint:
         first = () if self.request_id is None else (self.request_id,)
         return (*first, *(self.requests or ()))
 
+    @property
+    def _awaited_replies(self):
+        first = () if self.request_id is None else ((self.request_message, self.awaited_reply),)
+        return (*first, *((each[0], each[1]) for attempts in (self.requests or {}).values() for each in attempts))
+
     cdef inline bint is_full(self) noexcept:
         return 0 <= self.inbox_messages <= self._mailbox.length() + self._held_messages
 
@@ -676,8 +694,7 @@ cdef class Endpoint:
         cdef Timer timer
         if self._down:
             self._require_up("timer")
-        if not delay_s >= 0:
-            raise ValueError(f"delay_s must be at least 0, got {delay_s}")
+        check_seconds("delay_s", delay_s)
         timer = Timer.__new__(Timer)
         timer.env = self.env
         timer.watched = True
@@ -714,8 +731,8 @@ cdef class Endpoint:
         """
         cdef Event reply
         cdef ScheduledCall expiry = None
-        if timeout_s is not None and not timeout_s >= 0:
-            raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
+        if timeout_s is not None:
+            check_seconds("timeout_s", timeout_s)
         if request_id is None:
             request_id = self.transport.new_id()
         message_id = field(self.post(target, kind, body, size_bytes, request_id, None), ID)
@@ -968,7 +985,7 @@ cdef class Transport:
                 return <Interface> found
         elif target in self._names:
             return None
-        raise ValueError(f"target must be a node of the cluster, got {target!r}")
+        raise self._unknown("target", target)
 
     cdef object written(self, object source, object target, object kind, object body, object size_bytes,
                         object request_id, object reply_to):

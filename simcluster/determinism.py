@@ -64,7 +64,7 @@ def check_determinism(
 def records(scenario: Scenario, seed: int) -> list[str]:
     """The records of a run as lines of JSON, and one more that says how it ended."""
     result = run(scenario, seed)
-    ended = {"time_s": result.ended_s, "kind": "ended", "ended": result.ended}
+    ended = {"time_s": result.ended_s, "kind": "ended", "ended": result.ended.word}
     return [*result.trace.lines(), json.dumps(ended)]
 
 

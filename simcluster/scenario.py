@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import model_validator
 from simpy.core import StopSimulation
 
-from simcluster.cluster import Cluster, ClusterSpec, run_checked
+from simcluster.cluster import Cluster, ClusterSpec, Ending, deadlock, horizon, own_lines, run_checked, start
 from simcluster.engine import Environment, Event, Positive, Spec, Trace, idle, named_by
 from simcluster.faults import AnyFault, Fault, Injector
 from simcluster.together import AnyJob
@@ -37,6 +37,10 @@ class Scenario(Spec):
 
     @model_validator(mode="after")
     def _all_that_is_named_is_there(self) -> Scenario:
+        latency_s = self.cluster.network.latency.mean
+        if latency_s > self.horizon_s:
+            rule = f"horizon_s must be at least the mean latency of the network, {latency_s} s"
+            raise ValueError(f"{rule}: times are seconds, got {self.horizon_s}")
         if isinstance(self.job, Spec):
             self.cluster.check_names(self.job)
         for fault in self.faults:
@@ -65,17 +69,18 @@ class Result:
     """What a run gave.
 
     ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was left that could
-    happen before the horizon); ``ended_s`` is when, in simulated seconds. ``outcome`` is the job's own, ``None``
-    unless it finished. ``backlog`` says how much waits at each node where anything does (messages in its inbox,
-    computations, operations of its disk, what a pause holds back) and, as "network", how many messages wait at
-    interfaces or are held: a queue that grows without bound shows here.
+    happen before the horizon); printed it says also who waits for what, see ``Ending``. ``ended_s`` is when, in
+    simulated seconds. ``outcome`` is the job's own, ``None`` unless it finished. ``backlog`` says how much waits at
+    each node where anything does (messages in its inbox, computations, operations of its disk, what a pause holds
+    back) and, as "network", how many messages wait at interfaces or are held: a queue that grows without bound shows
+    here.
     """
 
     scenario: Scenario
     seed: int
     trace: Trace
     outcome: Any
-    ended: Literal["finished", "horizon", "deadlock"]
+    ended: Ending
     ended_s: float
     faults_never_begun: tuple[Fault, ...]
     backlog: dict[str, int]
@@ -86,6 +91,7 @@ class Result:
         return self.trace.digest()
 
 
+@own_lines
 def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     """Run ``scenario`` under ``seed`` until its job is over or its horizon is reached.
 
@@ -96,15 +102,16 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     env = Environment()
     trace = Trace(env, scenario.trace_kinds)
     cluster, injector, done = _started(scenario, seed, env, trace)
-    horizon = env.timeout(scenario.horizon_s)
-    for end in (done, horizon):
+    for end in (done, env.timeout(scenario.horizon_s)):
         end.callbacks.append(StopSimulation.callback)
     if check:
         run_checked(cluster)
     else:
         env.run()
-    ended: Literal["finished", "horizon", "deadlock"]
-    ended = "finished" if done.triggered else "deadlock" if idle(env) else "horizon"
+    if done.triggered:
+        ended = Ending("finished")
+    else:
+        ended = deadlock(cluster) if idle(env) else horizon(cluster, scenario.horizon_s)
     return Result(
         scenario=scenario,
         seed=seed,
@@ -122,7 +129,7 @@ def _started(scenario: Scenario, seed: int, env: Environment, trace: Trace) -> t
     cluster = Cluster(env, scenario.cluster, seed, trace)
     injector = Injector(cluster, scenario.faults)
     # A copy, so that what a strategy remembers of one run is not there in the next.
-    done = deepcopy(scenario.job).start(cluster, seed)
+    done = start(deepcopy(scenario.job), cluster, seed)
     return cluster, injector, done
 
 

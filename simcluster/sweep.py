@@ -104,7 +104,7 @@ def measured(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
     except ValueError as error:
         error.add_note(f"under seed {seed}")
         raise
-    known: Row = {"ended": result.ended, "digest": result.digest}
+    known: Row = {"ended": result.ended.word, "digest": result.digest}
     return [{**known, **row} for row in ([rows] if isinstance(rows, Mapping) else rows)]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from simpy.events import AllOf
 
-from simcluster.cluster import Cluster, Job
+from simcluster.cluster import Cluster, Job, start
 from simcluster.engine import Event, Open, Spec
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourService, ServiceJob
@@ -34,7 +34,7 @@ class Together(Spec):
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Start them all."""
         done = cluster.env.event()
-        ends = [job.start(cluster, seed) for job in self.jobs]
+        ends = [start(job, cluster, seed) for job in self.jobs]
 
         def over(_: Event) -> None:
             done.succeed(tuple(end.value for end in ends))

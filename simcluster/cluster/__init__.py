@@ -17,12 +17,13 @@ from simcluster.cluster.failure import (
     Partitioned,
     TimedOut,
 )
-from simcluster.cluster.job import Job
+from simcluster.cluster.job import Job, start
 from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
 from simcluster.cluster.message import Message
+from simcluster.cluster.mistakes import own_lines
 from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
 from simcluster.cluster.node import Node
-from simcluster.cluster.storage import StorageSpec
+from simcluster.cluster.storage import NotStored, StorageSpec
 from simcluster.cluster.topology import (
     AnyTopology,
     FatTree,
@@ -36,6 +37,7 @@ from simcluster.cluster.topology import (
     WideArea,
 )
 from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, link_of
+from simcluster.cluster.waits import Ending, deadlock, horizon
 
 __all__ = [
     "HARDWARE",
@@ -51,6 +53,7 @@ __all__ = [
     "DiskLost",
     "Drop",
     "Duplicate",
+    "Ending",
     "Failure",
     "FatTree",
     "Graph",
@@ -66,6 +69,7 @@ __all__ = [
     "Node",
     "NodeDown",
     "NodeSpec",
+    "NotStored",
     "OneSwitch",
     "OutOfMemory",
     "Overloaded",
@@ -81,8 +85,12 @@ __all__ = [
     "Topology",
     "Torus",
     "WideArea",
+    "deadlock",
+    "horizon",
     "link_of",
     "loss",
     "nodes",
+    "own_lines",
     "run_checked",
+    "start",
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.cluster.mailbox import Mailbox, Receive
 from simcluster.cluster.message import Message, whole
-from simcluster.cluster.timer import Timer
+from simcluster.cluster.timer import Timer, check_seconds
 from simcluster.engine import Environment, Event, ScheduledCall, fire
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Endpoint:
         taken = self._mailbox.length + self._held_messages
         return self._inbox_messages is not None and taken >= self._inbox_messages
 
+    @property
+    def _awaited_replies(self) -> tuple[tuple[int, Event], ...]:
+        """The open attempts at requests: the message that asks, and the reply that is awaited."""
+        return tuple((each.message_id, each.reply) for attempts in self._open_requests.values() for each in attempts)
+
     # What programs use
 
     def timer(self, delay_s: float) -> Event:
@@ -74,8 +79,7 @@ class Endpoint:
         """
         if self._down:
             self._require_up("timer")
-        if not delay_s >= 0:
-            raise ValueError(f"delay_s must be at least 0, got {delay_s}")
+        check_seconds("delay_s", delay_s)
         return Timer(self, delay_s)
 
     def receive(self, *kinds: str) -> Event:
@@ -105,8 +109,8 @@ class Endpoint:
         A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one. Several
         attempts may be open at once: each has its own timeout, and the first reply answers all of them.
         """
-        if timeout_s is not None and not timeout_s >= 0:
-            raise ValueError(f"timeout_s must be at least 0, got {timeout_s}")
+        if timeout_s is not None:
+            check_seconds("timeout_s", timeout_s)
         if request_id is None:
             request_id = self._transport.new_id()
         ident = self._send(target, kind, body, size_bytes, request_id, None).id

@@ -121,6 +121,8 @@ class NodeSpec(Spec):
 
 def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:
     """``count`` machines named ``prefix-0``, ``prefix-1``, … with the same ``fields``."""
+    if not isinstance(prefix, str) or not isinstance(count, int):
+        raise TypeError(f"prefix must be text and count a whole number, got nodes({prefix!r}, {count!r})")
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
     return tuple(NodeSpec(name=f"{prefix}-{i}", **fields) for i in range(count))

@@ -20,10 +20,12 @@ class Receive(Event):
         super().__init__(mailbox.env)
         self._mailbox = mailbox
         self.kinds = kinds
+        self.since_s = mailbox.env.now  # when somebody began to wait, of several the last
         self.callbacks = Waiters(self)
 
     def begin(self) -> None:
         """Somebody begins to wait."""
+        self.since_s = self.env.now
         self._mailbox.begin(self)
 
     def cease(self) -> None:

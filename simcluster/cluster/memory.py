@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import TracebackType
+from typing import NoReturn
 
 from simcluster.cluster.failure import OutOfMemory
 
@@ -67,6 +68,15 @@ class Memory:
         allocation = Allocation(self, size_bytes, self._owner())
         self._held[allocation] = None
         return allocation
+
+    def __getitem__(self, key: object) -> NoReturn:
+        raise TypeError(
+            f"memory of {self._name} counts bytes and holds no values: keep them in variables of the program or in "
+            f"node.storage, got the key {key!r}"
+        )
+
+    def __setitem__(self, key: object, value: object) -> None:
+        self[key]
 
     def free(self, allocation: Allocation) -> None:
         """Take an allocation back."""

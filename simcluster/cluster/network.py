@@ -20,7 +20,7 @@ from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.slowdown import MOST, Slowdowns
 from simcluster.cluster.topology import AnyTopology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
-from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Spec, stream
+from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Spec, hint, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
@@ -167,7 +167,7 @@ class Network(Transport):
         """
         for field, name in (("source", source), ("target", target)):
             if name not in self._names:
-                raise ValueError(f"{field} must be a node of the cluster, got {name!r}")
+                raise self._unknown(field, name)
         return () if self.links is None else self.links.names(source, target)
 
     def expected_s(self, source: str, target: str, size_bytes: float) -> float:
@@ -188,6 +188,12 @@ class Network(Transport):
         if self.links is not None and self.spec.topology is not None:
             self.links.lay(self.spec.topology.join(self.links.fabric, name, rack, zone))
             self._carrier.replan()
+
+    def _unknown(self, field: str, name: object) -> ValueError:
+        """What is said of a name that no node has, or had; ``name`` may be a node in the place of its name."""
+        known = list(self._nodes)
+        meant = hint(getattr(name, "name", name), known)
+        return ValueError(f"{field} must be a node of the cluster, got {name!r}{meant}; its nodes are {known[:12]}")
 
     # The way of a message
 

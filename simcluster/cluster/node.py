@@ -13,6 +13,7 @@ from simcluster.cluster.machine import CallCost, NodeSpec
 from simcluster.cluster.memory import Memory
 from simcluster.cluster.message import Message
 from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
+from simcluster.cluster.mistakes import explain, not_a_program, sleeps
 from simcluster.cluster.processor import Processor, ProcessorSharing
 from simcluster.cluster.slowdown import Slowdowns
 from simcluster.cluster.storage import DISK_RECORD, Storage
@@ -91,6 +92,23 @@ class Node(Endpoint):
         """The names of the programs that the node boots, in order."""
         return tuple(self._boots)
 
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """What runs: the booted programs, and what they have spawned."""
+        return tuple(self._processes)
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """The programs that have come to their end by themselves and left nothing that runs."""
+        running = self._processes.values()
+        return () if self._down else tuple(name for name in self._boots if name not in (*running, *self._kills))
+
+    def describe(self, process: Process) -> str:
+        """Which program of this node a process is, or was spawned by."""
+        owner = self._processes[process]
+        spawned = f"{process.name}, which {owner} spawned," if owner and owner != process.name else process.name
+        return f"{spawned} on {self.name}"
+
     # What programs use
 
     def is_running(self, name: str) -> bool:
@@ -103,6 +121,8 @@ class Node(Endpoint):
         ``name`` is what faults know the program by; it defaults to the function's own name. Raises ``ValueError``
         when the node boots a program of that name already.
         """
+        if hasattr(program, "throw"):
+            raise TypeError(f"boot takes the function, not what it returns: write boot(program), got {program!r}")
         name = name or _name_of(program)
         if name in self._boots:
             raise ValueError(f"programs of one node must have different names, got {name!r} twice on {self.name}")
@@ -121,7 +141,11 @@ class Node(Endpoint):
         The mathematics is done at once and for real; a crash on the way loses its result.
         """
         self._require_up("compute")
-        return self._occupy(self.spec.seconds(call.cost), call())
+        try:
+            cost = call.cost
+        except AttributeError:
+            raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
+        return self._occupy(self.spec.seconds(cost), call())
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""
@@ -297,9 +321,17 @@ class Node(Endpoint):
     def _start(self, name: str) -> None:
         # What a pause has kept from starting may have been killed meanwhile, or have been started already.
         if name not in self._kills and name not in self._processes.values():
-            self._run(self._boots[name](self), name)
+            program = self._boots[name](self)
+            if sleeps(program):
+                raise ValueError(
+                    f"{name} on {self.name} must not call time.sleep, which lets no simulated time pass: write "
+                    f"yield node.timer(seconds), got it at {self.env.now} s"
+                )
+            self._run(program, name)
 
     def _run(self, program: Program, owner: str | None) -> Process:
+        if not hasattr(program, "throw"):
+            raise not_a_program(program, f"{owner or 'spawn'} on {self.name}", self.env.now)
         process: Process = self.env.process(program)
         self._processes[process] = owner
         process.callbacks.append(self._forget)
@@ -315,8 +347,10 @@ class Node(Endpoint):
             raise Killed(f"{active.name} on {self.name} ended itself at {self.env.now} s")
         return self._processes.get(active)
 
-    def _forget(self, process: Event) -> None:
-        self._processes.pop(process, None)  # type: ignore[call-overload]
+    def _forget(self, process: Process) -> None:
+        if not process._ok:
+            explain(process._value, self.describe(process), self.env.now)
+        del self._processes[process]
 
     def _end(self, dying: Iterable[Process]) -> None:
         """Kill processes; their generators are kept, so that Python runs none of their clean-up during the run."""

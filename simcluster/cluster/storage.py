@@ -13,7 +13,7 @@ from simcluster.cluster.blocks import Block, Blocks
 from simcluster.cluster.disk import Disk, Operation, Work
 from simcluster.cluster.failure import Corrupted, DiskFull, DiskLost, Failure
 from simcluster.cluster.message import freeze
-from simcluster.engine import Environment, Event, Positive, Record, Seconds, Spec, fail, fire
+from simcluster.engine import Environment, Event, Positive, Record, Seconds, Spec, fail, fire, hint
 
 DISK_RECORD = ("disk", "node", "operation", "key", "size_bytes", "begin_s", "outcome")
 """The kind and the fields of the record of each operation, made when the disk is done with it.
@@ -39,6 +39,13 @@ class StorageSpec(Spec):
 
     Otherwise the write did not happen.
     """
+
+
+class NotStored(KeyError):
+    """There is nothing under a key, the first of its ``args``; the second says what there is."""
+
+    def __str__(self) -> str:
+        return str(self.args[-1])
 
 
 class Storage:
@@ -237,7 +244,9 @@ class Storage:
         yield self._transfer_s(size_bytes), size_bytes
         block = self._blocks.find(key)
         if block is None:
-            raise KeyError(key)
+            known = self.keys()
+            rule = f"key must be one that is in the storage of {self._name}, {list(known[:12]) or 'where none is'}"
+            raise NotStored(key, f"{rule}, got {key!r}{hint(key, known)}")
         if not block.intact:
             state = "torn" if block.torn else "rotten"
             raise Corrupted(f"the checksum of {key!r} on {self._name} is wrong: the block is {state}")

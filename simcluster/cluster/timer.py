@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster.waiting import Waiters
 from simcluster.engine import Event, ScheduledCall, fire
@@ -22,7 +22,7 @@ class Timer(Event):
         super().__init__(env)
         self._node = node
         self._crashes = node.crashes
-        self._at_s = env.now + float(delay_s) if node.true_clock else node.clock.due_s(delay_s)
+        self.at_s = env.now + float(delay_s) if node.true_clock else node.clock.due_s(delay_s)
         self._stretch = node.stretch
         self._call: ScheduledCall | None = None
         self.callbacks = Waiters(self)
@@ -32,9 +32,9 @@ class Timer(Event):
         if self._call is None:
             env = self._node.env
             if self._stretch != self._node.stretch:
-                self._at_s = self._node.clock.renewed_s(self._at_s, self._stretch)
+                self.at_s = self._node.clock.renewed_s(self.at_s, self._stretch)
                 self._stretch = self._node.stretch
-            self._call = env.call_later(max(0.0, self._at_s - env.now), self._expire)
+            self._call = env.call_later(max(0.0, self.at_s - env.now), self._expire)
 
     def cease(self) -> None:
         """Nobody waits any more: leave the event queue."""
@@ -54,3 +54,11 @@ class Timer(Event):
     def _happen(self) -> None:
         if self.callbacks is not None:
             fire(self)
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Raise unless ``value`` is a number of seconds, at least 0."""
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+    if not value >= 0:
+        raise ValueError(f"{name} must be at least 0, got {value}")

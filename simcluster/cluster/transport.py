@@ -20,7 +20,8 @@ class Transport:
     """What happens to each message, as far as it is the same for all: ``Network`` adds the rest.
 
     It asks ``_latency_s`` of its subclass where latencies differ, ``_meet`` where there are rules, ``_carry`` and
-    ``_account`` where messages are accounted for (or do not leave their node), and ``_lose`` for those that are lost.
+    ``_account`` where messages are accounted for (or do not leave their node), ``_lose`` for those that are lost, and
+    ``_unknown`` for the error about a target that is no node.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Transport:
     ) -> Message:
         """Make a message, immutable. Raises ``ValueError`` for an unknown target or a negative size."""
         if target not in self._names:
-            raise ValueError(f"target must be a node of the cluster, got {target!r}")
+            raise self._unknown("target", target)
         frozen, own_bytes = (None, 0.0) if body is None else self._freeze(body)
         if size_bytes is None:
             size_bytes = self._header_bytes + own_bytes
@@ -107,6 +108,9 @@ class Transport:
         node.deliver(message)
 
     # What Network says
+
+    def _unknown(self, field: str, name: object) -> ValueError:
+        raise NotImplementedError
 
     def _latency_s(self, source: str, target: str) -> float:
         raise NotImplementedError

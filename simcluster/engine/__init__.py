@@ -23,6 +23,7 @@ from simcluster.engine.environment import (
     fail,
     fire,
     idle,
+    invalid_yield,
     kill,
 )
 from simcluster.engine.names import (
@@ -84,6 +85,7 @@ __all__ = [
     "fire",
     "hint",
     "idle",
+    "invalid_yield",
     "kill",
     "named",
     "named_by",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -55,6 +56,7 @@ __all__ = [
     "fail",
     "fire",
     "idle",
+    "invalid_yield",
     "kill",
     "pending_calls",
 ]
@@ -85,6 +87,16 @@ def abandon(event: simpy.Event) -> None:
             if part.callbacks and condition._check in part.callbacks:
                 part.callbacks.remove(condition._check)
             left.append(part)
+
+
+def invalid_yield(error: BaseException) -> tuple[Process, object] | None:
+    """Which process yielded what, when ``error`` is the loop's about a value that is no event."""
+    if not isinstance(error, RuntimeError) or "Invalid yield value" not in str(error):
+        return None
+    for frame, _ in walk_tb(error.__traceback__):
+        if frame.f_code is simpy.Process._resume.__code__:
+            return frame.f_locals["self"], frame.f_locals["event"]
+    return getattr(error, "yielded", None)
 
 
 def pending_calls(env: Environment) -> list[tuple[Callable[[Any], object], Any]]:
