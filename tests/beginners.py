@@ -3,6 +3,7 @@
 import json
 import time
 import traceback
+from time import sleep as nap
 
 import numpy as np
 
@@ -190,6 +191,32 @@ def sleeps(node):
     time.sleep(1)
 
 
+def sleeps_by_another_name(node):
+    yield node.timer(1)
+    nap(1)
+
+
+def sleeps_by_an_import_of_its_own(node):
+    from time import sleep
+
+    yield node.timer(1)
+    sleep(1)
+
+
+def looks_at_the_clock(node):
+    yield node.timer(1)
+    time.perf_counter()
+
+
+def unknown_node(node):
+    yield node.timer(1)
+    node.cluster["node_b"].send("node-a", "hi")
+
+
+def waits_for_either(node):
+    yield node.receive() | node.timer(500)
+
+
 def milliseconds(node):
     yield node.timer(500)
 
@@ -253,6 +280,7 @@ IN_PROGRAMS = {  # what a program on node-a does, the error, and when
         1,
     ),
     "node_as_name": (r"ValueError: target must be a node .*, got <Node node-b up> \(did you mean 'node-b'\?\)", 1),
+    "unknown_node": (r"ValueError: a node of the cluster must be .* got 'node_b' \(did you mean 'node-b'\?\)", 1),
     "unset_key": (r"NotStored: key must .*storage of node-a, \['model'\], got 'modle' \(did you mean 'model'\?\)", 1),
     "no_keys": (r"NotStored: key must be one that is in the storage of node-a, where none is, got 'x'", 1),
     "no_yield_spawned": (r"TypeError: a program must be a generator function.* returned None at 1\.0 s", 1),
@@ -265,6 +293,15 @@ ELSEWHERE = {  # what is done, and what is said: an error, or how the result end
         r"TypeError: a program must be a generator function, .*: no_yield on node-a has no yield .* at 0 s",
     ),
     "sleeps": (programs("sleeps"), r"ValueError: sleeps on node-a must not call time\.sleep, .* at 0 s"),
+    "sleeps_by_another_name": (
+        programs("sleeps_by_another_name"),
+        r"ValueError: sleeps_by_another_name on node-a must not call time\.sleep",
+    ),
+    "sleeps_by_an_import_of_its_own": (
+        programs("sleeps_by_an_import_of_its_own"),
+        r"ValueError: sleeps_by_an_import_of_its_own on node-a must not call time\.sleep",
+    ),
+    "looks_at_the_clock": (programs("looks_at_the_clock"), r"^deadlock \(looks_at_the_clock on node-a has ended\)$"),
     "answered": (programs("answered", "answers"), r"TypeError: a program yields .*\nin answered on node-a at 0\.\d"),
     "parent": (
         programs("parent"),
@@ -277,6 +314,10 @@ ELSEWHERE = {  # what is done, and what is said: an error, or how the result end
         programs("milliseconds"),
         r"^horizon \(milliseconds on node-a waits for a timer until 500\.0 s, though the horizon is 100\.0 s: "
         r"times are seconds \[beginners\.py, line \d+: yield node\.timer\(500\)\]\)$",
+    ),
+    "milliseconds or a message": (
+        programs("waits_for_either"),
+        r"^horizon \(waits_for_either on node-a waits for a timer until 500\.0 s, though the horizon is 100\.0 s: ",
     ),
     "latency in milliseconds": (
         programs("patient", cluster=PAIR.replace(network=NetworkSpec(latency=Constant(value=500)))),
@@ -309,7 +350,10 @@ ELSEWHERE = {  # what is done, and what is said: an error, or how the result end
         lambda: NetworkSpec(latency=0.5),
         r"^InvalidSpec: latency: must be a distribution, got 0\.5: write Constant\(value=0\.5\)$",
     ),
-    "a name by position": (lambda: NodeSpec("a"), r"^TypeError: NodeSpec takes fields by name: write NodeSpec\(name='a"),
+    "a name by position": (
+        lambda: NodeSpec("a"),
+        r"^TypeError: NodeSpec takes fields by name: write NodeSpec\(name='a'\), got \('a',\)$",
+    ),
     "nodes the other way round": (
         lambda: nodes(4, "worker"),
         r"^TypeError: prefix must be text and count a whole number, got nodes\(4, 'worker'\)$",

@@ -116,7 +116,8 @@ class Cluster:
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.nodes:
-            raise ValueError(f"a node of the cluster must be one of {list(self.nodes)[:12]}, got {name!r}")
+            rule = f"a node of the cluster must be one of {list(self.nodes)[:12]}"
+            raise ValueError(f"{rule}, got {name!r}{hint(name, self.nodes)}")
         return self.nodes[name]
 
     @property

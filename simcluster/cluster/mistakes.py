@@ -58,16 +58,17 @@ def not_a_program(given: object, who: str, now_s: float) -> TypeError:
 
 
 def sleeps(program: object) -> bool:
-    """Whether a program calls ``time.sleep`` itself, which takes the user's time and none of the simulation's."""
+    """Whether a program calls ``time.sleep`` itself, which takes the user's time and none of the simulation's.
+
+    It is seen in the program's code when it starts; what the functions do that it calls is not looked into.
+    """
     code, frame = getattr(program, "gi_code", None), getattr(program, "gi_frame", None)
-    if code is None or frame is None or "sleep" not in code.co_names:
+    if code is None or frame is None:
         return False
-    known = [frame.f_globals.get(name) for name in code.co_names]
-    return any(_is_sleep(each) or _is_sleep(getattr(each, "sleep", None)) for each in known)
-
-
-def _is_sleep(thing: object) -> bool:
-    return (getattr(thing, "__module__", None), getattr(thing, "__name__", None)) == ("time", "sleep")
+    names, known = code.co_names, [frame.f_globals.get(name) for name in code.co_names]
+    if "sleep" in names and ("time" in names or any(getattr(each, "__name__", None) == "time" for each in known)):
+        return True
+    return any((getattr(each, "__module__", 0), getattr(each, "__name__", 0)) == ("time", "sleep") for each in known)
 
 
 # What was meant

@@ -101,7 +101,7 @@ class Node(Endpoint):
     def ended(self) -> tuple[str, ...]:
         """The programs that have come to their end by themselves and left nothing that runs."""
         running = self._processes.values()
-        return () if self._down else tuple(name for name in self._boots if name not in (*running, *self._kills))
+        return tuple(name for name in self._boots if self.runs and name not in (*running, *self._kills))
 
     def describe(self, process: Process) -> str:
         """Which program of this node a process is, or was spawned by."""

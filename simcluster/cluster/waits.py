@@ -77,7 +77,8 @@ def horizon(cluster: Cluster, horizon_s: float) -> Ending:
         f"{node.describe(process)} waits for a timer until {due_s} s, though the horizon is {horizon_s} s: "
         f"times are seconds{_line(process)}"
         for node, process in _processes(cluster)
-        if (due_s := getattr(process.target, "at_s", 0.0)) >= cluster.env.now + horizon_s
+        for event in getattr(process.target, "_events", (process.target,))
+        if (due_s := getattr(event, "at_s", 0.0)) >= cluster.env.now + horizon_s
     ]
     return Ending("horizon", tuple(overdue))
 

@@ -40,6 +40,8 @@ else:
         kill,
     )
 
+_PLAIN_RESUME = simpy.Process._resume.__code__
+
 Program = Generator[simpy.Event, Any, Any]
 """What a process runs: a generator that yields the events it waits for."""
 
@@ -93,10 +95,8 @@ def invalid_yield(error: BaseException) -> tuple[Process, object] | None:
     """Which process yielded what, when ``error`` is the loop's about a value that is no event."""
     if not isinstance(error, RuntimeError) or "Invalid yield value" not in str(error):
         return None
-    for frame, _ in walk_tb(error.__traceback__):
-        if frame.f_code is simpy.Process._resume.__code__:
-            return frame.f_locals["self"], frame.f_locals["event"]
-    return getattr(error, "yielded", None)
+    resumed = [frame.f_locals for frame, _ in walk_tb(error.__traceback__) if frame.f_code is _PLAIN_RESUME]
+    return (resumed[-1]["self"], resumed[-1]["event"]) if resumed else getattr(error, "yielded", None)
 
 
 def pending_calls(env: Environment) -> list[tuple[Callable[[Any], object], Any]]:
