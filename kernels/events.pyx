@@ -349,11 +349,11 @@ cdef class Environment(_Struct, PlainEnvironment):
         """Call ``function(argument)`` after *delay*, in the place of a timeout that is made now.
 
         Returns a handle whose ``cancel()`` takes the call back. Raises ValueError if *delay* is
-        negative.
+        negative or NaN.
         """
         cdef ScheduledCall call = ScheduledCall.__new__(ScheduledCall)
-        if delay < 0:
-            raise ValueError(f'Negative delay {delay}')
+        if not delay >= 0:
+            refuse_delay(delay)
         if not callable(function):
             raise TypeError(f'{function} is not callable')
         call.environment = self
@@ -397,7 +397,7 @@ cdef class Environment(_Struct, PlainEnvironment):
         if until is not None:
             if not isinstance(until, PlainEvent):
                 at = until if isinstance(until, int) else float(until)
-                if at <= self.now:
+                if not at > self.now:
                     raise ValueError(
                         f'until ({at}) must be greater than the current simulation time'
                     )
@@ -556,10 +556,17 @@ cdef inline int push_step(
     return 1
 
 
-cdef int call_after(ScheduledCall call, Environment env, double delay) except -1:
-    """What ``env.call_later(delay, ...)`` does with a *call* that is already made."""
+cdef int refuse_delay(object delay) except -1:
+    """Raises for a *delay* that is not at least 0; SimPy's own words where it is less."""
     if delay < 0:
         raise ValueError(f'Negative delay {delay}')
+    raise ValueError(f'delay must be a number of at least 0, got {delay}')
+
+
+cdef int call_after(ScheduledCall call, Environment env, double delay) except -1:
+    """What ``env.call_later(delay, ...)`` does with a *call* that is already made."""
+    if not delay >= 0:
+        refuse_delay(delay)
     call.environment = env
     if env.tuples is None and push_step(env, call, NORMAL_KEY, delay, False):
         return 0
@@ -1139,8 +1146,8 @@ cdef int start_timeout(Timeout self, object env, object delay, object value) exc
     cdef double step = 0.0
     cdef Kind kind = convert(delay, &step)
     cdef Environment compiled
-    if step < 0.0 if kind != OTHER else delay < 0:
-        raise ValueError(f'Negative delay {delay}')
+    if step < 0.0 if kind != OTHER else delay < 0 or delay != delay:
+        refuse_delay(delay)
     self.env = env
     self._value = value
     self.ok = TRUE

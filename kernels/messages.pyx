@@ -19,6 +19,7 @@ from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
 
 from collections import deque
@@ -997,8 +998,8 @@ cdef class Transport:
             body, own_bytes = self.freeze(body)
         if size_bytes is None:
             size_bytes = self.header_bytes + own_bytes
-        elif not size_bytes >= 0:
-            raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
+        elif not 0 <= size_bytes < INFINITY:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         message = new_tuple(self.message_type, FIELDS)
         set_field(message, ID, self.ids)
         self.ids += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -69,8 +70,8 @@ class Transport:
         frozen, own_bytes = (None, 0.0) if body is None else self._freeze(body)
         if size_bytes is None:
             size_bytes = self._header_bytes + own_bytes
-        elif not size_bytes >= 0:
-            raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
+        elif not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         return self._message_type(next(self._ids), source, target, kind, frozen, size_bytes, request_id, reply_to)
 
     def send(self, message: Message) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
 import simpy
 from simpy.core import SimTime, StopSimulation
-from simpy.events import PENDING, AllOf, AnyOf, Condition, Event, EventPriority, Process, Timeout
+from simpy.events import PENDING, AllOf, AnyOf, Condition, Event, EventPriority, Process
 from simpy.resources.base import BaseResource
 
 __all__ = [
@@ -62,6 +63,12 @@ class Environment(simpy.Environment):
         """
         return ScheduledCall(self, delay, function, argument)
 
+    def run(self, until: SimTime | Event | None = None) -> Any:
+        """Processes events until a time, an event, or none are left, as SimPy does, but not until NaN."""
+        if isinstance(until, float) and math.isnan(until):
+            raise ValueError(f"until ({until}) must be greater than the current simulation time")
+        return super().run(until)
+
     def peek(self) -> SimTime:
         """Returns the time of the next scheduled event, or infinity if there is none."""
         self._drop_cancelled()
@@ -90,6 +97,15 @@ class Environment(simpy.Environment):
 
 def _is_cancelled(event: Event) -> bool:
     return getattr(event, "_is_cancelled", False)
+
+
+class Timeout(simpy.Timeout):
+    """SimPy's, whose delay is a number."""
+
+    def __init__(self, env: simpy.Environment, delay: SimTime, value: Any = None) -> None:
+        if delay != delay:
+            raise ValueError(f"delay must be a number of at least 0, got {delay}")
+        super().__init__(env, delay, value)
 
 
 class ScheduledCall(Timeout):

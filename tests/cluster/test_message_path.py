@@ -87,7 +87,7 @@ def test_messages_are_what_they_are_on_either_engine(make):
 
     assert type(sent) is Message
     assert sent == Message(0, "n-0", "n-1", "word", (1, 2), 10, None, None)
-    with pytest.raises(ValueError, match="size_bytes must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="size_bytes must be finite and at least 0, got -1"):
         cluster["n-0"].send("n-1", "word", size_bytes=-1)
     with pytest.raises(ValueError, match="target must be a node of the cluster, got 'elsewhere'"):
         cluster["n-0"].send("elsewhere", "word")

@@ -73,7 +73,7 @@ def test_a_view_in_a_body_cannot_be_changed_through_its_base(make):
     ("arguments", "error"),
     [
         (("n-9", "x"), "target must be a node of the cluster, got 'n-9'"),
-        (("n-1", "x", None, -1), "size_bytes must be at least 0, got -1"),
+        (("n-1", "x", None, -1), "size_bytes must be finite and at least 0, got -1"),
     ],
 )
 def test_a_message_that_cannot_be_sent_is_refused(make, arguments, error):
