@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import model_validator
 from simpy.core import StopSimulation
 
-from simcluster.cluster import Cluster, ClusterSpec, Ending, deadlock, horizon, own_lines, run_checked, start
-from simcluster.engine import Environment, Event, Positive, Spec, Trace, idle, named_by
+from simcluster.cluster import Cluster, ClusterSpec, Ending, check_job, deadlock, horizon, own_lines, run_checked, start
+from simcluster.engine import Environment, Event, Positive, Spec, Trace, check_whole, idle, named_by
 from simcluster.faults import AnyFault, Fault, Injector
+from simcluster.records import check_kinds
 from simcluster.together import AnyJob
 
 
@@ -33,7 +34,11 @@ class Scenario(Spec):
     horizon_s: Positive = 3600.0
     """When a run ends that does not end by itself, in simulated seconds."""
     trace_kinds: tuple[str, ...] | None = None
-    """Which kinds of records are kept (``None``: all)."""
+    """Which kinds of records are kept (``None``: all).
+
+    A word must be a kind that the library records, or that a part of one's own says in ``records``. Where such a part
+    does not say what it records, any word will do that is not nearly a known one.
+    """
 
     @model_validator(mode="after")
     def _all_that_is_named_is_there(self) -> Scenario:
@@ -43,6 +48,9 @@ class Scenario(Spec):
             raise ValueError(f"{rule}: times are seconds, got {self.horizon_s}")
         if isinstance(self.job, Spec):
             self.cluster.check_names(self.job)
+        check_job(self.job, self.cluster)
+        if self.trace_kinds is not None:
+            check_kinds(self.trace_kinds, self.job, *self.faults)
         for fault in self.faults:
             fault.check(self.cluster)
         if any(what == "program" for fault in self.faults for _, what, _ in named_by(fault)):
@@ -95,10 +103,11 @@ class Result:
 def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     """Run ``scenario`` under ``seed`` until its job is over or its horizon is reached.
 
-    Raises ``ValueError`` when the parts of the scenario do not fit together, for instance a fault that names an
-    unknown node. With ``check`` every invariant of the cluster is asserted after each event (slow, for tests); it
-    raises ``InvariantBroken``. An error inside a program of the job is raised as it is.
+    Raises ``ValueError`` for a seed that is no whole number of at least 0. With ``check`` every invariant of the
+    cluster is asserted after each event (slow, for tests); it raises ``InvariantBroken``. An error inside a program of
+    the job is raised as it is.
     """
+    check_whole("seed", seed)
     env = Environment()
     trace = Trace(env, scenario.trace_kinds)
     cluster, injector, done = _started(scenario, seed, env, trace)

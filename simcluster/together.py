@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from simpy.events import AllOf
 
-from simcluster.cluster import Cluster, Job, start
+from simcluster.cluster import Cluster, ClusterSpec, Job, check_job, start
 from simcluster.engine import Event, Open, Spec
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourService, ServiceJob
@@ -30,6 +30,11 @@ class Together(Spec):
         if len(set(names)) < len(names):
             raise ValueError(f"the names of jobs must differ, got {names}")
         return self
+
+    def check(self, cluster: ClusterSpec) -> None:
+        """Raise ``ValueError`` where one of the jobs does."""
+        for job in self.jobs:
+            check_job(job, cluster)
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Start them all."""

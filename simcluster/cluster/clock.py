@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from simcluster.engine import Environment, Positive, Seconds, Spec
+from simcluster.engine import NUMBER, Environment, Finite, Positive, Seconds, Spec
 
 SLOWEST, FASTEST = 1e-9, 1e9
 """The bounds of an oscillator's rate, in seconds per second, whatever drifts are put together."""
@@ -20,9 +20,9 @@ class ClockSpec(Spec):
     A clock does not run backwards, so ``drift`` must be above −1, and no node takes a wander with 2πA of P or more.
     """
 
-    offset_s: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    offset_s: Finite = 0.0
     """How far it is ahead when its node comes to be (behind when negative)."""
-    drift: Annotated[float, Field(gt=-1, allow_inf_nan=False)] = 0.0
+    drift: Annotated[float, Field(gt=-1, allow_inf_nan=False), NUMBER] = 0.0
     """The relative error of its rate; 1e-5 is 10 ppm, a common quartz."""
     wander_s: Seconds = 0.0
     """A, the amplitude of a slow wander, for instance with the day's temperature."""

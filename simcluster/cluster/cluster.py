@@ -15,7 +15,7 @@ from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.machine import NodeSpec
 from simcluster.cluster.network import Network, NetworkSpec
 from simcluster.cluster.node import Node
-from simcluster.engine import Environment, Program, Spec, Trace, hint, named_by
+from simcluster.engine import Environment, Program, Spec, Trace, check_whole, hint, named_by
 
 
 class ClusterSpec(Spec):
@@ -36,6 +36,13 @@ class ClusterSpec(Spec):
     @model_validator(mode="after")
     def _topology_fits(self) -> ClusterSpec:
         _ = self.layout
+        for name in self._racks:
+            if name in self._known:
+                raise ValueError(f"a rack or a zone must not be named like a node, got {name!r}")
+        racks, zones = (_held(self.machines, place) for place in ("rack", "zone"))
+        for name in racks:
+            if name in zones and racks[name] != zones[name]:
+                raise ValueError(f"a rack must not be named like a zone of other nodes, got {name!r}")
         return self
 
     def fabric(self) -> Fabric | None:
@@ -104,6 +111,7 @@ class Cluster:
     """A running cluster. ``nodes`` holds its nodes by name, in the order of the specification and of joining."""
 
     def __init__(self, env: Environment, spec: ClusterSpec, seed: int, trace: Trace) -> None:
+        check_whole("seed", seed)
         self.env = env
         self.spec = spec
         self.seed = seed
@@ -141,6 +149,11 @@ class Cluster:
         """
         if self.network.knows(spec.name):
             raise ValueError(f"a new node must have a new name, got {spec.name!r}")
+        others = [node.spec for node in self.nodes.values()]
+        if spec.name in (place for node in (*others, spec) for place in (node.rack, node.zone)):
+            raise ValueError(f"a new node must not be named like a rack or a zone, got {spec.name!r}")
+        if self.network.knows(spec.rack or "") or self.network.knows(spec.zone or ""):
+            raise ValueError(f"a rack or a zone must not be named like a node, got {spec.rack!r} and {spec.zone!r}")
         self.network.extend(spec.name, spec.rack, spec.zone)
         links = self.network.links
         node = self._add(spec if links is None else placed(spec, links.fabric))
@@ -176,6 +189,15 @@ def placed(node: NodeSpec, fabric: Fabric) -> NodeSpec:
     return node.replace(rack=rack, zone=zone)
 
 
+def _held(nodes: Sequence[NodeSpec], place: str) -> dict[str, list[str]]:
+    """The names of the nodes in each rack, or in each zone."""
+    held: dict[str, list[str]] = {}
+    for node in nodes:
+        if (name := getattr(node, place)) is not None:
+            held.setdefault(name, []).append(node.name)
+    return held
+
+
 def select(field: str, target: str, nodes: Sequence[NodeSpec]) -> tuple[str, ...]:
     """The names of the ``nodes`` that ``target`` means, in their order: by name, else by rack, zone, or pattern."""
     for means in (
@@ -187,5 +209,7 @@ def select(field: str, target: str, nodes: Sequence[NodeSpec]) -> tuple[str, ...
         names = tuple(node.name for node in nodes if means(node))
         if names:
             return names
-    known = [node.name for node in nodes][:12]
-    raise ValueError(f"{field} must name a node of the cluster {known}, a rack, a zone or a pattern, got {target!r}")
+    known = [node.name for node in nodes]
+    places = [place for node in nodes for place in (node.rack, node.zone) if place is not None]
+    rule = f"{field} must name a node of the cluster {known[:12]}, a rack, a zone or a pattern"
+    raise ValueError(f"{rule}, got {target!r}{hint(target, dict.fromkeys(known + places))}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-Members = dict[str, tuple[str, ...]]
+from simcluster.engine import Name
+
+Members = dict[Name, tuple[Name, ...]]
 """Names of racks or zones, each with the nodes in it."""
 
 

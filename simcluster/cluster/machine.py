@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
 from simcluster.cluster.clock import ClockSpec
 from simcluster.cluster.storage import StorageSpec
-from simcluster.engine import AnyDistribution, Name, Positive, Spec
+from simcluster.engine import AnyDistribution, Count, Name, Positive, Spec, check_whole, hint
 
 HARDWARE: dict[str, dict[str, Any]] = {
     # Orders of magnitude of data sheets, for one core at double precision; meant for comparing strategies, not vendors.
@@ -76,8 +77,8 @@ class NodeSpec(Spec):
     """The rack that it stands in (``None``: the one that the topology puts it in, if any)."""
     zone: Name | None = None
     """The zone that it stands in (``None``: the one that the topology puts it in, if any)."""
-    cores: Annotated[int, Field(ge=1)] = 1
-    """How many cores compute side by side."""
+    cores: Annotated[Count, Field(le=10_000)] = 1
+    """How many cores compute side by side, at most 10,000."""
     discipline: Literal["fcfs", "ps"] = "fcfs"
     """Whether each computation has a core, first come first served ("fcfs"), or all share them equally ("ps")."""
     flops_per_s: Positive = 1e9
@@ -92,7 +93,7 @@ class NodeSpec(Spec):
     """What multiplies each computation's time, drawn from the node's own stream, with mean 1 (``None``: nothing)."""
     nic_bytes_per_s: Positive | None = None
     """Bandwidth of its network interface in each direction (``None``: the network's)."""
-    inbox_messages: Annotated[int, Field(ge=1)] | None = None
+    inbox_messages: Count | None = None
     """How many messages its inbox holds (``None``: no limit); more are dropped as "overloaded", but for replies."""
     storage: StorageSpec = StorageSpec()
     """Its disk."""
@@ -106,8 +107,20 @@ class NodeSpec(Spec):
         if hardware is None:
             return given
         if hardware not in HARDWARE:
-            raise ValueError(f"hardware must be one of {list(HARDWARE)}, got {hardware!r}")
+            raise ValueError(f"hardware must be one of {list(HARDWARE)}, got {hardware!r}{hint(hardware, HARDWARE)}")
         return {**HARDWARE[hardware], **given}
+
+    @model_validator(mode="after")
+    def _name_is_no_link(self) -> NodeSpec:
+        if "->" in self.name:
+            raise ValueError(f"name must not hold '->', which names links, got {self.name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _computing_takes_time(self) -> NodeSpec:
+        if self.jitter is not None and not 0 < self.jitter.mean < math.inf:
+            raise ValueError(f"jitter must have a finite mean greater than 0, got {self.jitter.mean}")
+        return self
 
     @model_validator(mode="after")
     def _clock_runs_forward(self) -> NodeSpec:
@@ -121,8 +134,7 @@ class NodeSpec(Spec):
 
 def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:
     """``count`` machines named ``prefix-0``, ``prefix-1``, … with the same ``fields``."""
-    if not isinstance(prefix, str) or not isinstance(count, int):
-        raise TypeError(f"prefix must be text and count a whole number, got nodes({prefix!r}, {count!r})")
-    if count < 0:
-        raise ValueError(f"count must be at least 0, got {count}")
+    if not isinstance(prefix, str) or not prefix:
+        raise ValueError(f"prefix must be text that a name can begin with, got {prefix!r}")
+    check_whole("count", count, 0, 1_000_000)
     return tuple(NodeSpec(name=f"{prefix}-{i}", **fields) for i in range(count))

@@ -61,8 +61,8 @@ class Memory:
 
         Raises ``OutOfMemory`` when less is available; that is definite, nothing was taken.
         """
-        if not size_bytes >= 0:
-            raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
+        if not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         if size_bytes > self.available_bytes:
             raise OutOfMemory(f"{self._name} has {self.available_bytes:g} bytes available, {size_bytes:g} were asked")
         allocation = Allocation(self, size_bytes, self._owner())
@@ -93,8 +93,8 @@ class Memory:
 
     def withhold(self, key: object, size_bytes: float) -> None:
         """Let ``size_bytes`` be unavailable until ``give_back(key)``; who holds memory keeps it."""
-        if not size_bytes >= 0:
-            raise ValueError(f"size_bytes must be at least 0, got {size_bytes}")
+        if not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         self._withheld[key] = size_bytes
 
     def give_back(self, key: object) -> None:

@@ -20,7 +20,7 @@ from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.slowdown import MOST, Slowdowns
 from simcluster.cluster.topology import AnyTopology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
-from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Spec, hint, stream
+from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Seed, Spec, hint, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
@@ -52,7 +52,7 @@ class NetworkSpec(Spec):
     """The chance of each message to be lost between two nodes, with the cause "loss"."""
     failures: Literal["silent", "reported"] = "silent"
     """What the sender of a dropped request learns: nothing ("silent"), or at once the typed cause ("reported")."""
-    seed: int | None = None
+    seed: Seed | None = None
     """The seed of the network's draws (``None``: the run's)."""
 
 
@@ -349,8 +349,8 @@ class Network(Transport):
 
     def throttle(self, key: object, nodes: tuple[str, ...], factor: float) -> None:
         """Divide the bandwidth of these nodes' interfaces by ``factor`` until ``unthrottle(key)``."""
-        if not factor > 0:
-            raise ValueError(f"factor must be greater than 0, got {factor}")
+        if not 0 < factor < math.inf:
+            raise ValueError(f"factor must be finite and greater than 0, got {factor}")
         for name in nodes:
             self._throttles[name].begin(key, factor)
             self._throttled.setdefault(key, {})[name] = None
@@ -362,8 +362,8 @@ class Network(Transport):
 
         Raises ``ValueError`` where there is no such link.
         """
-        if not factor > 0:
-            raise ValueError(f"factor must be greater than 0, got {factor}")
+        if not 0 < factor < math.inf:
+            raise ValueError(f"factor must be finite and greater than 0, got {factor}")
         if self.links is None:
             raise ValueError(f"only a network with a topology has links to throttle, got {link!r} without one")
         self.links.throttle(key, link, factor)
@@ -390,6 +390,8 @@ class Network(Transport):
 
 def loss(probability: float, seed: int, *name: str | int) -> Rule:
     """A rule that loses each message that crosses a link with ``probability``, by draws of its own for each link."""
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability must be within [0, 1], got {probability}")
     generators: dict[tuple[str, ...], np.random.Generator] = {}
     lost = Drop("loss")
 

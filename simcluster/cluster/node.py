@@ -151,8 +151,8 @@ class Node(Endpoint):
         """Occupy a core for ``seconds`` of work at speed 1."""
         if self._down:
             self._require_up("compute")
-        if not seconds >= 0:
-            raise ValueError(f"seconds must be at least 0, got {seconds}")
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
         return self._occupy(seconds, None)
 
     # What goes wrong. Each verb has its opposite; all count, so faults may overlap in any order.

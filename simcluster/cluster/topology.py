@@ -15,9 +15,7 @@ from pydantic import Field
 
 from simcluster.cluster.fabric import Fabric, Link, both_ways
 from simcluster.cluster.groups import Members, check_groups, check_nodes, circle, runs
-from simcluster.engine import Open, Positive, Seconds, Spec
-
-Count = Annotated[int, Field(ge=1)]
+from simcluster.engine import NUMBER, Count, Name, Open, Positive, Seconds, Spec
 
 
 class Topology(Protocol):
@@ -94,7 +92,7 @@ class Star(_Placed):
     """One node, the hub, that all others are joined to and that forwards between them."""
 
     kind: Literal["star"] = "star"
-    hub: str
+    hub: Name
     """The name of that node."""
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
@@ -189,8 +187,8 @@ class FatTree(_Cables):
     """
 
     kind: Literal["fat_tree"] = "fat_tree"
-    k: Annotated[int, Field(ge=2, multiple_of=2)]
-    """How many ports a switch has, an even number."""
+    k: Annotated[int, Field(ge=2, le=100, multiple_of=2), NUMBER]
+    """How many ports a switch has, an even number; at most 100, for 250,000 nodes."""
 
     def fabric(self, nodes: Sequence[str]) -> Fabric:
         """The links and routes between these nodes. Raises ``ValueError`` for more nodes than the tree holds."""
@@ -288,9 +286,9 @@ class WideArea(_Joinable):
 class Edge(Spec):
     """One cable of a graph."""
 
-    source: str
+    source: Name
     """The node or switch at one end."""
-    target: str
+    target: Name
     """The node or switch at the other."""
     bandwidth_bytes_per_s: Positive | None = None
     """Bytes per second in each direction (``None``: the graph's)."""

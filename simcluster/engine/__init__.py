@@ -40,19 +40,34 @@ from simcluster.engine.names import (
     names_what,
 )
 from simcluster.engine.open import Open, hint, named, plugins
-from simcluster.engine.spec import InvalidSpec, Name, Positive, Probability, Seconds, Spec, broken_rules
-from simcluster.engine.streams import stream
+from simcluster.engine.rules import (
+    NUMBER,
+    Count,
+    Finite,
+    Name,
+    Positive,
+    Probability,
+    Seconds,
+    Seed,
+    check_differ,
+    check_whole,
+)
+from simcluster.engine.spec import InvalidSpec, Spec, broken_rules
+from simcluster.engine.streams import check_seeds, stream
 from simcluster.engine.trace import Record, Trace
 
 __all__ = [
     "ENGINE",
+    "NUMBER",
     "AnyDistribution",
     "Constant",
+    "Count",
     "Distribution",
     "Empirical",
     "Environment",
     "Event",
     "Exponential",
+    "Finite",
     "InvalidSpec",
     "LinkName",
     "Lognormal",
@@ -74,6 +89,7 @@ __all__ = [
     "Record",
     "ScheduledCall",
     "Seconds",
+    "Seed",
     "Spec",
     "Trace",
     "Uniform",
@@ -81,6 +97,9 @@ __all__ = [
     "abandon",
     "awaited",
     "broken_rules",
+    "check_differ",
+    "check_seeds",
+    "check_whole",
     "fail",
     "fire",
     "hint",

@@ -12,7 +12,13 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from simcluster.engine.open import Open
-from simcluster.engine.spec import Positive, Seconds, Spec
+from simcluster.engine.rules import NUMBER
+from simcluster.engine.spec import Spec
+
+Value = Annotated[float, Field(ge=0, le=1e100, allow_inf_nan=False), NUMBER]
+"""A time or a factor, small enough that a few draws multiply to a finite one."""
+Mean = Annotated[float, Field(gt=0, le=1e100, allow_inf_nan=False), NUMBER]
+"""A ``Value`` that is not 0."""
 
 
 class Distribution(Protocol):
@@ -32,7 +38,7 @@ class Constant(Spec):
     """Always the same value."""
 
     kind: Literal["constant"] = "constant"
-    value: Seconds
+    value: Value
     """What every draw gives."""
 
     @property
@@ -49,7 +55,7 @@ class Exponential(Spec):
     """Exponential with the given mean: memoryless, as the times between Poisson arrivals are."""
 
     kind: Literal["exponential"] = "exponential"
-    mean: Positive
+    mean: Mean
     """The expected value."""
 
     def sample(self, generator: np.random.Generator) -> float:
@@ -61,9 +67,9 @@ class Uniform(Spec):
     """Uniform on [``low``, ``high``)."""
 
     kind: Literal["uniform"] = "uniform"
-    low: Seconds
+    low: Value
     """The lower end."""
-    high: Seconds
+    high: Value
     """The upper end, at least ``low``."""
 
     def model_post_init(self, _: object) -> None:
@@ -85,10 +91,10 @@ class Lognormal(Spec):
     """Lognormal with the given mean."""
 
     kind: Literal["lognormal"] = "lognormal"
-    mean: Positive
+    mean: Mean
     """The expected value."""
-    sigma: Positive
-    """The standard deviation of the logarithm."""
+    sigma: Annotated[float, Field(gt=0, le=30, allow_inf_nan=False), NUMBER]
+    """The standard deviation of the logarithm; of 30 no draw in a lifetime comes near the mean."""
 
     def sample(self, generator: np.random.Generator) -> float:
         """One draw: exp(μ + σZ) with μ = ln(mean) − σ²/2."""
@@ -100,9 +106,9 @@ class Pareto(Spec):
     """Pareto (type I) with the given mean."""
 
     kind: Literal["pareto"] = "pareto"
-    mean: Positive
+    mean: Mean
     """The expected value."""
-    shape: Annotated[float, Field(gt=1, allow_inf_nan=False)]
+    shape: Annotated[float, Field(gt=1, allow_inf_nan=False), NUMBER]
     """The tail index a; the nearer to 1, the heavier the tail."""
 
     def sample(self, generator: np.random.Generator) -> float:
@@ -115,10 +121,10 @@ class Weibull(Spec):
     """Weibull with the given mean."""
 
     kind: Literal["weibull"] = "weibull"
-    mean: Positive
+    mean: Mean
     """The expected value."""
-    shape: Positive
-    """The exponent k; below 1 failures cluster early in life, and 1 is exponential."""
+    shape: Annotated[float, Field(ge=0.01, allow_inf_nan=False), NUMBER]
+    """The exponent k, at least 0.01; below 1 failures cluster early in life, and 1 is exponential."""
 
     def sample(self, generator: np.random.Generator) -> float:
         """One draw: λ·E^(1/k) with E exponential and λ = mean/Γ(1 + 1/k)."""
@@ -130,7 +136,7 @@ class Empirical(Spec):
     """One of the given values."""
 
     kind: Literal["empirical"] = "empirical"
-    values: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+    values: Annotated[tuple[Value, ...], Field(min_length=1)]
     """What a draw may give, each entry as likely as the next."""
 
     @property

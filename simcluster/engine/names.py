@@ -10,6 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
+from simcluster.engine.rules import PRINTABLE, Name
+
 
 @dataclass(frozen=True)
 class Names:
@@ -22,13 +24,13 @@ class Names:
         return {**handler(schema), "names": self.what}
 
 
-NodeName = Annotated[str, Field(min_length=1), Names("node")]
+NodeName = Annotated[Name, Names("node")]
 """A node. A fault takes also a rack, a zone, or a pattern (``"worker-*"``)."""
-RackName = Annotated[str, Field(min_length=1), Names("rack")]
+RackName = Annotated[Name, Names("rack")]
 """A rack, or a zone."""
-LinkName = Annotated[str, Field(pattern=r"^.+->.+$"), Names("link")]
+LinkName = Annotated[str, Field(pattern=r"^.+->.+$"), PRINTABLE, Names("link")]
 """A link of the topology, ``"switch->n-1"``."""
-ProgramName = Annotated[str, Field(min_length=1), Names("program")]
+ProgramName = Annotated[Name, Names("program")]
 """A program that a node boots."""
 NodeNames = Annotated[tuple[NodeName, ...], Field(min_length=1)]
 """Some nodes."""

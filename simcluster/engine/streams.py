@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
+
+from simcluster.engine.rules import check_differ, check_whole
 
 
 def stream(seed: int, *name: str | int) -> np.random.Generator:
@@ -14,13 +17,10 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
     node, fault or draw shifts nobody else's draws, and two strategies under one seed meet the same latencies,
     faults and data (common random numbers: Law, Simulation Modeling and Analysis, 5th ed., section 11.2).
 
-    Raises ``ValueError`` for a negative seed and ``TypeError`` for a seed that is no whole number, or a name that is
-    neither text nor one.
+    Raises ``ValueError`` for a seed that is no whole number of at least 0, and ``TypeError`` for a name that is neither
+    text nor a whole number.
     """
-    if not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"a seed must be a whole number, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
+    check_whole("seed", seed)
     key = hashlib.blake2b(digest_size=16)
     for part in name:
         if isinstance(part, bool) or not isinstance(part, (str, int, np.integer)):
@@ -31,3 +31,10 @@ def stream(seed: int, *name: str | int) -> np.random.Generator:
         key.update(f"{kind}{len(text)}:".encode() + text)
     words = np.frombuffer(key.digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([int(seed), *map(int, words)])))
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raise ``ValueError`` unless each of ``seeds`` is one, and no two are equal."""
+    for seed in seeds:
+        check_whole("seed", seed)
+    check_differ("seeds", seeds)

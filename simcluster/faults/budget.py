@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import inf
 from typing import TypeVar
 
+from simcluster.engine import check_whole
 from simcluster.faults.fault import Fault
 from simcluster.faults.target import Machine, expand
 
@@ -30,8 +31,7 @@ class Violation:
 
 def check_budget(f: int, nodes: Sequence[Machine]) -> None:
     """Raise ``ValueError`` when at most ``f`` of ``nodes`` down at once is no budget, or allows a majority down."""
-    if f < 0:
-        raise ValueError(f"f must be at least 0, got {f}")
+    check_whole("f", f)
     largest = (len(nodes) - 1) // 2
     if f > largest:
         raise ValueError(f"f must leave a majority of {len(nodes)} nodes up, so be at most {largest}, got {f}")

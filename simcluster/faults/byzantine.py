@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
+from pydantic import Field
 
 from simcluster.cluster import Cluster, Message, Released, Rewrite
 from simcluster.engine import Name, Open, Positive, stream
@@ -82,7 +83,7 @@ class Byzantine(NodeFault):
     """What it makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x, u the receiver's own."""
     strength: Positive = 10.0
     """s, which does nothing to "zero"."""
-    kinds: tuple[Name, ...] | None = None
+    kinds: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None
     """Which kinds of messages it rewrites (``None``: all)."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:

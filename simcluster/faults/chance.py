@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from simcluster.cluster import Message, link_of
-from simcluster.engine import Probability, Spec, stream
+from simcluster.engine import NUMBER, Probability, Spec, stream
 
-Transition = Annotated[float, Field(gt=0, le=1)]
+Transition = Annotated[float, Field(gt=0, le=1), NUMBER]
 Chance = Callable[[Message], bool]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Positive, stream
+from simcluster.engine import NUMBER, Positive, stream
 from simcluster.faults.fault import Fields, Lift, lift_all, nothing_to_lift
 from simcluster.faults.node_faults import NodeFault
 
@@ -85,7 +85,7 @@ class RotBits(NodeFault):
     on_demand: ClassVar[bool] = True
 
     kind: Literal["rot_bits"] = "rot_bits"
-    count: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    count: Annotated[int, Field(ge=1, le=1_000_000), NUMBER] = 1
     """How many are drawn, at most a million, for each is kept and recorded; one that is drawn twice is right again."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from simcluster.engine import plugins
+from simcluster.engine import hint, plugins
 from simcluster.faults.fault import Fault
 from simcluster.faults.vocabulary import KINDS, AnyFault
 
@@ -69,7 +69,8 @@ def read_failure_trace(path: Path | str, default_kind: str = "crash_node") -> tu
     values, in a JSON file characters.
     """
     if default_kind not in KINDS:
-        raise ValueError(f"default_kind must be one of {list(KINDS)}, got {default_kind!r}")
+        rule = f"default_kind must be one of {list(KINDS)}"
+        raise ValueError(f"{rule}, got {default_kind!r}{hint(default_kind, KINDS)}")
     path = Path(path)
     if path.suffix == ".json":
         return tuple(_parse(path, _read(path), default_kind))
@@ -126,7 +127,8 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     for place, name in enumerate(cells):
         known = sorted(_FIELDS)
         if name not in known:
-            raise malformed(path, line, place + 1, f"a column must be one of {known}, got {name!r}")
+            rule = f"a column must be one of {known}, got {name!r}{hint(name, known)}"
+            raise malformed(path, line, place + 1, rule)
         if name in cells[:place]:
             raise malformed(path, line, place + 1, f"columns must differ, got {name!r} more than once")
     if "begin_s" not in cells:

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, Delay, Drop, Hold, InFlight, Message, Rule, link_of
 from simcluster.engine import (
+    NUMBER,
     AnyDistribution,
     Constant,
     Distribution,
-    NodeName,
+    NodeNames,
     Positive,
     ScheduledCall,
     Seconds,
@@ -36,9 +37,9 @@ Crossing = Literal["drop", "hold"]
 class LinkFault(Fault):
     """A fault of what goes from some nodes to some others; a message of a node to itself crosses no link."""
 
-    senders: tuple[NodeName, ...] | None = None
+    senders: NodeNames | None = None
     """The nodes that it comes from (``None``: any)."""
-    receivers: tuple[NodeName, ...] | None = None
+    receivers: NodeNames | None = None
     """The nodes that it goes to (``None``: any)."""
     both_ways: bool = False
     """Whether the fault is also of what goes back."""
@@ -88,7 +89,7 @@ class SlowLink(LinkFault):
     """
 
     kind: Literal["slow_link"] = "slow_link"
-    factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    factor: Annotated[float, Field(ge=1, allow_inf_nan=False), NUMBER]
     """How many times as long; at least 1."""
 
     def rule(self, cluster: Cluster, key: str, concerns: Concerns) -> Rule:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import Positive, ProgramName
+from simcluster.engine import NUMBER, Finite, Positive, ProgramName
 from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.target import expand
@@ -92,7 +92,7 @@ class StepClock(NodeFault):
     """A node's clock jumps, and back at ``end_s``."""
 
     kind: Literal["step_clock"] = "step_clock"
-    step_s: Annotated[float, Field(allow_inf_nan=False)]
+    step_s: Finite
     """How far it jumps forward (back when negative); not 0."""
 
     @model_validator(mode="after")
@@ -131,7 +131,7 @@ class DriftClock(NodeFault):
     """
 
     kind: Literal["drift_clock"] = "drift_clock"
-    rate: Annotated[float, Field(gt=-1, le=1000)]
+    rate: Annotated[float, Field(gt=-1, le=1000), NUMBER]
     """How many seconds it gains in a second (loses when negative); at most 1000."""
 
     def begin(self, cluster: Cluster, key: str) -> Lift:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, InFlight, Message, Node
-from simcluster.engine import NodeName, Positive, RackName, ScheduledCall, Seconds
+from simcluster.engine import NUMBER, NodeName, Positive, RackName, ScheduledCall, Seconds
 from simcluster.faults.fault import Fault, Fields, Lift, lift_all, recall
 from simcluster.faults.target import named
 
@@ -104,7 +104,7 @@ class SlowNode(NodeFault):
     """How many times slower (faster when below 1)."""
     ramp_s: Seconds = 0.0
     """Seconds from ``begin_s`` on in which its slow-down goes from 1 to ``factor`` (0: at once)."""
-    ramp_steps: Annotated[int, Field(ge=1, le=1000)] = 10
+    ramp_steps: Annotated[int, Field(ge=1, le=1000), NUMBER] = 10
     """In how many equal steps it does."""
 
     @model_validator(mode="after")

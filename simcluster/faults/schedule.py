@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from simcluster.engine import Distribution, Exponential, stream
+from simcluster.engine import Distribution, Exponential, check_differ, stream
 from simcluster.faults.budget import check_budget, within_budget
 from simcluster.faults.fault import Fault
 from simcluster.faults.node_faults import CrashNode
 from simcluster.faults.target import Machine
 
 F = TypeVar("F", bound=Fault)
+_MOST_TURNS = 1_000_000
 
 
 def draw_faults(
@@ -36,12 +38,17 @@ def draw_faults(
     Raises ``ValueError`` for a horizon, a minimum or a mean that cannot be.
     """
     to_failure, to_repair = _times("mttf_s", mttf_s), _times("mttr_s", mttr_s)
-    if not horizon_s > 0:
-        raise ValueError(f"horizon_s must be greater than 0, got {horizon_s}")
+    if not 0 < horizon_s < math.inf:
+        raise ValueError(f"horizon_s must be a finite number greater than 0, got {horizon_s}")
     for field, minimum_s in (("minimum_up_s", minimum_up_s), ("minimum_down_s", minimum_down_s)):
-        if not minimum_s >= 0:
-            raise ValueError(f"{field} must be at least 0, got {minimum_s}")
-    drawn = []
+        if not 0 <= minimum_s < math.inf:
+            raise ValueError(f"{field} must be a finite number of at least 0, got {minimum_s}")
+    turn_s = max(minimum_up_s, to_failure.mean) + max(minimum_down_s, to_repair.mean)
+    if turn_s * _MOST_TURNS < horizon_s:
+        rule = f"mttf_s + mttr_s must be at least a millionth of horizon_s ({horizon_s})"
+        raise ValueError(f"{rule}, so that there are faults one can count, got {turn_s}")
+    targets, drawn = tuple(targets), []
+    check_differ("targets", targets)
     for target in targets:
         generator = stream(seed, "faults", name, target)
         begin_s = max(minimum_up_s, to_failure.sample(generator))
@@ -109,6 +116,8 @@ def _ended(fault: F, at_s: float) -> F:
 
 
 def _times(field: str, times: float | Distribution) -> Distribution:
+    if isinstance(times, bool) or not (isinstance(times, int | float) or hasattr(times, "sample")):
+        raise ValueError(f"{field} must be a number or a distribution, got {times!r}")
     if not isinstance(times, int | float):
         if not times.mean > 0:
             raise ValueError(f"{field} must have a mean greater than 0, got {times.mean}")

@@ -8,12 +8,13 @@ either finds a schedule in which nothing is superfluous. A finding is a file tha
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from simcluster.engine import InvalidSpec, Spec
+from simcluster.engine import Count, InvalidSpec, Seed, Spec, hint
 from simcluster.faults.fault import Fault
 from simcluster.faults.files import malformed, plain
 from simcluster.faults.message_faults import LoseMessages
@@ -31,6 +32,7 @@ class Ran(Protocol):
 
 
 R = TypeVar("R", bound=Ran)
+_OF_INTEREST = ("send", "deliver", "compute")
 Schedule = tuple[Fault, ...]
 
 
@@ -80,11 +82,11 @@ class Finding(Spec):
 
     rule: str
     """The rule that the run breaks."""
-    seed: int
+    seed: Seed
     """The seed of the run."""
     digest: str | None
     """The fingerprint of its trace (``None``: it came to no end)."""
-    runs: int = 1
+    runs: Count = 1
     """How many runs it took to find and shrink it."""
     minimal: bool = False
     """Whether ``shrink`` came to its end: without any one of these faults the run does not fail in this way."""
@@ -161,7 +163,7 @@ def single_faults(
     nodes: Iterable[str],
     length_s: float | None,
     *,
-    kinds: Sequence[str] = ("send", "deliver", "compute"),
+    kinds: Sequence[str] = _OF_INTEREST,
     of_node: Sequence[FaultOfNode] = (CrashNode, PauseNode),
     of_link: Sequence[FaultOfLink] = (cut_link,),
 ) -> tuple[Fault, ...]:
@@ -174,13 +176,19 @@ def single_faults(
     """
     times: dict[float, None] = {}
     links: dict[tuple[str, str], None] = {}
+    seen: dict[str, None] = {}
     for row in rows:
         if row["kind"] in kinds:
             times[row["time_s"]] = None
         if row["kind"] == "send" and row["source"] != row["target"]:
             links[row["source"], row["target"]] = None
-    if length_s is not None and not length_s > 0:
-        raise ValueError(f"length_s must be greater than 0, got {length_s}")
+        seen[row["kind"]] = None
+    if length_s is not None and not 0 < length_s < math.inf:
+        raise ValueError(f"length_s must be finite and greater than 0, got {length_s}")
+    for kind in kinds:
+        if kind not in seen and kind not in _OF_INTEREST:
+            rule = f"kinds must be of records that there are, {list(seen)}"
+            raise ValueError(f"{rule}, got {kind!r}{hint(kind, [*seen, *_OF_INTEREST])}")
     targets: list[tuple[Sequence[Callable[..., Fault]], dict[str, str]]]
     targets = [(of_node, {"node": node}) for node in nodes]
     targets += [(of_link, {"source": source, "target": target}) for source, target in links]

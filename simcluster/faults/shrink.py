@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from simcluster.engine import check_whole
 from simcluster.faults.search import Failure, Finding, Progress, Schedule, Trial
 from simcluster.faults.simpler import (
     size,
@@ -32,8 +33,7 @@ def shrink(finding: Finding, trial: Trial, *, budget: int = 2000, progress: Prog
 
     Raises ``ValueError`` when the finding does not fail, or not as it says.
     """
-    if budget < 1:
-        raise ValueError(f"budget must be at least 1, got {budget}")
+    check_whole("budget", budget, 1)
     if not finding.reproduces(trial):
         raise ValueError(f"a finding must fail again as it did before, got another run than {finding.rule!r}")
     shrinking = _Shrinking(finding, trial, budget, progress)

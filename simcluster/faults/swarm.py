@@ -11,7 +11,17 @@ import math
 from pydantic import Field, model_validator
 
 from simcluster.cluster import NodeSpec
-from simcluster.engine import LinkName, NodeName, Positive, Probability, ProgramName, RackName, Spec, stream
+from simcluster.engine import (
+    LinkName,
+    NodeName,
+    Positive,
+    Probability,
+    ProgramName,
+    RackName,
+    Spec,
+    check_differ,
+    stream,
+)
 from simcluster.faults.budget import check_budget, within_budget
 from simcluster.faults.fault import Fault
 from simcluster.faults.knobs import Knobs
@@ -53,6 +63,9 @@ class Swarm(Spec):
     def _can_be_drawn(self) -> Swarm:
         if not self.nodes:
             raise ValueError("nodes must not be empty, got ()")
+        if not self.kinds:
+            raise ValueError("kinds must not be empty, got ()")
+        check_differ("nodes", self.nodes)
         members = [name for names in self.racks.values() for name in names]
         for field, names in (("racks", members), ("programs", list(self.programs)), ("limited", list(self.limited))):
             strange = [name for name in names if name not in self.nodes]

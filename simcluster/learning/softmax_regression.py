@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from simcluster.engine import Positive, Seconds, Spec
+from simcluster.engine import Count, Positive, Seconds, Spec
 from simcluster.learning.data import AnySharding, Bundled, DatasetName, random
 from simcluster.learning.models import Softmax
 from simcluster.learning.optimisers import GradientDescent
@@ -20,7 +18,7 @@ class SoftmaxRegression(Spec):
     partition: AnySharding = random
     learning_rate: Positive = 0.5
     l2: Seconds = 1e-4
-    batch_size: Annotated[int, Field(ge=1)] | None = 32
+    batch_size: Count | None = 32
 
     def parts(self) -> dict[str, Any]:
         """The fields of a training job that it stands for."""

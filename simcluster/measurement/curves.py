@@ -25,6 +25,8 @@ def on_grid(times_s: ArrayLike, values: ArrayLike, grid_s: ArrayLike) -> Array:
 
 def first_time_at_most(times_s: ArrayLike, values: ArrayLike, target: float) -> float:
     """The first of ``times_s`` at which the value is at most ``target``, in seconds; infinity if it never is."""
+    if math.isnan(target):
+        raise ValueError(f"target must be a number, got {target}")
     times, known = _curve(times_s, values)
     reached = np.flatnonzero(known <= target)
     return float(times[reached[0]]) if reached.size else math.inf
@@ -37,6 +39,6 @@ def _curve(times_s: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
         raise ValueError(
             f"times and values must have one and the same length, got shapes {times.shape} and {known.shape}"
         )
-    if np.any(np.diff(times) < 0):
-        raise ValueError(f"times must not fall, got {times}")
+    if not np.all(np.diff(times) >= 0) or np.isnan(times).any():
+        raise ValueError(f"times must not fall, and be numbers, got {times}")
     return times, known

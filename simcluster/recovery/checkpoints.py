@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from simcluster.cluster import Cluster, Failure, Node
-from simcluster.engine import Open, Program, Spec
+from simcluster.engine import Count, Open, Program, Spec
 from simcluster.recovery.checkpoint import Checkpoint
 from simcluster.recovery.distributed_store import DistributedStore
 from simcluster.recovery.local_store import LocalStore
@@ -23,7 +21,7 @@ class Checkpoints(Spec):
     """A checkpoint after every so many steps; one that cannot be saved, or restored, is passed over."""
 
     kind: Literal["checkpoints"] = "checkpoints"
-    every: Annotated[int, Field(ge=1)] = 10
+    every: Count = 10
     """How many steps lie between two."""
     store: AnyStore = LocalStore()
     """Where they are kept."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from simpy.events import AnyOf, Event
 
 from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node, TimedOut
 from simcluster.cluster.message import freeze
-from simcluster.engine import Name, NodeName, NodeNames, Positive, Spec
+from simcluster.engine import Count, Name, NodeName, NodeNames, Positive, Spec
 from simcluster.recovery.answer import value_of
 from simcluster.recovery.detectors import AnySuspicion, Timeout
 from simcluster.recovery.placement import Racks, nearest
@@ -41,7 +41,7 @@ class DistributedStore(Spec):
     """The node that places blocks, knows who holds them, and has lost copies restored."""
     servers: NodeNames
     """The nodes that keep blocks on their disks."""
-    replication: Annotated[int, Field(ge=1)] = 3
+    replication: Count = 3
     """How many copies of a block there should be, at most one for each server."""
     acknowledge: Literal["one", "quorum", "all"] = "all"
     """How many of them are flushed when a write is acknowledged; a "quorum" is more than half."""
@@ -51,7 +51,7 @@ class DistributedStore(Spec):
     """Seconds between two reports of a server."""
     suspicion: AnySuspicion | None = None
     """When a server that does not report counts as lost (``None``: when it has been silent for 3 ``heartbeat_s``)."""
-    copies_at_once: Annotated[int, Field(ge=1)] = 2
+    copies_at_once: Count = 2
     """How many blocks a server sends at most at a time to restore others' copies."""
     scrub_s: Positive | None = None
     """After how long a server reads another of its blocks to look for rot (``None``: never)."""
@@ -60,7 +60,7 @@ class DistributedStore(Spec):
 
     For a transfer of a block it doubles with each attempt, ten times at most, and counts for each server of a pipeline.
     """
-    attempts: Annotated[int, Field(ge=1)] | None = None
+    attempts: Count | None = None
     """How often a request is sent, and a read or a write tried, at most (``None``: without end)."""
     name: Name = "store"
     """What its programs and messages begin with."""

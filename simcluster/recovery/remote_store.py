@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from simcluster.cluster import Cluster, Corrupted, DiskLost, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES, freeze
-from simcluster.engine import Event, Name, NodeName, Positive, Program, Spec
+from simcluster.engine import Count, Event, Name, NodeName, Positive, Program, Spec
 from simcluster.recovery.answer import Answer, refusal, shelf_of, value_of
 from simcluster.recovery.retry import ask
 
@@ -32,7 +30,7 @@ class RemoteStore(Spec):
     """The node that keeps the values."""
     timeout_s: Positive = 1.0
     """After how long a request is sent again."""
-    attempts: Annotated[int, Field(ge=1)] | None = None
+    attempts: Count | None = None
     """How often it is sent in all (``None``: until there is an answer)."""
     name: Name = "store"
     """What its program and messages begin with; it tells stores on one node apart."""

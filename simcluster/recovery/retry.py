@@ -7,7 +7,7 @@ from typing import Any
 
 from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
 from simcluster.cluster.message import HEADER_BYTES, freeze
-from simcluster.engine import Event
+from simcluster.engine import Event, check_whole
 
 
 def ask(
@@ -26,8 +26,8 @@ def ask(
     of them will do. After ``attempts`` (``None``: never) it gives up and raises ``TimedOut``, or the last refusal
     (``Partitioned``, ``LinkDown``, ``NodeDown`` or ``Overloaded``) when each attempt was refused, and none carried out.
     """
-    if attempts is not None and attempts < 1:
-        raise ValueError(f"attempts must be at least 1, got {attempts}")
+    if attempts is not None:
+        check_whole("attempts", attempts, 1)
     body, own_bytes = freeze(body)  # a request that is sent again is the same
     size_bytes = HEADER_BYTES + own_bytes if size_bytes is None else size_bytes
     request_id = node.cluster.network.new_id()

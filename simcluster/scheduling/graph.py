@@ -6,6 +6,7 @@ A task graph is a ``networkx.DiGraph`` of task names. Each node has the attribut
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,11 @@ class Task:
     cost: Cost
     priority: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse a priority that is above and below no other."""
+        if self.priority != self.priority:
+            raise ValueError(f"priority must be a number, got {self.priority}")
+
 
 def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[str, str, float], ...] = ()) -> None:
     """Add ``task`` to ``graph`` as ``name``; it takes (predecessor, part, size_bytes) each.
@@ -41,8 +47,8 @@ def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[s
     for before, _, size_bytes in takes:
         if before not in graph:
             raise ValueError(f"a predecessor must be added before {name!r}, got {before!r}")
-        if not size_bytes >= 0:
-            raise ValueError(f"size_bytes must be at least 0, got {size_bytes} from {before!r} to {name!r}")
+        if not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes} from {before!r} to {name!r}")
     graph.add_node(name, task=task)
     for before, part, size_bytes in takes:
         graph.add_edge(before, name, part=part, size_bytes=size_bytes)

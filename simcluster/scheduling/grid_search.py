@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import networkx as nx
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from simcluster.engine import Positive, Spec, stream
+from simcluster.engine import Count, Positive, Seconds, Spec, check_differ, stream
 from simcluster.learning import Bundled, Call, Cost, Dataset, DatasetName
 from simcluster.learning.cross_validation import (
     Examples,
@@ -53,9 +53,14 @@ class Searched:
         return {combination: float(np.mean(each)) for combination, each in self.accuracies.items()}
 
 
-Rates = Annotated[tuple[Positive, ...], Field(min_length=1)]
-Penalties = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], Field(min_length=1)]
-Steps = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+def _all_differ(values: tuple[float, ...]) -> tuple[float, ...]:
+    check_differ("what a grid tries", values)
+    return values
+
+
+Rates = Annotated[tuple[Positive, ...], Field(min_length=1), AfterValidator(_all_differ)]
+Penalties = Annotated[tuple[Seconds, ...], Field(min_length=1), AfterValidator(_all_differ)]
+Steps = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_all_differ)]
 
 
 class GridSearch(Spec):
@@ -70,7 +75,7 @@ class GridSearch(Spec):
     kind: Literal["grid_search"] = "grid_search"
     dataset: DatasetName = "breast_cancer"
     """The bundled data set that is learned from."""
-    folds: Annotated[int, Field(ge=2)] = 5
+    folds: Annotated[Count, Field(ge=2)] = 5
     """In how many parts its rows are cut, each held back once."""
     learning_rates: Rates = (0.03, 0.3)
     """The learning rates to try."""

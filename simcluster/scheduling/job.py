@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from functools import partial
-from typing import Annotated, Any, Literal
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import networkx as nx
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from simcluster.cluster import Cluster
-from simcluster.engine import Event, Name, NodeName, NodeNames, Positive, Spec
+from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Positive, Spec
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.master import schedule
@@ -40,7 +40,7 @@ class TaskGraphJob(Spec):
     """The nodes that do it."""
     retry_s: Positive = 0.1
     """After how long an order without a report is repeated."""
-    attempts: Annotated[int, Field(ge=1)] = 4
+    attempts: Count = 4
     """How often an output is asked for, each ``retry_s``, before it counts as lost."""
     suspicion: AnySuspicion | None = None
     """When a worker that should report is silent too long: its work is done elsewhere (``None``: 4 ``retry_s``)."""
@@ -68,6 +68,16 @@ class TaskGraphJob(Spec):
     def silence(self) -> Suspicion:
         """The rule by which a worker is suspected."""
         return Timeout(after_s=4 * self.retry_s) if self.suspicion is None else self.suspicion
+
+    def check(self, cluster: ClusterSpec) -> None:
+        """Raise ``ValueError`` for work that makes no task graph, by that of seed 0."""
+        _ = self._fits
+
+    @cached_property
+    def _fits(self) -> bool:
+        if not len(self.work.graph(0)):
+            raise ValueError(f"work must have at least one task, got none in {self.work!r}")
+        return True
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the master; the event's value is the work's outcome."""

@@ -9,7 +9,18 @@ import numpy as np
 from pydantic import Field
 from simpy.events import AllOf
 
-from simcluster.engine import AnyDistribution, Constant, Environment, Event, Open, Positive, Program, Seconds, Spec
+from simcluster.engine import (
+    AnyDistribution,
+    Constant,
+    Count,
+    Environment,
+    Event,
+    Open,
+    Positive,
+    Program,
+    Seconds,
+    Spec,
+)
 from simcluster.serving.protocols import Arrivals
 
 
@@ -45,8 +56,8 @@ class Closed(Spec):
     """Clients think, ask, wait for the answer, and begin again (a closed loop)."""
 
     kind: Literal["closed"] = "closed"
-    clients: Annotated[int, Field(ge=1)]
-    """How many there are."""
+    clients: Annotated[Count, Field(le=1_000_000)]
+    """How many there are, at most a million."""
     think_s: AnyDistribution = Constant(value=0.0)
     """How long a client thinks before each query, drawn anew."""
 

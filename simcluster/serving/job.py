@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from simcluster.cluster import Cluster
-from simcluster.engine import Event, Name, NodeName, NodeNames, Open, Positive, Spec
+from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Positive, Spec
 from simcluster.recovery import AnyDetector
-from simcluster.serving.arrivals import AnyArrivals
+from simcluster.serving.arrivals import AnyArrivals, At
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
 from simcluster.serving.front_end import World, handle_all, serve
 from simcluster.serving.neighbours import NearestNeighbours
@@ -42,7 +42,7 @@ class ServiceJob(Spec):
     """What is asked, and how it is answered."""
     arrivals: AnyArrivals
     """When queries come, whatever the cluster does."""
-    queries: Annotated[int, Field(ge=1)]
+    queries: Count
     """How many come."""
     balancer: AnyBalancer = power_of_two_choices
     """Which replica gets a request."""
@@ -50,7 +50,7 @@ class ServiceJob(Spec):
     """The node that is asked."""
     servers: NodeNames
     """The nodes that hold the shards: the first ``replicas`` of them the first shard, and so on."""
-    shards: Annotated[int, Field(ge=1)] = 1
+    shards: Count = 1
     """In how many parts the data lies."""
     timeout_s: Positive | None = None
     """How long a replica has to answer (``None``: for ever)."""
@@ -69,12 +69,24 @@ class ServiceJob(Spec):
             raise ValueError(f"front_end must be none of the servers, got {self.front_end!r}")
         if len(self.servers) % self.shards:
             raise ValueError(f"servers must be a multiple of the {self.shards} shards, got {len(self.servers)}")
+        if isinstance(self.arrivals, At) and self.queries > len(self.arrivals.times_s):
+            rule = f"queries must be at most the {len(self.arrivals.times_s)} times at which one comes"
+            raise ValueError(f"{rule}, got {self.queries}")
         return self
 
     @property
     def replicas(self) -> int:
         """How many servers hold each shard."""
         return len(self.servers) // self.shards
+
+    def check(self, cluster: ClusterSpec) -> None:
+        """Raise ``ValueError`` where service and shards do not fit, by those of seed 0."""
+        _ = self._fits
+
+    @cached_property
+    def _fits(self) -> bool:
+        self.service.shards(self.shards, 0)
+        return True
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the servers and the front end, and let the world ask."""

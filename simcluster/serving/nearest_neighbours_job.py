@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster
-from simcluster.engine import Event, NodeName, NodeNames, Positive, Spec
+from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.engine import NUMBER, Count, Event, NodeName, NodeNames, Positive, Spec
 from simcluster.learning import AnySharding, Bundled, DatasetName, random
 from simcluster.serving.arrivals import Poisson
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
@@ -23,21 +24,21 @@ class NearestNeighbourService(Spec):
     """The bundled data set that is searched, and asked."""
     partition: AnySharding = random
     """Which rows lie in which shard."""
-    query_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    query_share: Annotated[float, Field(gt=0, lt=1), NUMBER] = 0.2
     """Which share of the rows is asked."""
-    neighbours: Annotated[int, Field(ge=1)] = 5
+    neighbours: Count = 5
     """How many an answer has."""
     front_end: NodeName
     """The node that is asked."""
     servers: NodeNames
     """The nodes that hold the shards, each shard on as many as the next."""
-    shards: Annotated[int, Field(ge=1)] = 1
+    shards: Count = 1
     """In how many parts the data lies."""
     balancer: AnyBalancer = power_of_two_choices
     """Which replica gets a request."""
     arrivals_per_s: Positive
     """How many queries come in a second, in the mean."""
-    queries: Annotated[int, Field(ge=1)]
+    queries: Count
     """How many come."""
     timeout_s: Positive | None = None
     """How long a replica has to answer (``None``: for ever)."""
@@ -46,6 +47,11 @@ class NearestNeighbourService(Spec):
     def _is_a_service(self) -> NearestNeighbourService:
         self.job()
         return self
+
+    @property
+    def name(self) -> str:
+        """What its programs and messages begin with."""
+        return self.job().name
 
     def job(self) -> ServiceJob:
         """The service that this is."""
@@ -64,6 +70,14 @@ class NearestNeighbourService(Spec):
             shards=self.shards,
             timeout_s=self.timeout_s,
         )
+
+    def check(self, cluster: ClusterSpec) -> None:
+        """Raise ``ValueError`` where the service does not fit."""
+        _ = self._fits
+
+    @cached_property
+    def _fits(self) -> bool:
+        return self.job()._fits
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Start the service."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from simcluster.engine import Spec, stream
+from simcluster.engine import NUMBER, Count, Spec, stream
 from simcluster.kernels import Call
 from simcluster.learning import (
     AnyData,
@@ -36,15 +36,17 @@ class NearestNeighbours(Spec):
     """What is searched, and asked."""
     sharding: AnySharding = random
     """Which rows lie in which shard."""
-    query_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    query_share: Annotated[float, Field(gt=0, lt=1), NUMBER] = 0.2
     """Which share of the rows is asked."""
-    neighbours: Annotated[int, Field(ge=1)] = 5
+    neighbours: Count = 5
     """How many an answer has."""
 
     def shards(self, count: int, seed: int) -> list[NeighbourShard]:
         """The rows of each shard; ``seed`` decides which they are."""
         data = self.data.load(0)
         count_known = len(data) - self._asked(data)
+        if self.neighbours > count_known:
+            raise ValueError(f"neighbours must be at most the {count_known} rows searched, got {self.neighbours}")
         known = Dataset(data.features[:count_known], data.targets[:count_known], data.classes)
         parts = shard(self.sharding, known, np.full(count, 1 / count), stream(seed, "partition"))
         return [NeighbourShard(known.features, np.sort(rows)) for rows in parts]

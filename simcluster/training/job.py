@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from simcluster.cluster import Cluster
-from simcluster.engine import Event, Name, NodeNames, Spec
+from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.engine import Count, Environment, Event, Finite, Name, NodeNames, Spec
 from simcluster.learning import (
     AnyData,
     AnyModel,
@@ -43,7 +44,7 @@ class TrainingJob(Spec):
     """What from."""
     sharding: AnySharding = random
     """Which rows lie on which worker."""
-    batch_size: Annotated[int, Field(ge=1)] | None = 32
+    batch_size: Count | None = 32
     """How many rows of its shard make a worker's step (``None``: all of them)."""
     optimiser: AnyOptimiser = GradientDescent()
     """How the parameters follow the gradient of a model that has one."""
@@ -63,13 +64,13 @@ class TrainingJob(Spec):
     """Whether training goes on without whoever is suspected, until it is heard again, or stops and says so."""
     workers: NodeNames
     """The nodes that learn."""
-    steps: Annotated[int, Field(ge=1)]
+    steps: Count
     """How many steps are done at most."""
-    evaluate_every: Annotated[int, Field(ge=1)] = 1
+    evaluate_every: Count = 1
     """After how many steps the objective over all rows is evaluated."""
     evaluation: Literal["oracle", "paid"] = "oracle"
     """Whether that is outside the simulation and takes no time, or computed by the node that holds the parameters."""
-    target_loss: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    target_loss: Finite | None = None
     """At which objective training is over."""
     name: Name = "training"
     """What its programs, messages and checkpoints begin with."""
@@ -80,8 +81,11 @@ class TrainingJob(Spec):
         if not isinstance(given, Mapping):
             return given
         fields = dict(given)
-        if isinstance(fields.get("model"), SoftmaxRegression):
-            fields |= fields.pop("model").parts()
+        if isinstance(model := fields.get("model"), SoftmaxRegression):
+            twice = [name for name in model.parts() if name != "model" and name in fields]
+            if twice:
+                raise ValueError(f"{twice[0]} must not be given beside a SoftmaxRegression, which has one, got both")
+            fields |= model.parts()
         if "server" in fields or "retry_s" in fields:
             fields["exchange"] = _short(fields, "parameter_server", "exchange", server="server", retry_s="retry_s")
         if "staleness" in fields or "backup_workers" in fields:
@@ -105,6 +109,15 @@ class TrainingJob(Spec):
                 f"with waiting {self.waiting!r}"
             )
         return self
+
+    def check(self, cluster: ClusterSpec) -> None:
+        """Raise ``ValueError`` where model, data and workers do not fit, by the data of seed 0."""
+        _ = self._fits
+
+    @cached_property
+    def _fits(self) -> bool:
+        Training(self, 0, Environment().event())
+        return True
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Begin; the event's value is ``Trained``."""

@@ -303,7 +303,7 @@ def test_only_what_is_down_can_restart_and_only_what_is_paused_can_resume(make):
         node.resume()
 
 
-@pytest.mark.parametrize("seconds", [-0.5, -1e-9, float("nan")])
+@pytest.mark.parametrize("seconds", [-0.5, -1e-9, float("nan"), float("inf")])
 def test_a_core_is_not_busy_for_less_than_no_time(make, seconds):
-    with pytest.raises(ValueError, match=f"seconds must be at least 0, got {seconds}"):
+    with pytest.raises(ValueError, match=f"seconds must be finite and at least 0, got {seconds}"):
         make()["n-0"].busy(seconds)

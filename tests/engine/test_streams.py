@@ -46,5 +46,5 @@ def test_a_name_of_another_type_is_refused():
 
 @pytest.mark.parametrize("seed", [0.5, "1", None, 1.0])
 def test_a_seed_is_a_whole_number(seed):
-    with pytest.raises(TypeError, match=f"a seed must be a whole number, got {seed!r}"):
+    with pytest.raises(ValueError, match=f"seed must be a whole number, got {seed!r}"):
         stream(seed, "a")

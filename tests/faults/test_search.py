@@ -125,7 +125,7 @@ def test_a_finding_that_is_wrong_says_what(tmp_path, text, message):
 def test_what_cannot_be_searched_is_refused():
     found = Finding(rule="x", seed=0, digest=None, faults=(PartitionNetwork(groups=(("a",),), begin_s=0),))
 
-    with pytest.raises(ValueError, match="length_s must be greater than 0, got 0"):
+    with pytest.raises(ValueError, match="length_s must be finite and greater than 0, got 0"):
         single_faults([], ["a"], 0)
     with pytest.raises(ValueError, match="trial must be the name of a module and of a trial in it, got 'trial'"):
         found.reproducer("found.json", "trial")

@@ -341,5 +341,5 @@ def test_a_task_whose_result_cannot_travel_is_named():
     spec = ClusterSpec(nodes=(NodeSpec(name="m"), NodeSpec(name="w")))
     job = TaskGraphJob(work=Functions(graph), master="m", workers=("w",))
 
-    with pytest.raises(TypeError, match="the result of task 'odd': a message carries numbers, .*, got object"):
+    with pytest.raises(TypeError, match=r"the result of task 'odd': a message carries numbers, .*, got object"):
         run(Scenario(cluster=spec, job=job), 0)

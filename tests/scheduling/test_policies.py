@@ -102,7 +102,7 @@ def test_a_graph_takes_no_name_twice_and_no_predecessor_that_it_does_not_have():
         add_task(graph, "root", done)
     with pytest.raises(ValueError, match="predecessor must be added before 'x', got 'y'"):
         add_task(graph, "x", done, (("y", "", 8),))
-    with pytest.raises(ValueError, match="size_bytes must be at least 0, got -8 from 'root' to 'x'"):
+    with pytest.raises(ValueError, match="size_bytes must be finite and at least 0, got -8 from 'root' to 'x'"):
         add_task(graph, "x", done, (("root", "", -8),))
     assert set(graph) == {"root", "long", "short"}
 

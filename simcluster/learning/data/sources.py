@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from simcluster.engine import Open, Spec, stream
+from simcluster.engine import Count, Open, Spec, check_differ, stream
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.protocols import Array, DataSource
 
@@ -47,12 +47,17 @@ class Table(Spec):
     """The file."""
     target: Annotated[str, Field(min_length=1)]
     """The column of targets."""
-    features: tuple[str, ...] | None = None
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """The columns of features, in this order (``None``: all others)."""
     labels: bool | None = None
     """Whether targets are labels 0, 1, … (``None``: where they are whole numbers)."""
     scaled: bool = False
     """Whether each feature is scaled to [0, 1]."""
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Table:
+        check_differ("target and features", (self.target, *(self.features or ())))
+        return self
 
     def _dataset(self, read: str) -> Dataset:
         stamp = self.path.stat().st_mtime_ns if self.path.exists() else None
@@ -85,8 +90,8 @@ class Generated(Spec):
     kind: Literal["generated"] = "generated"
     name: Literal["classification", "regression", "blobs", "moons", "circles", "friedman1"] = "classification"
     """Which of scikit-learn's generators."""
-    rows: Annotated[int, Field(ge=1)] = 1000
-    """How many rows it makes."""
+    rows: Annotated[Count, Field(le=10_000_000)] = 1000
+    """How many rows it makes, at most ten million."""
     options: dict[str, float | int | bool | str] = Field(default={})
     """What else it is told, by its own names."""
     scaled: bool = False

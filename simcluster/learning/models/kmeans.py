@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from simcluster.engine import Spec
+from simcluster.engine import Count, Spec
 from simcluster.kernels import Call, nearest_centre
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.protocols import Array
@@ -21,7 +20,7 @@ class KMeans(Spec):
     """Lloyd's algorithm. Centres are (k, d); of mini-batches it is the online form (Sculley, WWW 2010)."""
 
     kind: Literal["kmeans"] = "kmeans"
-    clusters: Annotated[int, Field(ge=1)] = 10
+    clusters: Count = 10
     """How many centres there are; they begin at distinct rows, drawn at random."""
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:

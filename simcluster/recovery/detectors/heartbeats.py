@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from simcluster.cluster import Cluster, Node
-from simcluster.engine import Event, Open, Positive, Program, Spec
+from simcluster.engine import Count, Event, Open, Positive, Program, Spec
 from simcluster.recovery.detectors.suspicion import AnySuspicion, Timeout
 from simcluster.recovery.detectors.watch import WINDOW, Watch
 from simcluster.recovery.protocols import Detector
@@ -26,7 +24,7 @@ class Heartbeats(Spec):
     """The interval between heartbeats, by the peer's own clock."""
     suspicion: AnySuspicion = Timeout()
     """When silence means that somebody is gone."""
-    window: Annotated[int, Field(ge=1)] = WINDOW
+    window: Count = WINDOW
     """How many times of hearing are remembered of each peer."""
 
     def start(self, cluster: Cluster, program: str, watcher: str, peers: Sequence[str], over: Event) -> None:

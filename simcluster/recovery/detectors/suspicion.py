@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from simcluster.engine import Open, Positive, Spec
+from simcluster.engine import NUMBER, Open, Positive, Spec
 from simcluster.recovery.protocols import Suspicion
 
 
@@ -56,7 +56,7 @@ class PhiAccrual(Spec):
     """
 
     kind: Literal["phi_accrual"] = "phi_accrual"
-    threshold: Annotated[float, Field(gt=0, le=300)] = 8.0
+    threshold: Annotated[float, Field(gt=0, le=300), NUMBER] = 8.0
     """φ; beyond 300 its probability is no number any more."""
     period_s: Positive = 0.1
     """The interval that is expected before two have been seen."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from simcluster.engine import Spec
+from simcluster.engine import NUMBER, Spec
 from simcluster.kernels import top_k_sparse
 from simcluster.learning import Array, Call, Cost
 
@@ -17,7 +17,7 @@ class TopK(Spec):
     """A worker sends the numbers of greatest magnitude; the rest is added to its next contribution."""
 
     kind: Literal["top_k"] = "top_k"
-    share: Annotated[float, Field(gt=0, le=1)] = 0.01
+    share: Annotated[float, Field(gt=0, le=1), NUMBER] = 0.01
     """Which share of a contribution's numbers is sent, at least one number."""
 
     def encode(self, values: Array, memory: Array | None, generator: np.random.Generator) -> Call[tuple[Any, Array]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from simcluster.engine import Spec
+from simcluster.engine import NUMBER, Spec
 from simcluster.training.protocols import Progress
 
 
@@ -19,10 +20,16 @@ class BoundedStaleness(Spec):
     """
 
     kind: Literal["bounded_staleness"] = "bounded_staleness"
-    staleness: Annotated[float, Field(ge=0)] = 0
-    """How many steps a worker may be ahead of the slowest."""
-    backup_workers: Annotated[int, Field(ge=0)] = 0
+    staleness: Annotated[float, Field(ge=0), NUMBER] = 0
+    """How many steps a worker may be ahead of the slowest: a whole number, or infinity."""
+    backup_workers: Annotated[int, Field(ge=0), NUMBER] = 0
     """How many workers a step does not wait for."""
+
+    @model_validator(mode="after")
+    def _counts_whole_steps(self) -> BoundedStaleness:
+        if not (math.isinf(self.staleness) or self.staleness == int(self.staleness)):
+            raise ValueError(f"staleness must be a whole number or infinity, got {self.staleness}")
+        return self
 
     def may_start(self, worker: str, clock: int, progress: Progress) -> bool:
         """At most ``staleness`` steps ahead of the complete ones."""
