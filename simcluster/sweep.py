@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 import pandas as pd
 
+from simcluster.engine import check_differ, check_seeds, check_whole
 from simcluster.scenario import Result, Scenario, run
 
 Label = str | float | tuple[str | float, ...]
@@ -20,6 +22,8 @@ Measure = Callable[[Result], Row | Sequence[Row]]
 Seeded = Scenario | Callable[[int], Scenario]
 Progress = Callable[[int, int], None]
 Workers = Executor | None
+_COLUMNS = ("seed", "ended", "digest")
+_AHEAD = 256  # runs that wait in a pool: enough for all its processes, few enough to lie in memory
 L = TypeVar("L", bound=Label)
 
 
@@ -38,8 +42,7 @@ def workers(processes: int | None = None) -> Iterator[Workers]:
     With 1 there is none, and sweeps run in this process.
     """
     count = _cores() if processes is None else processes
-    if count < 1:
-        raise ValueError(f"processes: must be at least 1, got {processes}")
+    check_whole("processes", count, 1)
     if count == 1:
         yield None
         return
@@ -67,32 +70,42 @@ def sweep(
 ) -> pd.DataFrame:
     """Run every scenario under every seed and tabulate what ``measure`` says of each result.
 
+    Raises ``ValueError`` before anything runs for labels that do not fit their columns, for seeds that are none or are
+    there twice, and for what a function of the seed gives or raises; and, as soon as it comes, for what a run itself
+    raises, and for a measure that writes over a column. Ctrl-C raises ``Interrupted``, which holds the rows of the runs
+    that were done.
+
     A scenario's label is a value, or a tuple of them, which fills the columns named by ``labels``. Then come
     ``seed``, ``ended`` (finished, horizon or deadlock), ``digest`` and what was measured: one row for each run,
     or several where ``measure`` returns several. A scenario that depends on the seed, because its faults are drawn
-    from it, is given as a function of the seed. ``progress(done, total)`` is called after each run.
+    from it, is given as a function of the seed; it is called for every seed before the first run, so that what is wrong
+    is said at once, and again when the run's turn comes, so that thousands need not lie in memory.
+    ``progress(done, total)`` is called after each run.
 
     It runs in this process, or ``within`` what ``workers`` gives, and then ``measure`` must be a function of a
     module; the table is the same.
-
-    Raises ``ValueError`` for labels that do not fit their columns, and for what a run itself raises. Ctrl-C
-    raises ``Interrupted``, which holds the rows of the runs that were done.
     """
+    if not isinstance(scenarios, Mapping):
+        raise ValueError(f"scenarios must be a mapping from labels to scenarios, got {scenarios!r}")
+    if not callable(measure):
+        raise ValueError(f"measure must be a function of a result, got {measure!r}")
     names, each = tuple(labels), tuple(seeds)
+    check_seeds(each)
+    _check_labels(names)
     heads = [_head(names, label, seed) for label in scenarios for seed in each]
-    tasks = [
-        (made if isinstance(made, Scenario) else made(seed), seed)
-        for made in scenarios.values()
-        for seed in each
-    ]
+    for label, made in scenarios.items():
+        for seed in each[:1] if isinstance(made, Scenario) else each:
+            _made(label, made, seed)
+    tasks = ((_made(label, made, seed), seed) for label, made in scenarios.items() for seed in each)
     done: dict[int, list[Row]] = {}
     try:
         for index, rows in _runs(tasks, measure, within):
+            _check_columns(rows, names)
             done[index] = rows
             if progress is not None:
-                progress(len(done), len(tasks))
+                progress(len(done), len(heads))
     except KeyboardInterrupt:
-        raise Interrupted(_table(names, heads, done), len(done), len(tasks)) from None
+        raise Interrupted(_table(names, heads, done), len(done), len(heads)) from None
     return _table(names, heads, done)
 
 
@@ -105,22 +118,41 @@ def measured(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
         error.add_note(f"under seed {seed}")
         raise
     known: Row = {"ended": result.ended.word, "digest": result.digest}
-    return [{**known, **row} for row in ([rows] if isinstance(rows, Mapping) else rows)]
+    each = [rows] if isinstance(rows, Mapping) else list(rows)
+    _check_columns(each, _COLUMNS)
+    return [{**known, **row} for row in each]
+
+
+def _made(label: Label, made: Seeded, seed: int) -> Scenario:
+    """The scenario for a seed. What making it raises says for which label and seed."""
+    try:
+        scenario = made(seed) if callable(made) else made
+    except ValueError as error:
+        error.add_note(f"of scenario {label!r} under seed {seed}")
+        raise
+    if not isinstance(scenario, Scenario):
+        raise ValueError(f"a scenario must be a Scenario or a function of the seed that gives one, got {scenario!r}")
+    return scenario
 
 
 def _runs(
-    tasks: Sequence[tuple[Scenario, int]], measure: Measure, within: Workers
+    tasks: Iterable[tuple[Scenario, int]], measure: Measure, within: Workers
 ) -> Iterator[tuple[int, list[Row]]]:
+    numbered = enumerate(tasks)
     if within is None:
-        for index, (scenario, seed) in enumerate(tasks):
+        for index, (scenario, seed) in numbered:
             yield index, measured(scenario, seed, measure)
         return
-    places = {
-        within.submit(measured, scenario, seed, measure): index for index, (scenario, seed) in enumerate(tasks)
-    }
+    places: dict[Future[list[Row]], int] = {}
     try:
-        for future in as_completed(places):
-            yield places[future], future.result()
+        while True:
+            for index, (scenario, seed) in islice(numbered, _AHEAD - len(places)):
+                places[within.submit(measured, scenario, seed, measure)] = index
+            if not places:
+                return
+            wait(places, return_when=FIRST_COMPLETED)
+            for future in [future for future in places if future.done()]:
+                yield places.pop(future), future.result()
     finally:
         for future in places:
             future.cancel()
@@ -129,6 +161,20 @@ def _runs(
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_labels(names: Sequence[str]) -> None:
+    for name in names:
+        if name in _COLUMNS:
+            raise ValueError(f"labels must not be one of the columns {list(_COLUMNS)}, got {name!r}")
+    check_differ("labels", names)
+
+
+def _check_columns(rows: Iterable[Row], taken: Sequence[str]) -> None:
+    for row in rows:
+        for name in row:
+            if name in taken:
+                raise ValueError(f"measure must not write over the columns {list(taken)}, got {name!r}")
 
 
 def _head(names: Sequence[str], label: Label, seed: int) -> dict[str, object]:

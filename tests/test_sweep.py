@@ -87,5 +87,5 @@ def test_a_label_must_fill_its_columns():
 
 
 def test_no_process_at_all_is_refused():
-    with pytest.raises(ValueError, match="processes: must be at least 1, got 0"), workers(0):
+    with pytest.raises(ValueError, match="processes must be at least 1, got 0"), workers(0):
         pass
