@@ -201,6 +201,7 @@ cdef enum:
     URGENT_KEY = 0
     NORMAL_KEY = 1
     FAR = 5000          # a heap of more than this, with its events, does not fit a cache
+    SLICE = 0x10000     # after so many events a signal is noticed
     SWEEP_FLOOR = 64    # fewer cancelled entries than this are not worth a sweep
 
 
@@ -261,7 +262,8 @@ cdef class _Serial(_Struct):
 cdef class Environment(_Struct, PlainEnvironment):
     """SimPy's execution environment with a compiled schedule and loop.
 
-    It starts at *initial_time*. See ``simpy.Environment``; ``call_later`` is the one addition.
+    It starts at *initial_time*. See ``simpy.Environment``; ``call_later`` and ``steps`` are additions, and
+    ``events_per_instant``, where it is not 0: so many events that have happened may a process yield in a row.
     """
 
     def __cinit__(self):
@@ -388,6 +390,14 @@ cdef class Environment(_Struct, PlainEnvironment):
         if not happen_next(self):
             raise EmptySchedule
 
+    def steps(self, Py_ssize_t count):
+        """Process the next *count* events. Raise an EmptySchedule if there are fewer."""
+        while count > 0:
+            if not run_some(self, min(count, SLICE)):
+                raise EmptySchedule
+            count -= SLICE
+            PyErr_CheckSignals()
+
     def run(self, until=None):
         """Process events until a time, an event (whose value is returned), or none are left.
 
@@ -410,7 +420,8 @@ cdef class Environment(_Struct, PlainEnvironment):
                 return until.value
             until.callbacks.append(StopSimulation.callback)
         try:
-            run_loop(self)
+            while run_some(self, SLICE):
+                PyErr_CheckSignals()
         except StopSimulation as stop:
             return stop.args[0]
         except EmptySchedule:
@@ -806,16 +817,17 @@ cdef bint happen_next(Environment self) except -1:
     return True
 
 
-cdef int run_loop(Environment self) except -1:
-    cdef unsigned int count = 0
-    if not self.own_step:
-        while True:
+cdef bint run_some(Environment self, Py_ssize_t most) except -1:
+    """Processes at most so many events. Returns whether there may be more."""
+    cdef Py_ssize_t _count
+    if self.own_step:
+        for _count in range(most):
+            if not happen_next(self):
+                return False
+    else:
+        for _count in range(most):
             self.step()
-    while happen_next(self):
-        count += 1
-        if count & 0xFFFF == 0:
-            PyErr_CheckSignals()
-    return 0
+    return True
 
 
 cdef int happen(Environment self, object event) except -1:
@@ -1303,10 +1315,15 @@ cdef inline int set_active(object env, object process) except -1:
     return 0
 
 
+cdef inline Py_ssize_t most_passed(object env) noexcept:
+    return (<Environment> env).events_per_instant if isinstance(env, Environment) else 0
+
+
 cdef int resume(Process self, object event) except -1:
     """Resumes the generator with *event*, and on while it yields events that have happened."""
     cdef PyObject *result
     cdef int status
+    cdef Py_ssize_t passed = 0  # events that had happened, and so cost no time
     env = self.env
     set_active(env, self)
     while True:
@@ -1349,6 +1366,15 @@ cdef int resume(Process self, object event) except -1:
                 error = RuntimeError(f'\n{frame}Invalid yield value "{event}"')
                 error.yielded = (self, event)
                 raise error from None
+        passed += 1
+        if passed == most_passed(env):
+            self.ok = FALSE
+            self._value = RuntimeError(
+                f'a process must not yield for ever what has happened, got {passed} times in a row'
+            )
+            event = None
+            push_now(self, env)
+            break
     self._target = event
     set_active(env, None)
     return 0

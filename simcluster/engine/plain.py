@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
 from simpy.core import SimTime, StopSimulation
-from simpy.events import PENDING, AllOf, AnyOf, Condition, Event, EventPriority, Process
+from simpy.events import PENDING, AllOf, AnyOf, Condition, Event, EventPriority, _describe_frame
 from simpy.resources.base import BaseResource
 
 __all__ = [
@@ -36,13 +36,15 @@ _TRIGGERS = (BaseResource._trigger_put, BaseResource._trigger_get)
 class Environment(simpy.Environment):
     """SimPy's environment with ``call_later``, whose cancelled timers do not move the clock.
 
-    ``before_s`` is the time of the last event before the present moment.
+    ``before_s`` is the time of the last event before the present moment. Where ``events_per_instant`` is not 0, so
+    many events that have happened may a process yield in a row.
     """
 
     def __init__(self, initial_time: SimTime = 0) -> None:
         super().__init__(initial_time)
         self._cancelled = 0
         self.before_s = float(initial_time)
+        self.events_per_instant = 0
         # SimPy binds these early for speed, but not for subclasses.
         for name, cls in {
             "process": Process,
@@ -52,6 +54,15 @@ class Environment(simpy.Environment):
             "any_of": AnyOf,
         }.items():
             setattr(self, name, MethodType(cls, self))
+
+    if TYPE_CHECKING:
+
+        def process(self, generator: Generator[simpy.Event, Any, Any]) -> Process:
+            """Creates a process."""
+
+        @property
+        def active_process(self) -> Process | None:
+            """The process that runs now."""
 
     def call_later(
         self, delay: SimTime, function: Callable[[Any], object], argument: Any = None
@@ -82,6 +93,11 @@ class Environment(simpy.Environment):
             self.before_s = float(self._now)
         super().step()
 
+    def steps(self, count: int) -> None:
+        """Processes the next *count* events. Raises EmptySchedule if there are fewer."""
+        for _ in range(count):
+            self.step()
+
     def _drop_cancelled(self) -> None:
         while self._cancelled and self._queue and _is_cancelled(self._queue[0][3]):
             heapq.heappop(self._queue)
@@ -93,6 +109,51 @@ class Environment(simpy.Environment):
             self._queue[:] = [entry for entry in self._queue if not _is_cancelled(entry[3])]
             heapq.heapify(self._queue)
             self._cancelled = 0
+
+
+class Process(simpy.Process):
+    """SimPy's process, which says so when it yields for ever what has happened, see ``Environment``."""
+
+    def _resume(self, event: Event) -> None:
+        env, following, passed = self.env, event, 0
+        env._active_proc = self
+        while True:
+            try:
+                if following._ok:
+                    following = self._generator.send(following._value)
+                else:
+                    following._defused = True
+                    copy = type(following._value)(*following._value.args)
+                    copy.__cause__ = following._value
+                    following = self._generator.throw(copy)
+            except BaseException as end:
+                ended = isinstance(end, StopIteration)
+                if not ended and end.__traceback__ is not None:
+                    end.__traceback__ = end.__traceback__.tb_next
+                self._ok, self._value = ended, (next(iter(end.args), None) if ended else end)
+                following = None  # type: ignore[assignment]
+                env.schedule(self)
+                break
+            try:
+                if following.callbacks is not None:
+                    following.callbacks.append(self._resume)
+                    break
+            except AttributeError:
+                if hasattr(following, "callbacks"):
+                    raise
+                frame = _describe_frame(self._generator.gi_frame)  # type: ignore[attr-defined]
+                error: Any = RuntimeError(f'\n{frame}Invalid yield value "{following}"')
+                error.yielded = (self, following)
+                raise error from None
+            passed += 1
+            if passed == getattr(env, "events_per_instant", 0):
+                rule = "a process must not yield for ever what has happened"
+                self._ok, self._value = False, RuntimeError(f"{rule}, got {passed} times in a row")
+                following = None
+                env.schedule(self)
+                break
+        self._target = following
+        env._active_proc = None
 
 
 def _is_cancelled(event: Event) -> bool:

@@ -35,6 +35,7 @@ cdef class Environment(_Struct):
     cdef object moment                      # the time, once tuples are used
     cdef list tuples                        # SimPy's queue instead of heap and ring, or None
     cdef public object _active_proc
+    cdef public Py_ssize_t events_per_instant   # see the class
     cdef bint own_schedule, own_step        # nobody has overridden schedule(), step()
     cdef dict __dict__
     cdef object __weakref__
