@@ -37,6 +37,7 @@ cdef class FirstComeFirstServed:
     cdef readonly double speed
     cdef object ready           # a deque, or None until the first has to wait
     cdef readonly dict _running
+    cdef double done_s          # core-seconds of the computations that are over
 
     def __init__(self, env, name, cores, speed, trace):
         self.env = env
@@ -50,6 +51,15 @@ cdef class FirstComeFirstServed:
     def queue_length(self):
         """Computations that are running or waiting for a core."""
         return len(self._running) + len(self._ready)
+
+    @property
+    def busy_s(self):
+        """How long cores have been occupied, all together, but for what a crash or a kill has taken away."""
+        cdef Work work
+        cdef double busy_s = self.done_s
+        for work in self._running:
+            busy_s += seconds(self.env) - work.begin_s
+        return busy_s
 
     @property
     def _ready(self):
@@ -124,6 +134,7 @@ cdef class FirstComeFirstServed:
 
     cdef int complete(self, Work work) except -1:
         del self._running[work]
+        self.done_s += seconds(self.env) - work.begin_s
         if self.ready:
             self.start(self.ready.popleft())
         if self.computes is not None:

@@ -19,6 +19,11 @@ class Processor(Protocol):
         ...
 
     @property
+    def busy_s(self) -> float:
+        """How long cores have been occupied, all together, but for what a crash or a kill has taken away."""
+        ...
+
+    @property
     def speed(self) -> float:
         """Seconds of work that a core does in one second."""
         ...
@@ -66,11 +71,20 @@ class FirstComeFirstServed:
         self._record = trace.recorder("compute", "node", "begin_s")
         self._ready: deque[Work] = deque()
         self._running: dict[Work, None] = {}
+        self._done_s = 0.0  # core-seconds of the computations that are over
 
     @property
     def queue_length(self) -> int:
         """Computations that are running or waiting for a core."""
         return len(self._ready) + len(self._running)
+
+    @property
+    def busy_s(self) -> float:
+        """How long cores have been occupied, all together, but for what a crash or a kill has taken away."""
+        busy_s = self._done_s
+        for work in self._running:
+            busy_s += self._env.now - work.begin_s
+        return busy_s
 
     @property
     def speed(self) -> float:
@@ -135,6 +149,7 @@ class FirstComeFirstServed:
 
     def _complete(self, work: Work) -> None:
         del self._running[work]
+        self._done_s += self._env.now - work.begin_s
         if self._ready:
             self._start(self._ready.popleft())
         self._record(self._name, work.begin_s)
@@ -159,11 +174,17 @@ class ProcessorSharing:
         self._serial = count()
         self._running: list[tuple[float, int, Work]] = []
         self._next: ScheduledCall | None = None
+        self._busy_s = 0.0
 
     @property
     def queue_length(self) -> int:
         """Computations that are running."""
         return len(self._running)
+
+    @property
+    def busy_s(self) -> float:
+        """How long cores have been occupied, all together."""
+        return self._busy_s + self._passing_s()
 
     @property
     def speed(self) -> float:
@@ -205,7 +226,16 @@ class ProcessorSharing:
     def _settle(self) -> None:
         if self._running and self._env.now > self._since_s:  # the speed may be infinite
             self._virtual_s += (self._env.now - self._since_s) * self._rate
+        self._pass()
+
+    def _pass(self) -> None:
+        """Time has passed."""
+        self._busy_s += self._passing_s()
         self._since_s = self._env.now
+
+    def _passing_s(self) -> float:
+        """Core-seconds since then: as many cores are occupied as there are computations."""
+        return (self._env.now - self._since_s) * min(self._cores, len(self._running))
 
     def _plan(self) -> None:
         if self._next is not None:
@@ -217,7 +247,7 @@ class ProcessorSharing:
 
     def _complete(self, _: object) -> None:
         self._next = None
-        self._since_s = self._env.now
+        self._pass()
         end_s, _, work = heappop(self._running)
         self._virtual_s = end_s
         self._plan()
