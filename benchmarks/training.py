@@ -18,7 +18,7 @@ import numpy as np
 import typer
 
 from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
-from simcluster.engine import Environment
+from simcluster.engine import Environment, Trace
 from simcluster.kernels import softmax
 from simcluster.learning import DataSource
 from simcluster.training import Bundled, Generated, ParameterServer, Softmax, Training, TrainingJob
@@ -43,7 +43,7 @@ def compared(source: DataSource, rounds: int) -> dict[str, list[float]]:
         evaluate_every=STEPS,
     )
     scenario = Scenario(cluster=cluster, job=job, trace_kinds=())
-    prepared = Training(job, 0, Environment().event())
+    prepared = Training(job, 0, (env := Environment()).event(), Trace(env))
     data = prepared.data
     rows = [[prepared.rows(worker, step).index for worker in range(WORKERS)] for step in range(STEPS)]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -14,7 +17,7 @@ from typing import TypeVar
 import pandas as pd
 
 from simcluster.engine import check_differ, check_seeds, check_whole
-from simcluster.scenario import Result, Scenario, run
+from simcluster.scenario import NEVER_BEGAN, Result, Scenario, run
 
 Label = str | float | tuple[str | float, ...]
 Row = Mapping[str, object]
@@ -22,9 +25,10 @@ Measure = Callable[[Result], Row | Sequence[Row]]
 Seeded = Scenario | Callable[[int], Scenario]
 Progress = Callable[[int, int], None]
 Workers = Executor | None
-_COLUMNS = ("seed", "ended", "digest")
+_COLUMNS = ("seed", "ended", "verdicts", "digest")
 _AHEAD = 256  # runs that wait in a pool: enough for all its processes, few enough to lie in memory
 L = TypeVar("L", bound=Label)
+T = TypeVar("T")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -76,11 +80,13 @@ def sweep(
     that were done.
 
     A scenario's label is a value, or a tuple of them, which fills the columns named by ``labels``. Then come
-    ``seed``, ``ended`` (finished, horizon or deadlock), ``digest`` and what was measured: one row for each run,
-    or several where ``measure`` returns several. A scenario that depends on the seed, because its faults are drawn
-    from it, is given as a function of the seed; it is called for every seed before the first run, so that what is wrong
-    is said at once, and again when the run's turn comes, so that thousands need not lie in memory.
-    ``progress(done, total)`` is called after each run.
+    ``seed``, ``ended`` (finished, horizon or deadlock), ``verdicts`` (the names of what the result says of itself,
+    empty when all is well), ``digest`` and what was measured: one row for each run, or several where ``measure``
+    returns several. A scenario that depends on the seed, because its faults are drawn from it, is given as a function
+    of the seed; it is called for every seed before the first run, so that what is wrong is said at once, and again when
+    the run's turn comes, so that thousands need not lie in memory. ``progress(done, total)`` is called after each run.
+    A scenario that is no such function, and under no seed of which a fault began, is warned of: its figures are those
+    of a run without.
 
     It runs in this process, or ``within`` what ``workers`` gives, and then ``measure`` must be a function of a
     module; the table is the same.
@@ -93,69 +99,109 @@ def sweep(
     check_seeds(each)
     _check_labels(names)
     heads = [_head(names, label, seed) for label in scenarios for seed in each]
-    for label, made in scenarios.items():
+    for made, head in zip(scenarios.values(), heads[:: max(1, len(each))], strict=True):
         for seed in each[:1] if isinstance(made, Scenario) else each:
-            _made(label, made, seed)
-    tasks = ((_made(label, made, seed), seed) for label, made in scenarios.items() for seed in each)
+            _told({**head, "seed": seed}, _made, made, seed)
+    tasks = ((_made(made, seed), seed) for made in scenarios.values() for seed in each)
     done: dict[int, list[Row]] = {}
     try:
-        for index, rows in _runs(tasks, measure, within):
+        for index, rows in _runs(tasks, heads, measure, within):
             _check_columns(rows, names)
             done[index] = rows
             if progress is not None:
                 progress(len(done), len(heads))
     except KeyboardInterrupt:
         raise Interrupted(_table(names, heads, done), len(done), len(heads)) from None
+    _warn_of_faults(scenarios, heads, done)
     return _table(names, heads, done)
+
+
+def verdicts_in_words(table: pd.DataFrame, labels: Sequence[str] = ("scenario",)) -> str:
+    """How many runs of a sweep's table have which verdict, for a note below a figure: "horizon in 3 of 8 runs"."""
+    runs = table.drop_duplicates([*labels, "seed"])["verdicts"]
+    counts = Counter(name for names in runs for name in names.split(", ") if name)
+    return ", ".join(f"{name} in {count} of {len(runs)} runs" for name, count in counts.items())
 
 
 def measured(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
     """The rows of one run."""
-    try:
-        result = run(scenario, seed)
-        rows = measure(result)
-    except ValueError as error:
-        error.add_note(f"under seed {seed}")
-        raise
-    known: Row = {"ended": result.ended.word, "digest": result.digest}
+    result = run(scenario, seed)
+    rows = measure(result)
+    said = ", ".join(dict.fromkeys(verdict.name for verdict in result.verdicts))
+    known: Row = {"ended": result.ended.word, "verdicts": said, "digest": result.digest}
     each = [rows] if isinstance(rows, Mapping) else list(rows)
     _check_columns(each, _COLUMNS)
     return [{**known, **row} for row in each]
 
 
-def _made(label: Label, made: Seeded, seed: int) -> Scenario:
-    """The scenario for a seed. What making it raises says for which label and seed."""
-    try:
-        scenario = made(seed) if callable(made) else made
-    except ValueError as error:
-        error.add_note(f"of scenario {label!r} under seed {seed}")
-        raise
+def _made(made: Seeded, seed: int) -> Scenario:
+    """The scenario for a seed."""
+    scenario = made(seed) if callable(made) else made
     if not isinstance(scenario, Scenario):
         raise ValueError(f"a scenario must be a Scenario or a function of the seed that gives one, got {scenario!r}")
     return scenario
 
 
+def _told(head: Row, function: Callable[..., T], *arguments: object) -> T:
+    """What ``function`` gives; what it raises names the cell of the table."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        error.add_note(f"in the run {_in_words(head)} under seed {head['seed']}")
+        raise
+
+
+def _in_words(head: Row) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in head.items() if name != "seed")
+
+
 def _runs(
-    tasks: Iterable[tuple[Scenario, int]], measure: Measure, within: Workers
+    tasks: Iterable[tuple[Scenario, int]], heads: Sequence[Row], measure: Measure, within: Workers
 ) -> Iterator[tuple[int, list[Row]]]:
     numbered = enumerate(tasks)
     if within is None:
         for index, (scenario, seed) in numbered:
-            yield index, measured(scenario, seed, measure)
+            yield index, _told(heads[index], measured, scenario, seed, measure)
         return
     places: dict[Future[list[Row]], int] = {}
     try:
         while True:
             for index, (scenario, seed) in islice(numbered, _AHEAD - len(places)):
-                places[within.submit(measured, scenario, seed, measure)] = index
+                places[within.submit(_measured_elsewhere, scenario, seed, measure)] = index
             if not places:
                 return
             wait(places, return_when=FIRST_COMPLETED)
             for future in [future for future in places if future.done()]:
-                yield places.pop(future), future.result()
+                index = places.pop(future)
+                yield index, _told(heads[index], future.result)
     finally:
         for future in places:
             future.cancel()
+
+
+def _measured_elsewhere(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
+    """The rows of one run in another process, out of which only what can be pickled comes."""
+    try:
+        return measured(scenario, seed, measure)
+    except Exception as error:
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception as reason:  # whatever the class of the error raises
+            told = RuntimeError(f"{type(error).__name__}: {error} (which cannot leave its process: {reason})")
+            for note in getattr(error, "__notes__", ()):
+                told.add_note(note)
+            raise told.with_traceback(error.__traceback__) from None
+        raise
+
+
+def _warn_of_faults(scenarios: Mapping[L, Seeded], heads: Sequence[Row], done: Mapping[int, list[Row]]) -> None:
+    """Warn of each scenario in every run of which some fault never began: a time that is mistyped, say."""
+    for place, made in enumerate(scenarios.values()):
+        runs = len(heads) // len(scenarios)
+        rows = [row for index in range(place * runs, (place + 1) * runs) for row in done[index]]
+        if isinstance(made, Scenario) and rows and all(NEVER_BEGAN in str(row["verdicts"]) for row in rows):
+            cell = _in_words(heads[place * runs])
+            warnings.warn(f"{NEVER_BEGAN}: under no seed did all faults of {cell} begin", stacklevel=3)
 
 
 def _cores() -> int:
@@ -188,4 +234,4 @@ def _table(
     names: Sequence[str], heads: Sequence[Mapping[str, object]], done: Mapping[int, list[Row]]
 ) -> pd.DataFrame:
     rows = [{**heads[index], **row} for index in sorted(done) for row in done[index]]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*names, "seed", "ended", "digest"])
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*names, "seed", "ended", "verdicts", "digest"])

@@ -13,7 +13,7 @@ LABELS = ("kind", "size")
 def test_there_is_one_row_for_each_scenario_and_seed_in_the_order_given():
     table = sweep(SCENARIOS, [3, 1, 2], duration, labels=LABELS)
 
-    assert list(table.columns) == ["kind", "size", "seed", "ended", "digest", "duration_s"]
+    assert list(table.columns) == ["kind", "size", "seed", "ended", "verdicts", "digest", "duration_s"]
     assert list(zip(table["kind"], table["size"], table["seed"], strict=True)) == [
         ("short", 1, 3), ("short", 1, 1), ("short", 1, 2), ("long", 2, 3), ("long", 2, 1), ("long", 2, 2),
     ]  # fmt: skip
@@ -71,14 +71,16 @@ def test_an_interrupt_keeps_the_runs_that_were_done(processes):
 
 
 def test_a_table_without_rows_still_has_its_columns():
-    assert list(sweep(SCENARIOS, [], duration, labels=LABELS).columns) == [*LABELS, "seed", "ended", "digest"]
+    columns = list(sweep(SCENARIOS, [], duration, labels=LABELS).columns)
+
+    assert columns == [*LABELS, "seed", "ended", "verdicts", "digest"]
 
 
 def test_what_a_run_refuses_is_told_with_its_seed():
     with pytest.raises(ValueError, match="measure must like") as error:
         sweep({"a": waiting(1.0)}, [5], refuse)
 
-    assert error.value.__notes__ == ["under seed 5"]
+    assert error.value.__notes__ == ["in the run scenario='a' under seed 5"]
 
 
 def test_a_label_must_fill_its_columns():

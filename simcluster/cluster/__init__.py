@@ -1,6 +1,6 @@
 """The cluster: nodes, the network between them, and what goes wrong with either."""
 
-from simcluster.cluster.check import InvariantBroken, run_checked
+from simcluster.cluster.check import Checker, InvariantBroken, run_checked
 from simcluster.cluster.clock import ClockSpec
 from simcluster.cluster.cluster import Cluster, ClusterSpec
 from simcluster.cluster.failure import (
@@ -22,7 +22,7 @@ from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
 from simcluster.cluster.message import Message
 from simcluster.cluster.mistakes import own_lines
 from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
-from simcluster.cluster.node import Node
+from simcluster.cluster.node import Node, Running
 from simcluster.cluster.storage import NotStored, StorageSpec
 from simcluster.cluster.topology import (
     AnyTopology,
@@ -43,6 +43,7 @@ __all__ = [
     "HARDWARE",
     "UNANSWERED",
     "AnyTopology",
+    "Checker",
     "ClockSpec",
     "Cluster",
     "ClusterSpec",
@@ -79,6 +80,7 @@ __all__ = [
     "Rewrite",
     "Ring",
     "Rule",
+    "Running",
     "Star",
     "StorageSpec",
     "TimedOut",

@@ -33,16 +33,13 @@ def run_checked(cluster: Cluster) -> None:
     It steps the environment itself, so any that has SimPy's ``step`` will do, and a run that is not checked pays
     nothing. Raises ``InvariantBroken`` in the event after which something is wrong.
     """
-    env, check = cluster.env, Checker(cluster)
+    check = Checker(cluster)
     check()
     try:
         while True:
-            env.step()
-            check()
-    except StopSimulation:
-        check()
-    except EmptySchedule:
-        check.nothing_in_flight()
+            check.steps(1000)
+    except (StopSimulation, EmptySchedule):
+        return
 
 
 class Checker:
@@ -96,6 +93,19 @@ class Checker:
             before_s = row["time_s"]
             if row["kind"] in self._rows:
                 self._rows[row["kind"]](row)
+
+    def steps(self, count: int) -> None:
+        """Process the next events, as ``env.steps`` does, and check after each."""
+        try:
+            for _ in range(count):
+                self._cluster.env.step()
+                self()
+        except StopSimulation:
+            self()
+            raise
+        except EmptySchedule:
+            self.nothing_in_flight()
+            raise
 
     def nothing_in_flight(self) -> None:
         """Check, when nothing is left to happen, that every message has had its fate, is held, or waits behind one."""

@@ -14,7 +14,7 @@ from simcluster.cluster.check import Checker
 from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.machine import NodeSpec
 from simcluster.cluster.network import Network, NetworkSpec
-from simcluster.cluster.node import Node
+from simcluster.cluster.node import Node, Running
 from simcluster.engine import Environment, Program, Spec, Trace, check_whole, hint, named_by
 
 
@@ -117,6 +117,7 @@ class Cluster:
         self.seed = seed
         self.trace = trace
         self.killed: list[Program] = []  # see Node._end
+        self.failed: Running | None = None  # the last process that an exception has ended
         self.nodes: dict[str, Node] = {}
         self.network = Network(self, spec.network, spec.fabric())
         for node in spec.machines:

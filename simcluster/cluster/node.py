@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from simcluster.cluster.clock import Clock
 from simcluster.cluster.failure import Failure, Killed, NodeDown, TimedOut
@@ -37,6 +37,19 @@ class Computation(Protocol[R]):
     def __call__(self) -> R:
         """Do it, for real."""
         ...
+
+
+class Running(NamedTuple):
+    """A process of a node, and the booted program that it belongs to, if any."""
+
+    node: Node
+    owner: str | None
+    process: Process
+
+    @property
+    def program(self) -> str:
+        """What it was, in words."""
+        return f"program {self.owner or self.process.name!r} of node {self.node.name!r}"
 
 
 class Node(Endpoint):
@@ -91,11 +104,6 @@ class Node(Endpoint):
     def programs(self) -> tuple[str, ...]:
         """The names of the programs that the node boots, in order."""
         return tuple(self._boots)
-
-    @property
-    def processes(self) -> tuple[Process, ...]:
-        """What runs: the booted programs, and what they have spawned."""
-        return tuple(self._processes)
 
     @property
     def ended(self) -> tuple[str, ...]:
@@ -169,6 +177,17 @@ class Node(Endpoint):
     def queue_length(self) -> int:
         """Computations that are running on this node or waiting for a core."""
         return self._processor.queue_length
+
+    @property
+    def utilisation(self) -> float:
+        """For which share of its time the cores have been occupied so far."""
+        passed_s = self.env.now - self._since_s
+        return self._processor.busy_s / (self.spec.cores * passed_s) if passed_s > 0 else 0.0
+
+    @property
+    def processes(self) -> dict[Process, Running]:
+        """What runs here: the booted programs, and what they have spawned."""
+        return {process: Running(self, owner, process) for process, owner in self._processes.items()}
 
     @property
     def waiting(self) -> int:
@@ -257,6 +276,10 @@ class Node(Endpoint):
         """
         self._require_program(name)
         self._kills[name] = self._kills.get(name, 0) + 1
+        self.end(name)
+
+    def end(self, name: str) -> None:
+        """End one booted program as ``kill`` does, but let a restart of the node boot it anew."""
         dying = [process for process, owner in self._processes.items() if owner == name]
         self._end(dying)
         if "memory" in self.__dict__:
@@ -264,7 +287,7 @@ class Node(Endpoint):
         for process in dying:
             self._processor.cancel(process)
             if process.callbacks:
-                fail(process, Killed(f"{name} on {self.name} was killed at {self.env.now} s"))
+                fail(process, Killed(f"{name} on {self.name} was ended at {self.env.now} s"))
 
     def revive(self, name: str) -> None:
         """Take back one kill; when none is left, boot the program anew, unless the node is down."""
@@ -350,6 +373,7 @@ class Node(Endpoint):
     def _forget(self, process: Process) -> None:
         if not process._ok:
             explain(process._value, self.describe(process), self.env.now)
+            self.cluster.failed = Running(self, self._processes[process], process)
         del self._processes[process]
 
     def _end(self, dying: Iterable[Process]) -> None:

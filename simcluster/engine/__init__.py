@@ -45,6 +45,7 @@ from simcluster.engine.rules import (
     Count,
     Finite,
     Name,
+    Period,
     Positive,
     Probability,
     Seconds,
@@ -54,7 +55,7 @@ from simcluster.engine.rules import (
 )
 from simcluster.engine.spec import InvalidSpec, Spec, broken_rules
 from simcluster.engine.streams import check_seeds, stream
-from simcluster.engine.trace import Record, Trace
+from simcluster.engine.trace import Record, Trace, Verdict
 
 __all__ = [
     "ENGINE",
@@ -80,6 +81,7 @@ __all__ = [
     "NodeSides",
     "Open",
     "Pareto",
+    "Period",
     "Positive",
     "Probability",
     "Process",
@@ -93,6 +95,7 @@ __all__ = [
     "Spec",
     "Trace",
     "Uniform",
+    "Verdict",
     "Weibull",
     "abandon",
     "awaited",

@@ -29,6 +29,8 @@ PRINTABLE = AfterValidator(_printable)
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), NUMBER]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER]
+Period = Annotated[float, Field(ge=1e-9, allow_inf_nan=False), NUMBER]
+"""Seconds that are waited again and again: with less than a nanosecond a run would never come to its end."""
 Finite = Annotated[float, Field(allow_inf_nan=False), NUMBER]
 Probability = Annotated[float, Field(ge=0, le=1), NUMBER]
 Count = Annotated[int, Field(ge=1, le=10**9), NUMBER]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,17 @@ import numpy as np
 import simpy
 
 Record = Callable[..., None]
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run, for whoever reads its figures: a name, and a sentence with the figures behind it."""
+
+    name: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.sentence}"
+
 
 _ATOMS = frozenset({str, int, float, bool, type(None)})
 
@@ -35,6 +47,7 @@ class Trace:
     """What happened, in order: each record has a simulated time in seconds, a kind, and that kind's fields.
 
     ``kinds`` names the kinds to keep; ``None`` keeps all. A kind that is not kept costs one empty call.
+    ``verdicts`` is what has been said of the run as a whole.
     """
 
     def __init__(self, env: simpy.Environment, kinds: Collection[str] | None = None) -> None:
@@ -43,6 +56,11 @@ class Trace:
         self._fields: dict[str, tuple[str, ...]] = {}
         self._recorders: dict[str, Record] = {}
         self._rows: list[tuple[Any, ...]] = []
+        self.verdicts: list[Verdict] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The records and all that is said of them; whoever reads a pickle of it cannot add any."""
+        return {**vars(self), "_env": None, "_recorders": {}}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -71,6 +89,14 @@ class Trace:
         """
         self._declare(kind, fields)
         return self._rows if self.keeps(kind) else None
+
+    def verdict(self, name: str, sentence: str) -> None:
+        """Say what became of the run, for its result's ``verdicts``; kept whatever kinds of records are.
+
+        It is said once: what has been said is not added again.
+        """
+        if (said := Verdict(name, sentence)) not in self.verdicts:
+            self.verdicts.append(said)
 
     def _declare(self, kind: str, fields: tuple[str, ...]) -> None:
         known = self._fields.setdefault(kind, fields)

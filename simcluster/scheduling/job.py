@@ -11,7 +11,7 @@ import networkx as nx
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Positive, Spec
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.master import schedule
@@ -38,7 +38,7 @@ class TaskGraphJob(Spec):
     """The node that decides."""
     workers: NodeNames
     """The nodes that do it."""
-    retry_s: Positive = 0.1
+    retry_s: Period = 0.1
     """After how long an order without a report is repeated."""
     attempts: Count = 4
     """How often an output is asked for, each ``retry_s``, before it counts as lost."""

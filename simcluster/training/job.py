@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import Count, Environment, Event, Finite, Name, NodeNames, Spec
+from simcluster.engine import Count, Environment, Event, Finite, Name, NodeNames, Spec, Trace
 from simcluster.learning import (
     AnyData,
     AnyModel,
@@ -111,22 +111,28 @@ class TrainingJob(Spec):
         return self
 
     def check(self, cluster: ClusterSpec) -> None:
-        """Raise ``ValueError`` where model, data and workers do not fit, by the data of seed 0."""
+        """Raise ``ValueError`` where model, data and workers do not fit, by the data of seed 0, if they are here."""
         _ = self._fits
 
     @cached_property
     def _fits(self) -> bool:
-        Training(self, 0, Environment().event())
+        env = Environment()
+        try:
+            self._try(Training(self, 0, env.event(), Trace(env, ())))
+        except FileNotFoundError:
+            return False  # a scenario may be read where its files are not; a run says which
         return True
+
+    def _try(self, training: Training) -> Training:
+        try_model(self.model, training.initial, training.rows(0, 0), self.optimiser)
+        return training
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Begin; the event's value is ``Trained``."""
         done = cluster.env.event()
         if self.recovery is not None:
             self.recovery.start(cluster)
-        training = Training(self, seed, done)
-        try_model(self.model, training.initial, training.rows(0, 0), self.optimiser)
-        self.exchange.start(training, cluster)
+        self.exchange.start(self._try(Training(self, seed, done, cluster.trace)), cluster)
         return done
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simcluster.engine import Event, stream
+from simcluster.engine import Event, Trace, stream
 from simcluster.learning import Array, Call, Rows, shard
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ class Trained:
 class Training:
     """What an exchange needs of a run. Raises ``ValueError`` where model and data, or data and workers, do not fit."""
 
-    def __init__(self, job: TrainingJob, seed: int, done: Event) -> None:
+    def __init__(self, job: TrainingJob, seed: int, done: Event, trace: Trace) -> None:
         self.job, self.seed, self.done = job, seed, done
+        self._trace, self._diverged = trace, False
         self.data = job.data.load(seed)
         shares = np.full(len(job.workers), 1 / len(job.workers))
         shards = shard(job.sharding, self.data, shares, stream(seed, "partition"))
@@ -71,5 +73,19 @@ class Training:
 
     def finish(self, parameters: Array, steps: int, stopped: str | None = None) -> None:
         """Training is over, with these parameters after so many steps."""
-        if not self.done.triggered:
-            self.done.succeed(Trained(parameters, steps, self.loss(parameters)(), stopped))
+        if self.done.triggered:
+            return
+        loss = self.loss(parameters)()
+        self.evaluated(steps, loss, parameters)
+        if stopped is not None:
+            done = f"{steps} of {self.job.steps} steps"
+            self._trace.verdict("stopped", f"{self.job.name} stopped after {done}: {stopped}")
+        self.done.succeed(Trained(parameters, steps, loss, stopped))
+
+    def evaluated(self, step: int, loss: float, parameters: Array) -> None:
+        """The objective is known: the run's verdict says it when it, or the parameters, are numbers no more."""
+        if self._diverged or (math.isfinite(loss) and np.isfinite(parameters).all()):
+            return
+        self._diverged = True
+        what = "the parameters are no longer finite" if math.isfinite(loss) else f"the loss is {loss}"
+        self._trace.verdict("diverged", f"{self.job.name}: {what} after {step} of {self.job.steps} steps")

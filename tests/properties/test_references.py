@@ -8,7 +8,7 @@ import sklearn.cluster
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
-from simcluster.engine import Constant, Environment, Exponential
+from simcluster.engine import Constant, Environment, Exponential, Trace
 from simcluster.learning import Bundled, GradientDescent, KMeans, Rows, Softmax
 from simcluster.training import BoundedStaleness, Training, TrainingJob
 
@@ -26,7 +26,7 @@ def job(workers, **fields):
 def test_kmeans_on_a_cluster_is_lloyd_s_algorithm_from_the_same_centres():
     points = Bundled().load().features
     made = job(5, model=KMeans(clusters=10), batch_size=None, steps=1, evaluate_every=1000)
-    initial = Training(made, 3, Environment().event()).initial
+    initial = Training(made, 3, (env := Environment()).event(), Trace(env)).initial
     theirs = sklearn.cluster.KMeans(10, init=initial, n_init=1, algorithm="lloyd", tol=0, max_iter=300).fit(points)
 
     scenario = Scenario(cluster=cluster(5), job=made.replace(steps=theirs.n_iter_ + 1))

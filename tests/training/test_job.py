@@ -8,12 +8,17 @@ from simpy.events import AllOf
 
 from simcluster import run
 from simcluster.cluster import NodeSpec
-from simcluster.engine import Environment, Spec
+from simcluster.engine import Environment, Spec, Trace
 from simcluster.faults import CrashNode, KillProgram, PauseNode, SlowNode
 from simcluster.learning import KMeans, call
 from simcluster.recovery import Heartbeats, Timeout, ask
 from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob, Waiting
 from tests.strategies import training
+
+
+def prepared(job, seed):
+    env = Environment()
+    return Training(job, seed, env.event(), Trace(env))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_a_run_in_which_nothing_can_happen_any_more_is_a_deadlock():
 
 
 def test_the_batches_of_an_epoch_are_disjoint_and_each_epoch_has_its_own_order():
-    made = Training(training(batch_size=5).job, 4, Environment().event())
+    made = prepared(training(batch_size=5).job, 4)
     epochs = [np.concatenate([made.rows(1, 10 * epoch + step).index for step in range(10)]) for epoch in range(4)]
 
     for rows in epochs:
@@ -137,7 +142,7 @@ def test_the_batches_of_an_epoch_are_disjoint_and_each_epoch_has_its_own_order()
 
 
 def test_a_batch_that_is_asked_for_again_is_the_same_batch():
-    made = Training(training(batch_size=5).job, 4, Environment().event())
+    made = prepared(training(batch_size=5).job, 4)
     first = [made.rows(0, clock).index for clock in range(20)]
 
     for clock in reversed(range(20)):
@@ -146,7 +151,7 @@ def test_a_batch_that_is_asked_for_again_is_the_same_batch():
 
 @pytest.mark.parametrize("size", [50, 51, 1000, None])
 def test_a_batch_that_reaches_over_the_shard_is_the_whole_shard(size):
-    made = Training(training(batch_size=size).job, 0, Environment().event())
+    made = prepared(training(batch_size=size).job, 0)
 
     assert [len(made.rows(1, clock)) for clock in range(3)] == [50] * 3
     assert made.rows(1, 0) is made.rows(1, 1)  # whose features are copied once

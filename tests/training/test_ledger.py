@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.engine import Environment
+from simcluster.engine import Environment, Trace
 from simcluster.kernels import Call, Cost
 from simcluster.learning import call
 from simcluster.training import BoundedStaleness, Training, TrainingJob, Waiting
@@ -52,7 +52,7 @@ def ledger_of(waiting=None, steps=100, workers=WORKERS, **fields):
         model=Listed(), optimiser=Appends(), waiting=waiting or BoundedStaleness(), server="s", workers=workers,
         steps=steps, **fields,
     )
-    return Ledger(Training(job, 0, Environment().event()))
+    return Ledger(Training(job, 0, (env := Environment()).event(), Trace(env)))
 
 
 def settle(ledger):

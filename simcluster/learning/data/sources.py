@@ -64,6 +64,10 @@ class Table(Spec):
         return _file(read, self.path, stamp, self.target, self.features, self.labels, self.scaled)
 
 
+class MissingFile(FileNotFoundError, ValueError):
+    """A file of data is not here."""
+
+
 class Csv(Table):
     """A file of comma-separated values whose first line names the columns."""
 
@@ -181,7 +185,7 @@ def _file(
     try:
         table = _read(read, path)
     except FileNotFoundError:
-        raise ValueError(f"path must name a file that there is, got {str(path)!r}") from None
+        raise MissingFile(f"path must name a file that there is, got {str(path)!r}") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
         raise ValueError(f"path must name a file of columns, got {str(path)!r} ({error})") from None
     try:

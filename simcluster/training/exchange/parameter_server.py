@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from simcluster.cluster import Cluster
-from simcluster.engine import NodeName, Positive, Spec
+from simcluster.engine import NodeName, Period, Spec
 from simcluster.training.exchange.server import serve
 from simcluster.training.exchange.worker import work
 from simcluster.training.training import Training
@@ -21,7 +21,7 @@ class ParameterServer(Spec):
     kind: Literal["parameter_server"] = "parameter_server"
     server: NodeName
     """The node that holds the parameters; none of the workers."""
-    retry_s: Positive = 1.0
+    retry_s: Period = 1.0
     """After how long a request that is refused or not answered is repeated."""
 
     def start(self, training: Training, cluster: Cluster) -> None:

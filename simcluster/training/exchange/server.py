@@ -69,6 +69,7 @@ def serve(node: Node, *, training: Training) -> Program:
             objective = training.loss(ledger.parameters)
             loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))
             record_loss(evaluated, loss)
+            training.evaluated(evaluated, loss, ledger.parameters)
             if job.target_loss is not None and loss <= job.target_loss:
                 training.finish(ledger.parameters, evaluated)
         if progress.clock == job.steps:

@@ -1,0 +1,135 @@
+"""run: a scenario and a seed give a result."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from simpy.core import StopSimulation
+
+from simcluster.cluster import Checker, Cluster, Ending, Failure, Running, deadlock, horizon, own_lines
+from simcluster.engine import Environment, Trace, check_whole, idle
+from simcluster.scenario.progress import Progress, look
+from simcluster.scenario.result import Result
+from simcluster.scenario.scenario import Scenario, started
+from simcluster.scenario.verdicts import Observed, verdicts
+
+
+@own_lines
+def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
+    """Run ``scenario`` under ``seed`` until its job is over or its horizon is reached.
+
+    Raises ``ValueError`` for a seed that is no whole number of at least 0, and ``RuntimeError`` for a livelock. With
+    ``check`` every invariant of the cluster is asserted after each event (slow, for tests); it raises
+    ``InvariantBroken``. An error inside a program of the job is raised as it is, with a note of program, node and
+    simulated time. Where NumPy would warn of overflow, invalid values or division by zero, a verdict does.
+    """
+    check_whole("seed", seed)
+    env = Environment()
+    env.events_per_instant = scenario.events_per_instant
+    trace = Trace(env, scenario.trace_kinds)
+    with _arithmetic(env) as met:
+        cluster, injector, done = started(scenario, seed, env, trace)
+        for end in (done, env.timeout(scenario.horizon_s)):
+            end.callbacks.append(StopSimulation.callback)
+        checker = Checker(cluster) if check else None
+        if checker is not None:
+            checker()
+        progress = Progress(cluster, env.steps if checker is None else checker.steps, scenario.events_per_instant)
+        gone = _to_the_end(progress.go_on, cluster, scenario)
+    over = done.triggered and done.ok
+    ended = Ending("finished") if over else deadlock(cluster) if idle(env) else horizon(cluster, scenario.horizon_s)
+    backlog = Counter({name: node.waiting for name, node in cluster.nodes.items()})
+    backlog["network"] += cluster.network.waiting
+    observed = Observed(
+        scenario=scenario,
+        cluster=cluster,
+        outcome=done.value if over else None,
+        ended=ended,
+        ended_s=env.before_s if ended == "deadlock" else env.now,  # not the horizon, at which it was noticed
+        looks=[*progress.looks, look(cluster)],
+        backlog={name: count for name, count in backlog.items() if count},
+        met=met,
+        gone=gone,
+        never_begun=injector.never_begun,
+    )
+    return Result(
+        scenario=scenario,
+        seed=seed,
+        trace=trace,
+        outcome=observed.outcome,
+        ended=ended,
+        ended_s=observed.ended_s,
+        verdicts=verdicts(observed),
+        faults_never_begun=injector.never_begun,
+        backlog=dict(observed.backlog),
+    )
+
+
+@contextmanager
+def _arithmetic(env: Environment) -> Iterator[dict[str, list[float]]]:
+    """What NumPy would warn of meanwhile, by its name, and when; what the user has told it otherwise holds."""
+    met: dict[str, list[float]] = {}
+    warned = {kind: "call" for kind, how in np.geterr().items() if how == "warn"}
+    with np.errstate(call=lambda kind, _: met.setdefault(kind, []).append(env.now), **warned):  # type: ignore[arg-type]
+        yield met
+
+
+def _to_the_end(go_on: Callable[[], None], cluster: Cluster, scenario: Scenario) -> list[str]:
+    """Go on until the run is over. Returns the programs that a failure has ended, where that does not end the run."""
+    gone: list[str] = []
+    while (error := _error(go_on)) is not None:
+        failed, now_s = _blamed(error, cluster), cluster.env.now
+        cause = _cause(error, failed)
+        if failed is not None and isinstance(cause, Failure) and scenario.uncaught_failure != "raise":
+            _give_up(failed, cause, scenario.uncaught_failure == "crash_node")
+            gone.append(f"{failed.program} at {now_s} s ({type(cause).__name__}: {cause})")
+            continue
+        if failed is None:
+            cause.add_note(f"at {now_s} s of simulated time")
+        elif not failed.process.triggered:
+            cause.add_note(f"in {failed.program} at {now_s} s")
+        raise cause
+    return gone
+
+
+def _error(go_on: Callable[[], None]) -> Exception | None:
+    """What has stopped a run before it was over."""
+    try:
+        go_on()
+    except StopSimulation:
+        return None
+    except Exception as error:
+        return error
+    return None
+
+
+def _blamed(error: Exception, cluster: Cluster) -> Running | None:
+    """The process that has raised it: one that has ended by it, or the one that runs now."""
+    failed = cluster.failed
+    if failed is not None and (not failed.process.defused or failed.process.value is error.__cause__):
+        return failed
+    active = cluster.env.active_process
+    for node in cluster.nodes.values():
+        if active in node.processes:
+            return node.processes[active]
+    return None
+
+
+def _cause(error: Exception, failed: Running | None) -> Any:
+    """What has ended the process: what the loop has raised is a copy of it, without its traceback."""
+    return error if failed is None or not failed.process.triggered else failed.process.value
+
+
+def _give_up(failed: Running, failure: Failure, crash: bool) -> None:
+    """Nobody caught the failure: the program ends, or its node crashes."""
+    node, name = failed.node, failed.owner or failed.process.name
+    failed.process.defused = True
+    node.cluster.trace.recorder("uncaught", "node", "program", "cause")(node.name, name, failure.cause)
+    if crash:
+        node.crash()
+    elif failed.owner is not None:
+        node.end(failed.owner)

@@ -1,0 +1,180 @@
+"""Verdicts: what a reader of a run's figures has to know of it. Nothing is said of a run in which all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from simcluster.cluster import Cluster
+from simcluster.engine import Verdict, named_by
+from simcluster.faults import Fault
+from simcluster.scenario.progress import Look
+from simcluster.scenario.scenario import Scenario
+
+NEVER_BEGAN = "fault never began"
+
+#: From which share of its time on the cores of a node count as busy all the time.
+BUSY = 0.99
+#: At how many looks a backlog has to be greater than at the one before.
+RISES = 8
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known of a run that is over.
+
+    ``met`` is what arithmetic met, and when; ``gone`` says which programs a failure has ended.
+    """
+
+    scenario: Scenario
+    cluster: Cluster
+    outcome: Any
+    ended: str
+    ended_s: float
+    looks: Sequence[Look]
+    backlog: Mapping[str, int]
+    met: Mapping[str, Sequence[float]]
+    gone: Sequence[str]
+    never_begun: Sequence[Fault]
+
+
+def verdicts(run: Observed) -> tuple[Verdict, ...]:
+    """What there is to say: what jobs have said themselves, then what the run shows, one for each name of RULES."""
+    said = list(run.cluster.trace.verdicts)
+    for name, rule in RULES.items():
+        sentence = rule(run)
+        if sentence is not None and not (name in _ONCE and any(each.name in _ONCE for each in said)):
+            said.append(Verdict(name, sentence))
+    return tuple(said)
+
+
+def _diverged(run: Observed) -> str | None:
+    found = next((path for path, value in _numbers("outcome", run.outcome) if not np.isfinite(value).all()), None)
+    return None if found is None else f"{found} is no longer finite"
+
+
+def _numbers(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The floats and arrays that an outcome is made of: itself, its fields or entries, or those of its parts."""
+    parts: Any = ()
+    if isinstance(value, np.ndarray | np.inexact | float):
+        if np.issubdtype(np.asarray(value).dtype, np.inexact):
+            yield path, value
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            yield from _numbers(f"{path}[{place}]", part)
+    elif is_dataclass(value):
+        parts = ((f"{path}.{field.name}", getattr(value, field.name)) for field in fields(value))
+    elif isinstance(value, Mapping):
+        parts = ((f"{path}[{key!r}]", part) for key, part in value.items())
+    for name, part in parts:
+        if isinstance(part, np.ndarray | np.inexact | float):
+            yield from _numbers(name, part)
+
+
+def _arithmetic(run: Observed) -> str | None:
+    counts = ", ".join(f"{kind} {_times(len(when_s))}" for kind, when_s in run.met.items())
+    return f"arithmetic met {counts}, first at {min(map(min, run.met.values())):.6g} s" if run.met else None
+
+
+def _horizon(run: Observed) -> str | None:
+    said = f"the job was not over at the horizon, {run.scenario.horizon_s:.6g} s"
+    return said if run.ended == "horizon" else None
+
+
+def _deadlock(run: Observed) -> str | None:
+    if run.ended != "deadlock":
+        return None
+    waiting = _counted(run.backlog)
+    said = f"the job was not over, and nothing was left that could happen after {run.ended_s:.6g} s"
+    return f"{said}; waiting: {waiting}" if waiting else said
+
+
+def _backlog_grows(run: Observed) -> str | None:
+    if len(run.looks) < RISES:
+        return None
+    chosen = [run.looks[(len(run.looks) - 1) * place // (RISES - 1)] for place in range(RISES)]
+    rising = {}
+    for name in chosen[-1].waiting:
+        counts = [look.waiting.get(name, 0) for look in chosen]
+        if all(before < after for before, after in pairwise(counts)):
+            rising[f"{name} from {counts[0]} to"] = counts[-1]
+    span = f"between {chosen[0].time_s:.6g} s and {chosen[-1].time_s:.6g} s"
+    return f"what waits grew at each of {RISES} looks {span}: {_counted(rising)}" if rising else None
+
+
+def _utilisation(run: Observed) -> str | None:
+    queues = [look.queued for look in run.looks]
+    busy = {}
+    for name, node in run.cluster.nodes.items():
+        if 2 * len([queued for queued in queues if name in queued]) >= len(queues) and node.utilisation >= BUSY:
+            busy[name] = max(queued.get(name, 0) for queued in queues)
+    share = f"all cores were busy for at least {BUSY:.0%} of the time"
+    return f"{share} while work queued, at the most: {_counted(busy)}" if busy else None
+
+
+def _never_began(run: Observed) -> str | None:
+    late = run.never_begun
+    if not late:
+        return None
+    first = min(late, key=lambda fault: fault.begin_s)
+    end = {"finished": "the job was over", "horizon": "the horizon was"}.get(run.ended, "the last event was")
+    all_of = f"{len(late)} of {len(run.scenario.faults)} faults never began"
+    return f"{all_of}: {_what(first)} was to begin at {first.begin_s:.6g} s, and {end} at {run.ended_s:.6g} s"
+
+
+def _began_too_late(run: Observed) -> str | None:
+    late = [fault for fault in run.scenario.faults if fault.begin_s == run.ended_s and fault not in run.never_begun]
+    if not late or run.ended == "deadlock":
+        return None
+    return f"{_what(late[0])} began at {run.ended_s:.6g} s, when the run was over"
+
+
+def _what(fault: Fault) -> str:
+    names = ", ".join(dict.fromkeys(name for _, _, name in named_by(fault)))
+    return f"{type(fault).__name__} of {names}" if names else type(fault).__name__
+
+
+def _program_ended(run: Observed) -> str | None:
+    return _gone(run, "end_program", "ended one")
+
+
+def _node_crashed(run: Observed) -> str | None:
+    return _gone(run, "crash_node", "crashed a node")
+
+
+def _gone(run: Observed, mode: str, how: str) -> str | None:
+    if not run.gone or run.scenario.uncaught_failure != mode:
+        return None
+    return f"{_times(len(run.gone))} a failure that no program caught {how}, first {run.gone[0]}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """The first four, in words."""
+    listed = [f"{name} {count}" for name, count in list(counts.items())[:4]]
+    return ", ".join([*listed, f"and {len(counts) - 4} more"] if len(counts) > 4 else listed)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+RULES: dict[str, Callable[[Observed], str | None]] = {
+    "diverged": _diverged,
+    "not finite": _arithmetic,
+    "horizon": _horizon,
+    "deadlock": _deadlock,
+    "program ended": _program_ended,
+    "node crashed": _node_crashed,
+    "backlog grows": _backlog_grows,
+    "utilisation 1": _utilisation,
+    NEVER_BEGAN: _never_began,
+    "fault at the end": _began_too_late,
+}
+"""What is asked of every run, by the name of the verdict."""
+
+_ONCE = ("diverged", "not finite")
+"""Of which the first says it all."""
