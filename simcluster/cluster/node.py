@@ -353,9 +353,10 @@ class Node(Endpoint):
             self._run(program, name)
 
     def _run(self, program: Program, owner: str | None) -> Process:
-        if not hasattr(program, "throw"):
-            raise not_a_program(program, f"{owner or 'spawn'} on {self.name}", self.env.now)
-        process: Process = self.env.process(program)
+        try:
+            process: Process = self.env.process(program)
+        except ValueError:
+            raise not_a_program(program, f"{owner or 'spawn'} on {self.name}", self.env.now) from None
         self._processes[process] = owner
         process.callbacks.append(self._forget)
         return process
