@@ -19,7 +19,7 @@ from rich.table import Table
 from simcluster.engine import InvalidSpec, broken_rules
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, save
-from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, workers
+from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
 
 OutFolder = Annotated[
@@ -95,9 +95,16 @@ class Experiment:
             if out is not None:
                 save(None, interrupt.table, out, self.name)
             raise
-        picture = None if out is None else save(self.figure(table), table, out, self.name)
+        picture = None if out is None else save(self._drawn(table), table, out, self.name)
         scores = {str(name): values.to_numpy() for name, values in self.score(table).items()}
         return Answer(self, verdict(scores), table, picture)
+
+    def _drawn(self, table: pd.DataFrame) -> Figure:
+        """The figure, and below it what the runs say of themselves."""
+        drawn = self.figure(table)
+        if said := verdicts_in_words(table, self.labels):
+            drawn.supxlabel(said, x=0.012, ha="left", fontsize=9, color="0.3")
+        return drawn
 
     def main(self) -> None:
         """Run the experiment from the command line."""
@@ -120,14 +127,16 @@ class Experiment:
 
 
 def answers(found: Sequence[Answer]) -> Table:
-    """The answers as a table: question, what decides it and the picture; winner; its interval; runner-up."""
+    """The answers as a table: question, what decides it, picture, verdicts; winner; its interval; runner-up."""
     table = Table(show_lines=True)
     for heading in ("question", "winner", "95 % interval", "runner-up"):
         table.add_column(heading, overflow="fold")
     for answer in found:
         it, by = answer.verdict, answer.experiment
+        said = verdicts_in_words(answer.table, by.labels)
+        about = [by.question, f"by {by.quantity}", str(answer.picture or "(not drawn)"), said]
         table.add_row(
-            f"{by.question}\nby {by.quantity}\n{answer.picture or '(not drawn)'}",
+            "\n".join(line for line in about if line),
             f"[bold]{it.best}[/bold]" if it.clear else f"no clear winner\n({it.best} leads)",
             figures(it.best_mean, by.unit),
             f"{it.runner_up}\n{figures(it.runner_up_mean, by.unit)}",
@@ -171,7 +180,7 @@ def call(app: typer.Typer) -> None:
         # The command line's own complaints have no public base class, only a public way to read them.
         if not isinstance(error, ValueError) and not hasattr(error, "format_message"):
             raise
-        errors.print(f"error: {one_line(error)}")
+        errors.print("\n".join([f"error: {one_line(error)}", *getattr(error, "__notes__", ())]))
         raise SystemExit(2) from None
     if code == INTERRUPTED:
         errors.print("interrupted; the runs that were done are kept")

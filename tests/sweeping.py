@@ -31,6 +31,10 @@ def duration(result: Result) -> dict[str, object]:
     return {"duration_s": result.outcome}
 
 
+def times(result: Result) -> dict[str, object]:
+    return {"ended_s": result.ended_s}
+
+
 def halves(result: Result) -> list[dict[str, object]]:
     return [{"half": 0, "time_s": result.outcome / 2}, {"half": 1, "time_s": result.outcome}]
 

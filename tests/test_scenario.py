@@ -64,6 +64,18 @@ def test_a_deadlock_ends_when_nothing_is_left_and_not_at_the_horizon():
         assert (result.ended, result.ended_s) == ("deadlock", 2.0)
 
 
+def test_a_job_whose_end_is_a_timeout_is_not_over_at_an_earlier_horizon():
+    class Later:
+        def start(self, cluster, seed):
+            return cluster.env.timeout(2.0, "over")
+
+    scenario = Scenario(cluster=TWO, job=Later(), horizon_s=1.0)
+    early, late = run(scenario, 0), run(scenario.replace(horizon_s=2.0), 0)
+
+    assert (early.ended, early.ended_s, early.outcome) == ("horizon", 1.0, None)
+    assert (late.ended, late.ended_s, late.outcome) == ("finished", 2.0, "over")
+
+
 def test_any_object_that_starts_is_a_job_and_remembers_nothing_of_another_run():
     job = Counts()
     scenario = Scenario(cluster=TWO, job=job)

@@ -2,9 +2,12 @@ import itertools
 
 import pandas as pd
 import pytest
-from sweeping import duration, halves, refuse, slowed, waiting
+from sweeping import duration, halves, refuse, slowed, times, waiting
 
-from simcluster.sweep import Interrupted, sweep, workers
+from simcluster.cluster import DiskFull
+from simcluster.faults import SlowNode
+from simcluster.sweep import Interrupted, sweep, verdicts_in_words, workers
+from tests.scenario.ends import scenario as ends
 
 SCENARIOS = {("short", 1): waiting(1.0), ("long", 2): waiting(10.0)}
 LABELS = ("kind", "size")
@@ -91,3 +94,63 @@ def test_a_label_must_fill_its_columns():
 def test_no_process_at_all_is_refused():
     with pytest.raises(ValueError, match="processes must be at least 1, got 0"), workers(0):
         pass
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("program", ["divides", "fills_the_disk"])
+def test_an_error_in_a_cell_names_label_seed_program_node_and_time(program, processes):
+    scenarios = {("fine", 1): ends("busy_at_once"), ("bad", 2): ends(program)}
+
+    with workers(processes) as within, pytest.raises((ZeroDivisionError, DiskFull)) as error:
+        sweep(scenarios, [5], times, labels=LABELS, within=within)
+
+    assert error.value.__notes__ == [
+        f"in program '{program}' of node 'a' at 1.5 s",
+        "in the run kind='bad', size=2 under seed 5",
+    ]
+
+
+@pytest.mark.slow
+def test_an_error_that_cannot_leave_its_process_is_told_with_its_class_and_all_that_is_known_of_it():
+    message = r"Odd: 1 is odd \(which cannot leave its process"
+    with workers(2) as within, pytest.raises(RuntimeError, match=message) as error:
+        sweep({"a": ends("is_odd")}, [5], times, within=within)
+
+    assert error.value.__notes__ == ["in program 'is_odd' of node 'a' at 1.5 s", "in the run scenario='a' under seed 5"]
+
+
+def test_a_scenario_that_cannot_be_made_of_its_seed_is_told_with_both():
+    def made(seed):
+        return waiting(1.0) if seed < 2 else waiting(-1.0 / 0)
+
+    with pytest.raises(ZeroDivisionError) as error:
+        sweep({"a": made}, [1, 2], duration)
+
+    assert error.value.__notes__ == ["in the run scenario='a' under seed 2"]
+
+
+def test_verdicts_are_a_column_of_text_that_is_empty_when_all_is_well():
+    scenarios = {"well": waiting(1.0), "short": waiting(1.0).replace(horizon_s=1e-9)}
+    table = sweep(scenarios, range(3), lambda result: [{"half": 0}, {"half": 1}])
+
+    assert table["verdicts"].to_list() == 6 * [""] + 6 * ["horizon"]
+    assert verdicts_in_words(table) == "horizon in 3 of 6 runs"
+    assert verdicts_in_words(table[table["scenario"] == "well"]) == ""
+
+
+def test_a_scenario_whose_fault_begins_under_no_seed_is_warned_of():
+    late = SlowNode(node="node-0", factor=2.0, begin_s=1e5)
+    scenarios = {("well", 1): waiting(1.0), ("late", 2): waiting(1.0).replace(faults=(late,))}
+
+    message = "fault never began: under no seed did all faults of kind='late', size=2 begin"
+    with pytest.warns(UserWarning, match=message):
+        table = sweep(scenarios, range(2), duration, labels=LABELS)
+
+    assert table["verdicts"].to_list() == ["", "", "fault never began", "fault never began"]
+
+
+def test_faults_that_are_drawn_for_longer_than_a_run_takes_are_no_warning():
+    late = SlowNode(node="node-0", factor=2.0, begin_s=1e5)
+    table = sweep({"a": lambda seed: waiting(1.0).replace(faults=(late,))}, range(2), duration)
+
+    assert set(table["verdicts"]) == {"fault never began"}

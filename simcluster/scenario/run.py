@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from simpy.core import StopSimulation
+from simpy.events import Timeout
 
 from simcluster.cluster import Checker, Cluster, Ending, Failure, Running, deadlock, horizon, own_lines
-from simcluster.engine import Environment, Trace, check_whole, idle
+from simcluster.engine import Environment, Event, Trace, check_whole, idle
 from simcluster.scenario.progress import Progress, look
 from simcluster.scenario.result import Result
 from simcluster.scenario.scenario import Scenario, started
@@ -33,6 +35,8 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     trace = Trace(env, scenario.trace_kinds)
     with _arithmetic(env) as met:
         cluster, injector, done = started(scenario, seed, env, trace)
+        happened: list[Event] = []
+        done.callbacks.append(happened.append)
         for end in (done, env.timeout(scenario.horizon_s)):
             end.callbacks.append(StopSimulation.callback)
         checker = Checker(cluster) if check else None
@@ -40,41 +44,37 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
             checker()
         progress = Progress(cluster, env.steps if checker is None else checker.steps, scenario.events_per_instant)
         gone = _to_the_end(progress.go_on, cluster, scenario)
-    over = done.triggered and done.ok
+    # A timeout counts as triggered from the beginning.
+    over = bool(happened or (done.triggered and not isinstance(done, Timeout))) and done.ok
     ended = Ending("finished") if over else deadlock(cluster) if idle(env) else horizon(cluster, scenario.horizon_s)
-    backlog = Counter({name: node.waiting for name, node in cluster.nodes.items()})
-    backlog["network"] += cluster.network.waiting
-    observed = Observed(
-        scenario=scenario,
-        cluster=cluster,
-        outcome=done.value if over else None,
-        ended=ended,
-        ended_s=env.before_s if ended == "deadlock" else env.now,  # not the horizon, at which it was noticed
-        looks=[*progress.looks, look(cluster)],
-        backlog={name: count for name, count in backlog.items() if count},
-        met=met,
-        gone=gone,
-        never_begun=injector.never_begun,
-    )
-    return Result(
+    last = look(cluster)
+    backlog = Counter(last.waiting)
+    backlog["network"] += cluster.network.waiting - cluster.network.held
+    result = Result(
         scenario=scenario,
         seed=seed,
         trace=trace,
-        outcome=observed.outcome,
+        outcome=done.value if over else None,
         ended=ended,
-        ended_s=observed.ended_s,
-        verdicts=verdicts(observed),
+        ended_s=env.before_s if ended == "deadlock" else env.now,  # not the horizon, at which it was noticed
+        verdicts=(),
         faults_never_begun=injector.never_begun,
-        backlog=dict(observed.backlog),
+        backlog={name: count for name, count in backlog.items() if count},
     )
+    return replace(result, verdicts=verdicts(Observed(result, cluster, [*progress.looks, last], met, gone)))
 
 
 @contextmanager
-def _arithmetic(env: Environment) -> Iterator[dict[str, list[float]]]:
-    """What NumPy would warn of meanwhile, by its name, and when; what the user has told it otherwise holds."""
-    met: dict[str, list[float]] = {}
-    warned = {kind: "call" for kind, how in np.geterr().items() if how == "warn"}
-    with np.errstate(call=lambda kind, _: met.setdefault(kind, []).append(env.now), **warned):  # type: ignore[arg-type]
+def _arithmetic(env: Environment) -> Iterator[dict[str, tuple[int, float]]]:
+    """What NumPy would warn of meanwhile: how often, and when first. What the user has told it otherwise holds."""
+    met: dict[str, tuple[int, float]] = {}
+
+    def count(kind: str, _: int) -> None:
+        times, first_s = met.get(kind, (0, float(env.now)))
+        met[kind] = times + 1, first_s
+
+    warned: Any = {kind: "call" for kind, how in np.geterr().items() if how == "warn"}
+    with np.errstate(call=count, **warned):
         yield met
 
 

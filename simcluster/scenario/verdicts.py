@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
@@ -13,7 +14,7 @@ from simcluster.cluster import Cluster
 from simcluster.engine import Verdict, named_by
 from simcluster.faults import Fault
 from simcluster.scenario.progress import Look
-from simcluster.scenario.scenario import Scenario
+from simcluster.scenario.result import Result
 
 NEVER_BEGAN = "fault never began"
 
@@ -25,21 +26,16 @@ RISES = 8
 
 @dataclass(frozen=True)
 class Observed:
-    """What is known of a run that is over.
+    """A run that is over: its result so far, its cluster, and what was seen of it on the way.
 
-    ``met`` is what arithmetic met, and when; ``gone`` says which programs a failure has ended.
+    ``met`` is what arithmetic met, how often, and when first; ``gone`` says which programs a failure has ended.
     """
 
-    scenario: Scenario
+    result: Result
     cluster: Cluster
-    outcome: Any
-    ended: str
-    ended_s: float
     looks: Sequence[Look]
-    backlog: Mapping[str, int]
-    met: Mapping[str, Sequence[float]]
+    met: Mapping[str, tuple[int, float]]
     gone: Sequence[str]
-    never_begun: Sequence[Fault]
 
 
 def verdicts(run: Observed) -> tuple[Verdict, ...]:
@@ -53,8 +49,10 @@ def verdicts(run: Observed) -> tuple[Verdict, ...]:
 
 
 def _diverged(run: Observed) -> str | None:
-    found = next((path for path, value in _numbers("outcome", run.outcome) if not np.isfinite(value).all()), None)
-    return None if found is None else f"{found} is no longer finite"
+    for path, value in _numbers("outcome", run.result.outcome):
+        if not np.isfinite(value).all():
+            return f"{path} is no longer finite"
+    return None
 
 
 def _numbers(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -76,20 +74,22 @@ def _numbers(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _arithmetic(run: Observed) -> str | None:
-    counts = ", ".join(f"{kind} {_times(len(when_s))}" for kind, when_s in run.met.items())
-    return f"arithmetic met {counts}, first at {min(map(min, run.met.values())):.6g} s" if run.met else None
+    if not run.met:
+        return None
+    counts = ", ".join(f"{kind} {_times(count)}" for kind, (count, _) in run.met.items())
+    return f"arithmetic met {counts}, first at {min(first_s for _, first_s in run.met.values()):.6g} s"
 
 
 def _horizon(run: Observed) -> str | None:
-    said = f"the job was not over at the horizon, {run.scenario.horizon_s:.6g} s"
-    return said if run.ended == "horizon" else None
+    said = f"the job was not over at the horizon, {run.result.scenario.horizon_s:.6g} s"
+    return said if run.result.ended == "horizon" else None
 
 
 def _deadlock(run: Observed) -> str | None:
-    if run.ended != "deadlock":
+    if run.result.ended != "deadlock":
         return None
-    waiting = _counted(run.backlog)
-    said = f"the job was not over, and nothing was left that could happen after {run.ended_s:.6g} s"
+    waiting = _counted(run.result.backlog)
+    said = f"the job was not over, and nothing was left that could happen after {run.result.ended_s:.6g} s"
     return f"{said}; waiting: {waiting}" if waiting else said
 
 
@@ -107,30 +107,32 @@ def _backlog_grows(run: Observed) -> str | None:
 
 
 def _utilisation(run: Observed) -> str | None:
-    queues = [look.queued for look in run.looks]
-    busy = {}
-    for name, node in run.cluster.nodes.items():
-        if 2 * len([queued for queued in queues if name in queued]) >= len(queues) and node.utilisation >= BUSY:
-            busy[name] = max(queued.get(name, 0) for queued in queues)
+    nodes = run.cluster.nodes
+    busy = {
+        name: max(look.queued.get(name, 0) for look in run.looks)
+        for name, count in Counter(name for look in run.looks for name in look.queued).items()
+        if 2 * count >= len(run.looks) and name in nodes and nodes[name].utilisation >= BUSY
+    }
     share = f"all cores were busy for at least {BUSY:.0%} of the time"
     return f"{share} while work queued, at the most: {_counted(busy)}" if busy else None
 
 
 def _never_began(run: Observed) -> str | None:
-    late = run.never_begun
+    late = run.result.faults_never_begun
     if not late:
         return None
     first = min(late, key=lambda fault: fault.begin_s)
-    end = {"finished": "the job was over", "horizon": "the horizon was"}.get(run.ended, "the last event was")
-    all_of = f"{len(late)} of {len(run.scenario.faults)} faults never began"
-    return f"{all_of}: {_what(first)} was to begin at {first.begin_s:.6g} s, and {end} at {run.ended_s:.6g} s"
+    end = {"finished": "the job was over", "horizon": "the horizon was"}.get(run.result.ended, "the last event was")
+    all_of = f"{len(late)} of {len(run.result.scenario.faults)} faults never began"
+    return f"{all_of}: {_what(first)} was to begin at {first.begin_s:.6g} s, and {end} at {run.result.ended_s:.6g} s"
 
 
 def _began_too_late(run: Observed) -> str | None:
-    late = [fault for fault in run.scenario.faults if fault.begin_s == run.ended_s and fault not in run.never_begun]
-    if not late or run.ended == "deadlock":
+    end_s, never = run.result.ended_s, run.result.faults_never_begun
+    late = [fault for fault in run.result.scenario.faults if fault.begin_s == end_s and fault not in never]
+    if not late or run.result.ended == "deadlock":
         return None
-    return f"{_what(late[0])} began at {run.ended_s:.6g} s, when the run was over"
+    return f"{_what(late[0])} began at {end_s:.6g} s, when the run was over"
 
 
 def _what(fault: Fault) -> str:
@@ -139,17 +141,17 @@ def _what(fault: Fault) -> str:
 
 
 def _program_ended(run: Observed) -> str | None:
-    return _gone(run, "end_program", "ended one")
+    return _gone(run, "end_program", "ended its program")
 
 
 def _node_crashed(run: Observed) -> str | None:
-    return _gone(run, "crash_node", "crashed a node")
+    return _gone(run, "crash_node", "crashed its node")
 
 
 def _gone(run: Observed, mode: str, how: str) -> str | None:
-    if not run.gone or run.scenario.uncaught_failure != mode:
+    if not run.gone or run.result.scenario.uncaught_failure != mode:
         return None
-    return f"{_times(len(run.gone))} a failure that no program caught {how}, first {run.gone[0]}"
+    return f"a failure that no program caught {how} {_times(len(run.gone))}, first {run.gone[0]}"
 
 
 def _counted(counts: Mapping[str, int]) -> str:
