@@ -17,7 +17,7 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md", "topologies.md"])
+@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md", "topologies.md", "verdicts.md"])
 def test_the_snippets_of_a_page_run(page, tmp_path):
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(DOCS / page, "python")), encoding="utf-8")
@@ -32,6 +32,8 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
     assert done.returncode == 0, done.stderr
     if page == "fault_search.md":
         assert done.stdout.endswith(blocks(DOCS / page, "python")[5])
+    if page == "verdicts.md":
+        assert [done.stdout] == blocks(DOCS / page, "text")
 
 
 def test_the_page_on_architecture_has_every_room_in_the_order_of_the_layers():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
@@ -49,28 +50,27 @@ def verdicts(run: Observed) -> tuple[Verdict, ...]:
 
 
 def _diverged(run: Observed) -> str | None:
-    for path, value in _numbers("outcome", run.result.outcome):
-        if not np.isfinite(value).all():
-            return f"{path} is no longer finite"
+    outcome = run.result.outcome
+    parts = enumerate(outcome) if isinstance(outcome, list | tuple) else [("", outcome)]
+    for place, part in parts:
+        for name, value in (("", part), *_named(part)):
+            if _is_lost(value):
+                return ".".join(str(each) for each in ("outcome", place, name) if each != "") + " is no longer finite"
     return None
 
 
-def _numbers(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The floats and arrays that an outcome is made of: itself, its fields or entries, or those of its parts."""
-    parts: Any = ()
-    if isinstance(value, np.ndarray | np.inexact | float):
-        if np.issubdtype(np.asarray(value).dtype, np.inexact):
-            yield path, value
-    elif isinstance(value, list | tuple):
-        for place, part in enumerate(value):
-            yield from _numbers(f"{path}[{place}]", part)
-    elif is_dataclass(value):
-        parts = ((f"{path}.{field.name}", getattr(value, field.name)) for field in fields(value))
-    elif isinstance(value, Mapping):
-        parts = ((f"{path}[{key!r}]", part) for key, part in value.items())
-    for name, part in parts:
-        if isinstance(part, np.ndarray | np.inexact | float):
-            yield from _numbers(name, part)
+def _named(value: Any) -> Iterable[tuple[Any, Any]]:
+    """The entries of a mapping, the fields of a dataclass."""
+    if is_dataclass(value):
+        return [(field.name, getattr(value, field.name)) for field in fields(value)]
+    return value.items() if isinstance(value, Mapping) else ()
+
+
+def _is_lost(value: Any) -> bool:
+    """Whether it is a number, or an array of them, that is no longer finite."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    return isinstance(value, (np.inexact, np.ndarray)) and value.dtype.kind in "fc" and not np.isfinite(value).all()
 
 
 def _arithmetic(run: Observed) -> str | None:

@@ -137,8 +137,8 @@ class Found:
         (np.array([1.0, math.nan]), "outcome"),
         (Found(math.nan), "outcome.loss"),
         (Found(1.0, np.array([math.inf])), "outcome.weights"),
-        ({"loss": math.nan}, "outcome['loss']"),
-        ((1.0, Found(math.nan)), "outcome[1].loss"),
+        ({"loss": math.nan}, "outcome.loss"),
+        ((1.0, Found(math.nan)), "outcome.1.loss"),
     ],
 )
 def test_an_outcome_of_one_s_own_that_is_no_number_is_said(outcome, path):
