@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import reprlib
 import textwrap
 from collections.abc import Mapping
@@ -122,10 +123,15 @@ def broken_rules(error: ValidationError, kind: type[BaseModel] | None = None, gi
             rule = f"must be a tuple of {_items(fields[str(place[0])].annotation)}: write {place[0]}=(…,)"
         elif detail["type"] == "extra_forbidden":
             rule = f"there is no such field{hint(place[-1], fields if len(place) == 1 else ())}"
+        elif detail["type"] == "int_from_float":
+            rule = "must be a whole number"
+        elif detail["type"] == "literal_error":
+            rule += f", got {value!r}{hint(value, _WORD.findall(detail['ctx']['expected']))}"
         elif detail["type"] == "missing":
             rule = "must be given, got nothing"
         said = rule if ", got " in rule else f"{rule}, got {_SHORT.repr(value)}"
-        told[": ".join(filter(None, (".".join(map(str, place)), said)))] = None
+        named = ".".join(str(part) for part in place if "[" not in str(part) or part == "[key]")  # no types of a union
+        told[": ".join(filter(None, (named, said)))] = None
     return list(told)
 
 
@@ -137,5 +143,6 @@ def _items(annotation: Any) -> str:
     return getattr(each, "__name__", str(each))
 
 
+_WORD = re.compile("'([^']*)'")
 _SHORT = reprlib.Repr()
 _SHORT.maxother = _SHORT.maxstring = 120
