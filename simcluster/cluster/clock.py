@@ -22,8 +22,8 @@ class ClockSpec(Spec):
 
     offset_s: Finite = 0.0
     """How far it is ahead when its node comes to be (behind when negative)."""
-    drift: Annotated[float, Field(gt=-1, allow_inf_nan=False), NUMBER] = 0.0
-    """The relative error of its rate; 1e-5 is 10 ppm, a common quartz."""
+    drift: Annotated[float, Field(gt=-1, le=1000), NUMBER] = 0.0
+    """The relative error of its rate, at most 1000; 1e-5 is 10 ppm, a common quartz."""
     wander_s: Seconds = 0.0
     """A, the amplitude of a slow wander, for instance with the day's temperature."""
     wander_period_s: Positive = 86400.0

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simcluster.engine import check_whole
+
 
 def sojourn_percentiles(
     sojourns_s: ArrayLike, percentiles: Sequence[float] = (50, 95, 99), warm_up: float = 0.1
@@ -24,6 +26,11 @@ def sojourn_percentiles(
     if not 0 <= warm_up < 1:
         raise ValueError(f"warm_up must be within [0, 1), got {warm_up}")
     all_s = np.asarray(sojourns_s, dtype=np.float64)
+    if np.isnan(all_s).any():
+        raise ValueError(f"sojourns_s must be numbers, got {all_s}")
+    for percentile in percentiles:
+        if not 0 <= percentile <= 100:
+            raise ValueError(f"percentiles must be within [0, 100], got {percentile}")
     kept_s = all_s[int(warm_up * len(all_s)) :]
     if not len(kept_s):
         raise ValueError(f"there must be at least 1 sojourn time, got {len(all_s)}")
@@ -39,8 +46,7 @@ def offered_load(arrivals_per_s: float, services_per_s: float, servers: int = 1)
     for name, rate in (("arrivals_per_s", arrivals_per_s), ("services_per_s", services_per_s)):
         if not 0 < rate < math.inf:
             raise ValueError(f"{name} must be finite and greater than 0, got {rate}")
-    if servers < 1:
-        raise ValueError(f"servers must be at least 1, got {servers}")
+    check_whole("servers", servers, 1)
     load = arrivals_per_s / (servers * services_per_s)
     if load >= 1:
         raise ValueError(f"the offered load must be less than 1, got {load}")
@@ -86,8 +92,7 @@ def choices_sojourn_s_mean(load: float, services_per_s: float, choices: int) -> 
     1/μ Σ over i >= 1 of ρ^((dⁱ − d)/(d − 1)), which for d = 1 is M/M/1. Source: M. Mitzenmacher, "The power of two
     choices in randomized load balancing", IEEE Transactions on Parallel and Distributed Systems 12(10), 2001.
     """
-    if choices < 1:
-        raise ValueError(f"choices must be at least 1, got {choices}")
+    check_whole("choices", choices, 1)
     offered_load(load * services_per_s, services_per_s)
     if choices == 1:
         return 1 / (services_per_s * (1 - load))

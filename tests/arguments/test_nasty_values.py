@@ -1,0 +1,116 @@
+"""Whatever number a specification accepts, a scenario of it runs or is refused: no OverflowError, no TypeError."""
+
+import math
+from collections.abc import Mapping
+from typing import get_args
+
+import pytest
+from arguments.right import CLUSTER, RIGHT, Idle, make
+
+from simcluster import ClusterSpec, NetworkSpec, Scenario, nodes, run
+from simcluster.cluster import ClockSpec, NodeSpec, StorageSpec
+from simcluster.engine import Spec, fire
+from simcluster.faults import Fault, GilbertElliott, LoseMessages
+from simcluster.faults.vocabulary import KINDS
+from simcluster.recovery import Heartbeats
+from simcluster.serving import Poisson
+from simcluster.training import TrainingJob
+
+NASTY = (math.nan, math.inf, -math.inf, -1, 0, 1.5, 2**31, 2**63, 10**30, 1e100, 1e300, 1.7e308, True, "x", "1e999", "")
+TINY = (1e-300, 5e-324)
+#: Periods so short that the clock stands still: what becomes of such a run is another question than whether it begins.
+PERIODS = ("retry_s", "period_s", "think_s", "timeout_s", "after_s", "per_s", "arrivals_per_s", "heartbeat_s")
+HORIZON_S = 0.2
+
+
+class Busy(Spec):
+    """Each node computes, writes and sends to the next, again and again."""
+
+    def start(self, cluster, seed):
+        """Boot a program on each node."""
+        names = list(cluster.nodes)
+
+        def work(node):
+            target = names[(names.index(node.name) + 1) % len(names)]
+            while True:
+                node.send(target, "k", size_bytes=1000.0)
+                node.storage.write("k", 1.0, size_bytes=1000.0)
+                node.busy(0.01)
+                yield node.timer(0.05)
+
+        for node in cluster.nodes.values():
+            node.boot(work)
+        return cluster.env.event()
+
+
+def numbers(kind):
+    """The fields of a specification whose type has a number."""
+    for name, field in kind.model_fields.items():
+        if {int, float} & set(types(field.annotation)):
+            yield name
+
+
+def types(annotation):
+    yield annotation
+    for part in get_args(annotation):
+        yield from types(part)
+
+
+def scenario(spec):
+    """A scenario in which something of this kind is used."""
+    cluster, job, faults = CLUSTER, Busy(), ()
+    kind = type(spec)
+    if isinstance(spec, NodeSpec):
+        cluster = ClusterSpec(nodes=(spec, NodeSpec(name="other")))
+    elif isinstance(spec, ClockSpec | StorageSpec):
+        part = "clock" if isinstance(spec, ClockSpec) else "storage"
+        cluster = ClusterSpec(nodes=nodes("n", 2, **{part: spec}))
+    elif isinstance(spec, NetworkSpec):
+        cluster = ClusterSpec(nodes=nodes("n", 2), network=spec)
+    elif hasattr(spec, "sample"):
+        cluster = ClusterSpec(nodes=nodes("n", 2, jitter=spec), network=NetworkSpec(latency=spec))
+    elif hasattr(spec, "fabric"):
+        network = NetworkSpec(topology=spec, fidelity="flow")
+        cluster = ClusterSpec(nodes=nodes("n", 1 if kind.__name__ == "WideArea" else 2), network=network)
+    elif isinstance(spec, Fault):
+        faults = (spec,)
+    elif isinstance(spec, GilbertElliott):
+        faults = (LoseMessages(probability=0.5, bursts=spec, begin_s=0.0),)
+    elif hasattr(spec, "start") and not isinstance(spec, Heartbeats) and "seed" in spec.start.__code__.co_varnames:
+        job = spec
+    elif (field := PART_OF.get(kind.__name__)) is not None:
+        job = make(field[0], **{field[1]: spec})
+    else:
+        return None
+    return Scenario(cluster=cluster, job=job, faults=faults, horizon_s=HORIZON_S)
+
+
+#: Which job, and which field of it, a part is of.
+PART_OF = {
+    "Generated": ("training", "data"),
+    "KMeans": ("training", "model"),
+    "Softmax": ("training", "model"),
+    "GradientDescent": ("training", "optimiser"),
+    "TopK": ("training", "compression"),
+    "BoundedStaleness": ("training", "waiting"),
+    "Checkpoints": ("training", "recovery"),
+    "Heartbeats": ("training", "detector"),
+    "GridSearch": ("tasks", "work"),
+    "Poisson": ("service", "arrivals"),
+    "At": ("service", "arrivals"),
+    "Closed": ("service", "arrivals"),
+    "NearestNeighbours": ("service", "service"),
+}
+FIELDS = [(name, field) for name, (kind, _) in RIGHT.items() for field in numbers(kind)]
+
+
+@pytest.mark.parametrize(("name", "field"), FIELDS, ids=[f"{name}.{field}" for name, field in FIELDS])
+def test_a_number_is_refused_when_it_is_given_or_runs(name, field):
+    many = RIGHT[name][0].model_fields[field].annotation
+    for value in NASTY + (() if field in PERIODS else TINY):
+        try:
+            made = scenario(make(name, **{field: (value,) if str(many).startswith("tuple") else value}))
+        except ValueError:
+            continue
+        if made is not None:
+            assert run(made, 0).ended in ("finished", "horizon", "deadlock")
