@@ -13,7 +13,7 @@ from a source of limited bandwidth: Cho & Garcia-Molina, "Synchronizing a databa
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,8 @@ LINK_BYTES_PER_S = 1.5e6
 
 class Predictions(Spec):
     """Nodes that predict the label of one row after the other with the parameters of a training job beside it."""
+
+    records: ClassVar[tuple[str, ...]] = ("prediction",)
 
     kind: Literal["predictions"] = "predictions"
     trainer: NodeName

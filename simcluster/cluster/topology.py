@@ -17,6 +17,9 @@ from simcluster.cluster.fabric import Fabric, Link, both_ways
 from simcluster.cluster.groups import Members, check_groups, check_nodes, circle, runs
 from simcluster.engine import NUMBER, Count, Name, Open, Positive, Seconds, Spec
 
+Latency = Annotated[Seconds, Field(le=1e9)]
+"""Seconds of one cable: thirty years at most, so that those of a route, in femtoseconds, count less than a hop."""
+
 
 class Topology(Protocol):
     """What joins the nodes of a cluster."""
@@ -47,7 +50,7 @@ class _Joinable(Spec):
 class _Cables(_Joinable):
     bandwidth_bytes_per_s: Positive = 1.25e8
     """Bytes per second of a cable in each direction."""
-    latency_s: Seconds = 0.0
+    latency_s: Latency = 0.0
     """Seconds from one end of a cable to the other."""
 
     def _cable(self, one: str, other: str, times: float = 1.0) -> tuple[Link, Link]:
@@ -230,7 +233,7 @@ class WideArea(_Joinable):
     kind: Literal["wide_area"] = "wide_area"
     zones: Members
     """Names of zones, each with its nodes; every node is in one."""
-    latency_s: dict[str, dict[str, Seconds]]
+    latency_s: dict[str, dict[str, Latency]]
     """At [a][b] the seconds of the whole way from a node in zone a to one in b; [a][a], if not given, is 0."""
     bandwidth_bytes_per_s: Positive = 1.25e8
     """Bytes per second at which a node is joined to its zone, in each direction."""
@@ -292,7 +295,7 @@ class Edge(Spec):
     """The node or switch at the other."""
     bandwidth_bytes_per_s: Positive | None = None
     """Bytes per second in each direction (``None``: the graph's)."""
-    latency_s: Seconds | None = None
+    latency_s: Latency | None = None
     """Seconds from end to end (``None``: the graph's)."""
     one_way: bool = False
     """Whether it leads from source to target only."""
