@@ -1,4 +1,6 @@
+import gc
 import itertools
+import weakref
 
 import pandas as pd
 import pytest
@@ -57,6 +59,49 @@ def test_progress_counts_every_run():
     sweep(SCENARIOS, range(2), duration, labels=LABELS, progress=lambda done, total: seen.append((done, total)))
 
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_a_wrong_case_at_the_end_costs_no_run():
+    runs = []
+
+    def wrong_at_last(seed):
+        if seed == 9:
+            raise ValueError("a seed must like it here")
+        return waiting(1.0)
+
+    with pytest.raises(ValueError, match="must like it here") as error:
+        sweep({"a": waiting(1.0), "b": wrong_at_last}, range(10), runs.append)
+
+    assert runs == []
+    assert error.value.__notes__ == ["of scenario 'b' under seed 9"]
+
+
+def test_scenarios_that_depend_on_the_seed_do_not_all_lie_in_memory():
+    made = weakref.WeakSet()
+    most = []
+
+    def of_seed(seed):
+        scenario = slowed(seed)
+        made.add(scenario.faults[0])
+        return scenario
+
+    def count(result):
+        gc.collect()
+        most.append(len(made))
+        return {}
+
+    sweep({"a": of_seed}, range(30), count)
+
+    assert max(most) <= 3
+
+
+@pytest.mark.slow
+def test_a_pool_runs_more_than_lie_in_memory(monkeypatch):
+    monkeypatch.setitem(sweep.__globals__, "_AHEAD", 3)
+    with workers(2) as within:
+        table = sweep({"a": waiting(1.0)}, range(10), duration, within=within)
+
+    pd.testing.assert_frame_equal(table, sweep({"a": waiting(1.0)}, range(10), duration))
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
