@@ -1,7 +1,8 @@
 """A dense layer, forward and backward, and softmax cross-entropy. Large products are scipy's BLAS.
 
-Arrays are float64 (labels int64) and C-contiguous. NaN and infinity propagate. TypeError for another
-dtype; ValueError for shapes that disagree, another activation, a label out of range.
+Arrays are float64 (labels int64) and C-contiguous. NaN propagates, and so does infinity but for the limits of
+relu and tanh, and a score of −∞. TypeError for another dtype; ValueError for shapes that disagree, another
+activation, a label out of range.
 """
 
 from __future__ import annotations
