@@ -1,4 +1,4 @@
-"""The fault budget: at most so many nodes down at once, and never a majority."""
+"""The fault budget: at most so many nodes down at once; unless it is said how many, a majority stays up."""
 
 from __future__ import annotations
 
@@ -29,22 +29,29 @@ class Violation:
         return f"at most {self.at_most} nodes may be down at once, {when} there are {len(self.down)}: {list(self.down)}"
 
 
-def check_budget(f: int, nodes: Sequence[Machine]) -> None:
-    """Raise ``ValueError`` when at most ``f`` of ``nodes`` down at once is no budget, or allows a majority down."""
-    check_whole("f", f)
-    largest = (len(nodes) - 1) // 2
-    if f > largest:
-        raise ValueError(f"f must leave a majority of {len(nodes)} nodes up, so be at most {largest}, got {f}")
+def budget(f: int | None, nodes: Sequence[Machine], field: str = "f") -> int:
+    """At most how many of ``nodes`` may be down at once: ``f``, by default as many as leave a majority up.
+
+    Raises ``ValueError`` for fewer than none and for more than there are.
+    """
+    if f is None:
+        return (len(nodes) - 1) // 2
+    check_whole(field, f)
+    if f > len(nodes):
+        raise ValueError(f"{field} must be within [0, {len(nodes)} nodes], got {f}")
+    return f
 
 
-def budget_exceeded(schedule: Sequence[Fault], nodes: Sequence[Machine], f: int) -> tuple[Violation, ...]:
-    """When, and by which nodes, a schedule has more than ``f`` of ``nodes`` down at once.
+def budget_exceeded(
+    schedule: Sequence[Fault], nodes: Sequence[Machine], f: int | None = None
+) -> tuple[Violation, ...]:
+    """When, and by which nodes, a schedule has more than ``f`` of ``nodes`` down at once (``None``: half or more).
 
     A node is down while a crash or the loss of its rack lasts; one that begins when another ends does not overlap it.
     ``nodes`` are names, or specifications where the schedule names racks or zones. Raises ``ValueError`` when
-    ``f`` would let a majority be down, or for an unknown node.
+    ``f`` is below 0 or above their number, or for an unknown node.
     """
-    check_budget(f, nodes)
+    f = budget(f, nodes)
     downs = [(fault.begin_s, _end_s(fault), expand(fault.takes_down, nodes)) for fault in schedule]
     times = sorted({time_s for begin_s, end_s, names in downs if names for time_s in (begin_s, end_s)})
     found: list[Violation] = []
@@ -59,13 +66,13 @@ def budget_exceeded(schedule: Sequence[Fault], nodes: Sequence[Machine], f: int)
     return tuple(found)
 
 
-def within_budget(schedule: Sequence[F], nodes: Sequence[Machine], f: int) -> tuple[F, ...]:
+def within_budget(schedule: Sequence[F], nodes: Sequence[Machine], f: int | None = None) -> tuple[F, ...]:
     """The schedule without the faults that would exceed the budget: in order of time, each is kept if it still fits.
 
     Raises ``ValueError`` as ``budget_exceeded`` does, and when a fault alone takes more than ``f`` nodes down, so
     that no schedule that has it can keep to the budget.
     """
-    check_budget(f, nodes)
+    f = budget(f, nodes)
     kept: list[F] = []
     for fault in sorted(schedule, key=lambda fault: fault.begin_s):
         names = expand(fault.takes_down, nodes)

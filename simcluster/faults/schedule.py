@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from simcluster.engine import Distribution, Exponential, check_differ, stream
-from simcluster.faults.budget import check_budget, within_budget
+from simcluster.faults.budget import budget, within_budget
 from simcluster.faults.fault import Fault
 from simcluster.faults.node_faults import CrashNode
 from simcluster.faults.target import Machine
@@ -74,11 +74,10 @@ def draw_crashes(
     """Crashes until ``horizon_s``: each node in turn is up for a time to failure and down for a time to repair.
 
     Times are drawn as ``draw_faults`` says. ``down_at_most`` is a fault budget: a crash that would take more nodes
-    down at once does not happen. Raises ``ValueError`` also when the budget allows a majority of ``nodes`` to be down,
-    or no crash at all.
+    down at once does not happen. Raises ``ValueError`` also when the budget is more than there are, or no crash at all.
     """
     if down_at_most is not None:
-        check_budget(down_at_most, nodes)
+        budget(down_at_most, nodes, "down_at_most")
         if not down_at_most:
             raise ValueError("down_at_most must be at least 1 when crashes are drawn, got 0")
     crashes = draw_faults(

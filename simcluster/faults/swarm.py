@@ -22,7 +22,7 @@ from simcluster.engine import (
     check_differ,
     stream,
 )
-from simcluster.faults.budget import check_budget, within_budget
+from simcluster.faults.budget import budget, within_budget
 from simcluster.faults.fault import Fault
 from simcluster.faults.knobs import Knobs
 from simcluster.faults.node_faults import CrashNode
@@ -72,7 +72,7 @@ class Swarm(Spec):
             if strange:
                 raise ValueError(f"{field} must be of nodes {list(self.nodes)[:12]}, got {strange}")
         if self.down_at_most is not None:
-            check_budget(self.down_at_most, self.nodes)
+            budget(self.down_at_most, self.nodes, "down_at_most")
             if not self.down_at_most and CrashNode in self.kinds:
                 raise ValueError("down_at_most must be at least 1 when crashes are drawn, got 0")
         return self

@@ -77,8 +77,8 @@ def test_a_schedule_cut_to_its_budget_keeps_to_it_and_one_that_did_stays_whole(s
 @pytest.mark.parametrize(
     ("schedule", "f", "message"),
     [
-        ((), 3, "f must leave a majority of 5 nodes up, so be at most 2, got 3"),
-        ((), -1, "f must be at least 0, got -1"),
+        ((), 6, r"f must be within \[0, 5 nodes\], got 6"),
+        ((), -1, r"f must be within \[0, 5 nodes\], got -1"),
         ((CrashNode(node="n-[0-2]", begin_s=1),), 2, r"f = 2 nodes down, got CrashNode of \['n-0', 'n-1', 'n-2'"),
         ((crash(9, 1),), 2, r"must name a node of the cluster .*, got 'n-9'"),
     ],
@@ -96,11 +96,14 @@ def test_a_crash_that_begins_as_another_ends_fits_the_same_budget():
 
 
 @pytest.mark.parametrize("count", range(1, 10))
-def test_a_budget_leaves_a_majority_of_any_number_of_nodes(count):
+def test_the_budget_is_the_users_and_by_default_leaves_a_majority_up(count):
     names = [f"n-{place}" for place in range(count)]
-    for f in range(count + 1):
-        if count - f > count / 2:
-            assert budget_exceeded((), names, f) == ()
-        else:
-            with pytest.raises(ValueError, match=f"f must leave a majority of {count} nodes up"):
-                budget_exceeded((), names, f)
+    for down in range(count + 1):
+        schedule = tuple(crash(place, 1, 2) for place in range(down))
+
+        assert (budget_exceeded(schedule, names) == ()) == (count - down > count / 2)
+        assert budget_exceeded(schedule, names, down) == ()
+        if count > 2:  # of fewer none may be down
+            assert len(within_budget(schedule, names)) == min(down, (count - 1) // 2)
+    with pytest.raises(ValueError, match=rf"f must be within \[0, {count} nodes\], got {count + 1}"):
+        budget_exceeded((), names, count + 1)

@@ -103,7 +103,7 @@ def test_healing_ends_everything_and_lets_nothing_new_begin():
         ({"mttf_s": Constant(value=0)}, "mttf_s must have a mean greater than 0, got 0.0"),
         ({"horizon_s": 0}, "horizon_s must be a finite number greater than 0, got 0"),
         ({"minimum_up_s": -1}, "minimum_up_s must be a finite number of at least 0, got -1"),
-        ({"down_at_most": 3}, "f must leave a majority of 5 nodes up, so be at most 2, got 3"),
+        ({"down_at_most": 6}, r"down_at_most must be within \[0, 5 nodes\], got 6"),
         ({"down_at_most": 0}, "down_at_most must be at least 1 when crashes are drawn, got 0"),
     ],
 )
@@ -186,8 +186,17 @@ def test_a_swarm_keeps_to_its_budget_and_heals_in_time(seed):
 def test_a_swarm_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match=r"kinds\.0: .*got 'crash_nodes' \(did you mean 'crash_node'"):
         Swarm(nodes=NAMES, horizon_s=1, kinds=("crash_nodes",))
-    with pytest.raises(ValueError, match="at most 2, got 4"):
-        Swarm(nodes=NAMES, horizon_s=1, down_at_most=4)
+    with pytest.raises(ValueError, match=r"down_at_most must be within \[0, 5 nodes\], got 6"):
+        Swarm(nodes=NAMES, horizon_s=1, down_at_most=6)
+
+
+def test_one_of_a_pair_may_be_down_as_of_a_primary_and_its_backup():
+    swarm = Swarm(nodes=("p", "b"), horizon_s=100, include=1, down_at_most=1)
+    schedules = [swarm.draw(seed) for seed in range(20)]
+    crashes = [[fault for fault in schedule if isinstance(fault, CrashNode)] for schedule in schedules]
+
+    assert {crash.node for each in crashes for crash in each} == {"p", "b"}
+    assert all(budget_exceeded(schedule, ("p", "b"), 1) == () for schedule in schedules)
 
 
 def test_an_exponential_mean_may_be_given_as_a_number():
