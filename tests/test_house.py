@@ -82,7 +82,7 @@ SUMS_OF_INTEGERS = {
     "simcluster/scheduling/grid_search.py": {
         "map(len, accuracies)",
     },
-    "simcluster/testing.py": {
+    "simcluster/testing/values.py": {
         "map(len, split)",
     },
 }

@@ -10,28 +10,29 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 import simcluster.testing
-from simcluster import run
-from simcluster.cluster import NetworkSpec, OneSwitch, Ring
+from simcluster import Scenario, run
+from simcluster.cluster import ClusterSpec, Graph, NetworkSpec, NodeSpec, OneSwitch, Ring
+from simcluster.cluster.topology import Edge
 from simcluster.engine import Name, Spec
 from simcluster.faults import (
     BreakLink,
     CrashNode,
+    ExhaustMemory,
     Fault,
     IsolateNode,
+    KillProgram,
     LoseMessages,
     PartitionNetwork,
+    PartitionRing,
     PauseNode,
     SlowNode,
 )
 from simcluster.faults.vocabulary import KINDS
 from simcluster.testing import clusters, faults, links, networks, scenarios, schedules, times_s
+from simcluster.testing.fault import strategies
+from simcluster.testing.ground import Ground
 
 NAMES = ("a", "b", "c")
-GIVEN = {
-    "rack": st.just("a"),
-    "program": st.just("b"),
-    "link": st.just("a->b"),
-}  # for the kinds that name no node
 FIND = settings(max_examples=5000, derandomize=True, database=None, phases=(Phase.generate, Phase.shrink))
 
 FIDELITIES = st.sampled_from(["latency", "nic", "flow"])
@@ -44,6 +45,25 @@ class Idle(Spec):
         return cluster.env.timeout(1.0)
 
 
+def keep_on(node):
+    yield node.timer(1.0)
+
+
+class Busy(Idle):
+    """A job of two programs, one on the first node and one on the last."""
+
+    def start(self, cluster, seed):
+        nodes = list(cluster.nodes.values())
+        nodes[0].boot(keep_on, "serve")
+        nodes[-1].boot(keep_on, "work")
+        return super().start(cluster, seed)
+
+
+MACHINES = (NodeSpec(name="a"), NodeSpec(name="b", memory_bytes=9.0), NodeSpec(name="c"), NodeSpec(name="d", rack="r"))
+#: It has whatever a fault may name.
+EVERYTHING = Scenario(cluster=ClusterSpec(nodes=MACHINES, network=NetworkSpec(topology=OneSwitch())), job=Busy())
+
+
 class Rack(Fault):
     """A kind of fault that names no node."""
 
@@ -54,7 +74,7 @@ class Rack(Fault):
 
 
 def test_a_field_that_is_not_known_keeps_its_default_or_must_be_given():
-    assert set(simcluster.testing._fields(Rack, NAMES, {"rack": st.just("r")})) == {"rack", "size"}
+    assert set(strategies(Rack, Ground.of(NAMES), {"rack": st.just("r")})) == {"rack", "size"}
 
 
 @given(schedules(NAMES, last_s=3.0))
@@ -68,13 +88,62 @@ def test_faults_are_over_in_time_and_hit_known_nodes(schedule):
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_of_fault_is_drawn_and_shrinks_to_one_of_its_kind(kind):
     least = find(
-        schedules(NAMES, 10.0, fields=GIVEN),
+        schedules(EVERYTHING, 10.0),
         lambda schedule: any(type(fault) is kind for fault in schedule),
         settings=FIND,
     )
 
     assert [type(fault) for fault in least] == [kind]
     assert (least[0].begin_s, least[0].end_s) == (0.0, 0.1)
+
+
+def one_way_ring(names):
+    """Links of which none has a way back."""
+    return Graph(edges=tuple(Edge(source=names[i - 1], target=names[i], one_way=True) for i in range(len(names))))
+
+
+@st.composite
+def any_cluster(draw, least=1):
+    """Clusters on any topology, of which some nodes have racks, zones and limited memories."""
+    fields = {
+        "memory_bytes": st.none() | st.just(100.0),
+        "rack": st.none() | st.sampled_from(["r", "s"]),
+        "zone": st.none() | st.just("z"),
+    }
+    spec = draw(clusters(least, 6, fields=fields))
+    one_way = len(spec.nodes) > 1 and spec.network.topology is None and draw(st.booleans())
+    return spec.replace(network=NetworkSpec(topology=one_way_ring(spec.names))) if one_way else spec
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_whatever_is_drawn_for_a_scenario_or_a_cluster_is_accepted(data):
+    scenario = Scenario(cluster=data.draw(any_cluster()), job=Busy())
+    where = data.draw(st.sampled_from([scenario, scenario.cluster]))
+
+    scenario.under(data.draw(schedules(where, last_s=1.0)))  # raises when a fault does not fit
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_what_is_drawn_for_names_alone_is_accepted_by_every_cluster_that_has_them(data):
+    spec = data.draw(any_cluster())
+    names = data.draw(st.lists(st.sampled_from(spec.names), min_size=1, unique=True))
+
+    Scenario(cluster=spec, job=Busy()).under(data.draw(schedules(names, last_s=1.0)))  # as above
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@settings(max_examples=20)
+@given(st.data())
+def test_a_kind_that_is_asked_for_is_drawn_without_giving_up(kind, data):
+    assert EVERYTHING.under([data.draw(faults(EVERYTHING, 1.0, kinds=(kind,)))])
+
+
+def test_a_program_is_killed_on_the_node_that_boots_it():
+    drawn = schedules(EVERYTHING, 1.0, kinds=(KillProgram,))
+    for node, program in (("a", "serve"), ("d", "work")):
+        assert find(drawn, lambda faults, on=node: faults and faults[0].node == on, settings=FIND)[0].program == program
 
 
 def test_a_crash_and_a_partition_are_reported_as_exactly_those_two():
@@ -158,8 +227,11 @@ def test_topologies_are_drawn_in_every_size_and_with_the_network_that_is_given()
         (lambda: schedules(NAMES, 1.0, kinds=()), r"kinds must be some of \['crash_node', .*\], as .*, got \[\]"),
         (lambda: schedules(NAMES, 1.0, max_size=-1), "max_size must be at least 0, got -1"),
         (lambda: faults(NAMES, 1.0, kinds=(int,)), "kinds must be some of .*, got .*int"),
+        (lambda: faults(NAMES, 1.0, kinds=(KillProgram,)), "fields must give KillProgram.program a str.* a program"),
+        (lambda: faults(NAMES, 1.0, kinds=(ExhaustMemory,)), "fields must give ExhaustMemory.node a str.* limited"),
+        (lambda: faults(NAMES, 1.0, kinds=(PartitionRing,)), "fields must give PartitionRing.nodes .* fewer than 4, g"),
         (lambda: faults(NAMES, 1.0, kinds=(Rack,)), "fields must give a strategy .*, got none for Rack.rack"),
-        (lambda: simcluster.testing._fields(Rack, NAMES, {}), "fields must .*, got none for Rack.rack"),
+        (lambda: strategies(Rack, Ground.of(NAMES), {}), "fields must .*, got none for Rack.rack"),
         (lambda: times_s(float("inf")), "last_s must be a number greater than 0, got inf"),
         (lambda: clusters(3, 2).example(), r"min_nodes must be within \[1, max_nodes = 2\], got 3"),
     ],

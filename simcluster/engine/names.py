@@ -26,6 +26,8 @@ class Names:
 
 NodeName = Annotated[Name, Names("node")]
 """A node. A fault takes also a rack, a zone, or a pattern (``"worker-*"``)."""
+LimitedNode = Annotated[Name, Names("limited")]
+"""A node whose memory has a limit, or what a fault takes for several."""
 RackName = Annotated[Name, Names("rack")]
 """A rack, or a zone."""
 LinkName = Annotated[str, Field(pattern=r"^.+->.+$"), PRINTABLE, Names("link")]
@@ -38,6 +40,8 @@ NodeGroups = Annotated[tuple[NodeNames, ...], Field(min_length=1), Names("groups
 """Groups of nodes that do not overlap."""
 NodeSides = Annotated[tuple[NodeNames, NodeNames], Names("sides")]
 """Two groups of nodes that do not overlap, and leave others."""
+NodeRing = Annotated[tuple[NodeName, ...], Field(min_length=1), Names("ring")]
+"""At least four nodes, in the order of a ring."""
 Minority = Annotated[tuple[NodeName, ...], Field(min_length=1), Names("minority")]
 """Fewer than half of the nodes."""
 

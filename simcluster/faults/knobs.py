@@ -39,6 +39,8 @@ class Knobs:
         match what:
             case "node":
                 return self.node()
+            case "limited":
+                return self.choice(*self.limited) if self.limited else None
             case "rack":
                 return self.choice(*self.racks) if self.racks else None
             case "link":

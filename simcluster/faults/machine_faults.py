@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import NUMBER, Finite, Positive, ProgramName
+from simcluster.engine import NUMBER, Finite, LimitedNode, Positive, ProgramName
 from simcluster.faults.fault import Fields, Lift
 from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.target import expand
@@ -58,6 +58,8 @@ class ExhaustMemory(NodeFault):
     """
 
     kind: Literal["exhaust_memory"] = "exhaust_memory"
+    node: LimitedNode
+    """The node, or the rack, zone or pattern that means several; their memory must have a limit."""
     size_bytes: Positive | None = None
     """How much it takes (``None``: as much as the node has)."""
 
@@ -81,11 +83,6 @@ class ExhaustMemory(NodeFault):
                 node.memory.give_back(key)
 
         return give_back
-
-    @classmethod
-    def draw(cls, knobs: Knobs, run_s: float) -> Fields | None:
-        """All the memory of a node that has an end of it."""
-        return {"node": knobs.choice(*knobs.limited)} if knobs.limited else None
 
 
 class StepClock(NodeFault):

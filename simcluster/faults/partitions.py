@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Drop, Hold, InFlight, Message, Rule
-from simcluster.engine import Minority, NodeGroups, NodeName, NodeNames, NodeSides
+from simcluster.engine import Minority, NodeGroups, NodeName, NodeNames, NodeRing, NodeSides
 from simcluster.faults.fault import Fault, Fields, Lift, recall
 from simcluster.faults.link_faults import Crossing
 from simcluster.faults.target import expand, named
@@ -146,7 +146,7 @@ class PartitionRing(Partition):
     """
 
     kind: Literal["partition_ring"] = "partition_ring"
-    nodes: NodeNames = ("*",)
+    nodes: NodeRing = ("*",)
     """The nodes of the ring, in their order; all others hear everybody."""
 
     @property
