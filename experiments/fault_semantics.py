@@ -11,8 +11,9 @@ the other parts alone.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -23,45 +24,11 @@ from rich.table import Table
 from simpy.events import Event
 
 from simcluster import Scenario, run
+from simcluster import faults as fault
 from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node, NodeSpec, OneSwitch, StorageSpec
-from simcluster.engine import Constant, Program, Spec
+from simcluster.engine import Constant, Program, Spec, hint
 from simcluster.experiment import OutFolder, call
-from simcluster.faults import (
-    ADVERSARIES,
-    AnyFault,
-    BreakLink,
-    Byzantine,
-    CorruptMessages,
-    CrashNode,
-    CutMinority,
-    CutOneWay,
-    DelayLink,
-    DriftClock,
-    DuplicateMessages,
-    ExhaustMemory,
-    FillDisk,
-    FlapLink,
-    IsolateNode,
-    KillProgram,
-    LoseDisk,
-    LoseMessages,
-    LoseOnLink,
-    LoseRack,
-    PartitionBridge,
-    PartitionNetwork,
-    PartitionRing,
-    PauseNode,
-    ReorderMessages,
-    RotBits,
-    SlowDisk,
-    SlowLink,
-    SlowNode,
-    SpikeLatency,
-    StepClock,
-    TearWrites,
-    ThrottleBandwidth,
-    ThrottleLink,
-)
+from simcluster.faults import AnyFault
 from simcluster.kernels import Call, Cost
 from simcluster.report import check_folder, save
 from simcluster.report.tables import table_of_words
@@ -79,48 +46,48 @@ HALF_S = Constant(value=0.5)
 
 FAULTS: dict[str, tuple[AnyFault, ...]] = {
     "no fault": (),
-    "crash": (CrashNode(node="victim", **WHEN),),
-    "crash, in flight dropped": (CrashNode(node="victim", in_flight="drop", **WHEN),),
-    "crash, in flight held": (CrashNode(node="victim", in_flight="hold", **WHEN),),
-    "loss of the rack": (LoseRack(rack="rack-0", **WHEN),),
-    "pause": (PauseNode(node="victim", **WHEN),),
-    "slow compute (3 ×)": (SlowNode(node="victim", factor=3, **WHEN),),
-    "slow compute, ramp to 3 ×": (SlowNode(node="victim", factor=3, ramp_s=0.5, **WHEN),),
-    "process kill": (KillProgram(node="victim", program="compute", **WHEN),),
-    "out of memory": (ExhaustMemory(node="victim", **WHEN),),
-    "clock step (+5 s)": (StepClock(node="victim", step_s=5, **WHEN),),
-    "clock drift (+10 %)": (DriftClock(node="victim", rate=0.1, **WHEN),),
-    "Byzantine (negates)": (Byzantine(node="victim", adversary=ADVERSARIES["negate"], strength=1, **WHEN),),
-    "slow link (3 ×)": (SlowLink(factor=3, **LINK),),
-    "latency spike (0.5 s)": (SpikeLatency(extra_s=HALF_S, **LINK),),
-    "bandwidth drop (5 ×)": (ThrottleBandwidth(node="victim", factor=5, **WHEN),),
-    "link flap (0.5 s down, 0.5 s up)": (FlapLink(down_s=HALF_S, up_s=HALF_S, **LINK),),
-    "a cable down": (BreakLink(both_ways=True, **CABLE),),
-    "a cable down, in flight dropped": (BreakLink(both_ways=True, in_flight="drop", **CABLE),),
-    "a cable down, all held": (BreakLink(both_ways=True, in_flight="hold", crossing="hold", **CABLE),),
-    "one direction of a cable down": (BreakLink(**CABLE),),
-    "one direction of a cable slow (0.5 s)": (DelayLink(extra_s=HALF_S, **CABLE),),
-    "one direction of a cable throttled (5 ×)": (ThrottleLink(factor=5, **CABLE),),
-    "one direction of a cable lossy": (LoseOnLink(probability=1, **CABLE),),
-    "lost messages": (LoseMessages(probability=1, **LINK),),
-    "duplicated messages": (DuplicateMessages(probability=1, delay_s=HALF_S, **LINK),),
-    "reordered messages": (ReorderMessages(probability=1, delay_s=HALF_S, **LINK),),
-    "corrupted messages": (CorruptMessages(probability=1, **LINK),),
-    "corrupted, undetected": (CorruptMessages(probability=1, detected=False, **LINK),),
-    "partition": (PartitionNetwork(groups=(("victim",),), **WHEN),),
-    "partition, in flight dropped": (PartitionNetwork(groups=(("victim",),), in_flight="drop", **WHEN),),
-    "partition, all held": (PartitionNetwork(groups=(("victim",),), in_flight="hold", crossing="hold", **WHEN),),
-    "isolated node": (IsolateNode(node="victim", **WHEN),),
-    "minority cut off": (CutMinority(minority=("victim", "n-1"), **WHEN),),
-    "ring of majorities": (PartitionRing(**WHEN),),
-    "bridge": (PartitionBridge(sides=(("victim", "n-1"), ("peer", "n-3")), **WHEN),),
-    "one-way cut": (CutOneWay(senders=("victim",), receivers=("*",), **WHEN),),
-    "disk loss": (LoseDisk(node="victim", **WHEN),),
-    "disk slow (3 ×)": (SlowDisk(node="victim", factor=3, **WHEN),),
-    "disk full": (FillDisk(node="victim", **WHEN),),
-    "torn writes": (TearWrites(node="victim", **WHEN),),
-    "torn writes and crash": (TearWrites(node="victim", **WHEN), CrashNode(node="victim", **WHEN)),
-    "bit rot (5 bits)": (RotBits(node="victim", count=5, **WHEN),),
+    "crash": (fault.CrashNode(node="victim", **WHEN),),
+    "crash, in flight dropped": (fault.CrashNode(node="victim", in_flight="drop", **WHEN),),
+    "crash, in flight held": (fault.CrashNode(node="victim", in_flight="hold", **WHEN),),
+    "loss of the rack": (fault.LoseRack(rack="rack-0", **WHEN),),
+    "pause": (fault.PauseNode(node="victim", **WHEN),),
+    "slow compute (3 ×)": (fault.SlowNode(node="victim", factor=3, **WHEN),),
+    "slow compute, ramp to 3 ×": (fault.SlowNode(node="victim", factor=3, ramp_s=0.5, **WHEN),),
+    "process kill": (fault.KillProgram(node="victim", program="compute", **WHEN),),
+    "out of memory": (fault.ExhaustMemory(node="victim", **WHEN),),
+    "clock step (+5 s)": (fault.StepClock(node="victim", step_s=5, **WHEN),),
+    "clock drift (+10 %)": (fault.DriftClock(node="victim", rate=0.1, **WHEN),),
+    "Byzantine (negates)": (fault.Byzantine(node="victim", adversary=fault.ADVERSARIES["negate"], strength=1, **WHEN),),
+    "slow link (3 ×)": (fault.SlowLink(factor=3, **LINK),),
+    "latency spike (0.5 s)": (fault.SpikeLatency(extra_s=HALF_S, **LINK),),
+    "bandwidth drop (5 ×)": (fault.ThrottleBandwidth(node="victim", factor=5, **WHEN),),
+    "link flap (0.5 s down, 0.5 s up)": (fault.FlapLink(down_s=HALF_S, up_s=HALF_S, **LINK),),
+    "a cable down": (fault.BreakLink(both_ways=True, **CABLE),),
+    "a cable down, in flight dropped": (fault.BreakLink(both_ways=True, in_flight="drop", **CABLE),),
+    "a cable down, all held": (fault.BreakLink(both_ways=True, in_flight="hold", crossing="hold", **CABLE),),
+    "one direction of a cable down": (fault.BreakLink(**CABLE),),
+    "one direction of a cable slow (0.5 s)": (fault.DelayLink(extra_s=HALF_S, **CABLE),),
+    "one direction of a cable throttled (5 ×)": (fault.ThrottleLink(factor=5, **CABLE),),
+    "one direction of a cable lossy": (fault.LoseOnLink(probability=1, **CABLE),),
+    "lost messages": (fault.LoseMessages(probability=1, **LINK),),
+    "duplicated messages": (fault.DuplicateMessages(probability=1, delay_s=HALF_S, **LINK),),
+    "reordered messages": (fault.ReorderMessages(probability=1, delay_s=HALF_S, **LINK),),
+    "corrupted messages": (fault.CorruptMessages(probability=1, **LINK),),
+    "corrupted, undetected": (fault.CorruptMessages(probability=1, detected=False, **LINK),),
+    "partition": (fault.PartitionNetwork(groups=(("victim",),), **WHEN),),
+    "partition, in flight dropped": (fault.PartitionNetwork(groups=(("victim",),), in_flight="drop", **WHEN),),
+    "partition, all held": (fault.PartitionNetwork(groups=(("victim",),), in_flight="hold", crossing="hold", **WHEN),),
+    "isolated node": (fault.IsolateNode(node="victim", **WHEN),),
+    "minority cut off": (fault.CutMinority(minority=("victim", "n-1"), **WHEN),),
+    "ring of majorities": (fault.PartitionRing(**WHEN),),
+    "bridge": (fault.PartitionBridge(sides=(("victim", "n-1"), ("peer", "n-3")), **WHEN),),
+    "one-way cut": (fault.CutOneWay(senders=("victim",), receivers=("*",), **WHEN),),
+    "disk loss": (fault.LoseDisk(node="victim", **WHEN),),
+    "disk slow (3 ×)": (fault.SlowDisk(node="victim", factor=3, **WHEN),),
+    "disk full": (fault.FillDisk(node="victim", **WHEN),),
+    "torn writes": (fault.TearWrites(node="victim", **WHEN),),
+    "torn writes and crash": (fault.TearWrites(node="victim", **WHEN), fault.CrashNode(node="victim", **WHEN)),
+    "bit rot (5 bits)": (fault.RotBits(node="victim", count=5, **WHEN),),
 }
 CLUSTER = ClusterSpec(
     # The peer is neither neighbour of the victim, so that a ring of five cuts it off.
@@ -340,25 +307,62 @@ def observations(seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fault", *COLUMNS, "seed"])
 
 
-# As a table, and as a picture of it
+# As a matrix of single words, on a screen and in a picture, and in full for one fault
+
+HEADINGS = ("compute", *COLUMNS[1:])
+WORDS = {
+    "lost": r"\b(lost|dropped|never (sent|done|fired))\b",
+    "late": r"\blate\b",
+    "twice": r"\bagain [\d.]+ s later\b",
+    "altered": r"\b(altered|corrupted|clock off)\b",
+    "refused": r"\brefused\b",
+}
+"""What a cell of the matrix says when its sentence, without what stands in brackets, has such words."""
+
+
+def in_a_word(sentence: str) -> str:
+    """What a sentence says has gone wrong, by ``WORDS``; a dot when all is as it would be without a fault."""
+    bare = re.sub(r"\(.*?\)", "", sentence)
+    return ", ".join(word for word, pattern in WORDS.items() if re.search(pattern, bare)) or "·"
+
+
+def matrix(table: pd.DataFrame) -> list[list[str]]:
+    """The name of each fault, and a word or two for each part."""
+    return [[row["fault"], *(in_a_word(row[part]) for part in COLUMNS)] for _, row in table.iterrows()]
 
 
 def in_rich(table: pd.DataFrame) -> Table:
-    """The table for a terminal; what no fault has changed is dim."""
-    drawn = Table(title=f"{TITLE} (from {BEGIN_S:g} s to {END_S:g} s)", show_lines=True)
-    for heading in ("fault", *COLUMNS):
-        drawn.add_column(heading, overflow="fold", ratio=1 if heading in ("fault", "memory", "timers") else 2)
-    for _, row in table.iterrows():
-        cells = [row[part] if row[part] != table.loc[0, part] else f"[dim]{row[part]}[/dim]" for part in COLUMNS]
-        drawn.add_row(f"[bold]{row['fault']}[/bold]", *cells)
+    """The matrix for a terminal, of 80 columns or more."""
+    drawn = Table(title=f"{TITLE} (from {BEGIN_S:g} s to {END_S:g} s)", box=None, padding=(0, 1, 0, 0))
+    drawn.add_column("fault", max_width=33)
+    for heading in HEADINGS:
+        drawn.add_column(heading, min_width=7, max_width=10)
+    for name, *words in matrix(table):
+        drawn.add_row(name, *(word if word != "·" else "[dim]·[/dim]" for word in words))
+    return drawn
+
+
+def in_full(name: str, seed: int = 0) -> Table:
+    """What one fault does to each part, beside what happens without. Raises ``ValueError`` for an unknown fault."""
+    if name not in FAULTS:
+        rule = "fault: must be one that the table of all faults lists"
+        raise ValueError(f"{rule}, got {name!r}{hint(name, FAULTS)}")
+    without, within = observe((), seed), observe(FAULTS[name], seed)
+    drawn = Table(title=f"{name}, from {BEGIN_S:g} s to {END_S:g} s", show_lines=True)
+    for heading in ("part", "without", "with it"):
+        drawn.add_column(heading)
+    for part in COLUMNS:
+        same = within[part] == without[part]
+        told = "[dim]the same[/dim]" if same else within[part].replace("; ", "\n")
+        drawn.add_row(part, without[part].replace("; ", "\n"), told)
     return drawn
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """The table as a picture; what a fault has changed stands on colour."""
-    widths = {"fault": 26, "computation": 28, "messages": 58, "memory": 36, "disk": 40, "timers": 22}
-    title = f"{TITLE[:-1]} from {BEGIN_S:g} s to {END_S:g} s?"
-    return table_of_words(title, widths, table[list(widths)].to_numpy().tolist())
+    """The matrix as a picture of one page; what a fault has changed stands on colour."""
+    widths = {"fault": 42, **dict.fromkeys(HEADINGS, 15)}
+    title = f"{TITLE[:-1]}\nfrom {BEGIN_S:g} s to {END_S:g} s?"
+    return table_of_words(title, widths, matrix(table))
 
 
 def main() -> None:
@@ -366,13 +370,24 @@ def main() -> None:
     app = typer.Typer(add_completion=False)
 
     @app.command(help=TITLE)
-    def command(out: OutFolder = Path("out")) -> None:
+    def command(
+        out: OutFolder = Path("out"),
+        only: Annotated[
+            str | None, typer.Option("--fault", metavar="NAME", help="One fault of the table, in full sentences.")
+        ] = None,
+    ) -> None:
+        console = Console()
+        if only is not None:
+            console.print(in_full(only))
+            return
         check_folder(out)
         table = observations()
         picture = save(draw(table), table, out, NAME)
-        console = Console()
         console.print(in_rich(table))
-        console.print(f"{picture}, and its numbers beside it")
+        console.print(
+            f"A dot: as without a fault. --fault NAME says it of one fault in full, {out}/{NAME}.csv of all.\n"
+            f"The picture is {picture}."
+        )
 
     call(app)
 

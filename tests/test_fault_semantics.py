@@ -1,6 +1,9 @@
-import pytest
+import io
 
-from experiments.fault_semantics import COLUMNS, FAULTS, draw, observations, observe
+import pytest
+from rich.console import Console
+
+from experiments.fault_semantics import COLUMNS, FAULTS, draw, in_a_word, in_full, in_rich, observations, observe
 from simcluster.faults.vocabulary import KINDS
 from simcluster.report.tables import table_of_words
 
@@ -54,6 +57,58 @@ def test_the_table_is_drawn_and_has_a_seed():
 
     assert list(table.columns) == ["fault", *COLUMNS, "seed"]
     assert len(draw(table).axes[0].texts) == 4 * 6
+
+
+def printed(table):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_word_of_a_part_says_that_it_has_changed_if_it_has(name):
+    for part in COLUMNS:
+        assert (in_a_word(ALL[name][part]) != "·") == (ALL[name][part] != NOTHING[part])
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("crash", ["lost", "lost", "lost", "lost", "lost"]),
+        ("pause", ["late", "late", "·", "late", "late"]),
+        ("duplicated messages", ["·", "twice", "·", "·", "·"]),
+        ("corrupted messages", ["·", "lost", "·", "·", "·"]),
+        ("corrupted, undetected", ["·", "altered", "·", "·", "·"]),
+        ("disk full", ["·", "·", "·", "refused", "·"]),
+        ("clock step (+5 s)", ["·", "·", "·", "·", "altered"]),
+    ],
+)
+def test_a_fault_in_a_row_of_words(name, words):
+    assert [in_a_word(ALL[name][part]) for part in COLUMNS] == words
+
+
+def test_the_whole_table_fits_a_screen_of_80_columns_with_every_part():
+    lines = printed(in_rich(observations()))
+
+    assert len(lines) <= len(FAULTS) + 8
+    assert all(heading in lines[1] for heading in ("fault", "compute", "messages", "memory", "disk", "timers"))
+    assert not any("…" in line for line in lines)
+
+
+def test_one_fault_can_be_asked_for_in_full_sentences():
+    lines = printed(in_full("pause"))
+
+    assert any("result on time" in line and "result 1 s late" in line for line in lines)
+    assert any("asked for more: granted" in line or "the same" in line for line in lines)
+    with pytest.raises(ValueError, match=r"fault: must be one .*, got 'crahs' \(did you mean 'crash'\?\)"):
+        in_full("crahs")
+
+
+def test_the_picture_of_all_faults_is_a_page():
+    width, height = draw(observations()).get_size_inches()
+
+    assert width < 8.3
+    assert height < 11.7
 
 
 def test_a_row_of_another_length_is_refused():
