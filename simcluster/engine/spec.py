@@ -6,7 +6,7 @@ import inspect
 import re
 import reprlib
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
@@ -97,6 +97,13 @@ class Spec(_Checked):
             return super().model_validate(obj, **options)
         except ValidationError as error:
             raise InvalidSpec("\n".join(broken_rules(error, cls, obj))) from None
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """What differs from its defaults: all that one has to write to make it anew."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if field.is_required() or value != field.get_default(call_default_factory=True, validated_data={}):
+                yield name, value
 
     def replace(self, **fields: Any) -> Self:
         """The same with other ``fields``, checked like any that is made anew."""

@@ -148,3 +148,10 @@ def test_a_rack_of_the_topology_can_be_lost(topology):
     result = run(Scenario(cluster=cluster, job=Job(), faults=(LoseRack(rack=rack, begin_s=1),)), 0)
 
     assert {row["node"] for row in result.trace.rows("crash")} == {"n-0", "n-1"}
+
+
+def test_a_fault_is_written_without_what_it_has_by_default():
+    assert repr(CrashNode(node="a", begin_s=1)) == "CrashNode(begin_s=1.0, node='a')"
+    assert repr(CrashNode(node="a", begin_s=1, end_s=2, in_flight="drop")) == (
+        "CrashNode(begin_s=1.0, end_s=2.0, node='a', in_flight='drop')"
+    )
