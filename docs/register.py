@@ -11,7 +11,7 @@ a crash, and a partition at the time of the restart.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any, Literal
 
@@ -20,7 +20,7 @@ from simpy.events import Event
 from simcluster import Result, Scenario, run
 from simcluster.cluster import Cluster, ClusterSpec, Node, NodeSpec, TimedOut, nodes
 from simcluster.engine import Name, Positive, Spec
-from simcluster.faults import trial_of
+from simcluster.faults import Broken, trial_of
 
 Pair = tuple[int, int]
 Steps = Generator[Event, Any, Any]
@@ -123,15 +123,16 @@ def scenario(when_alone: Literal["found_anew", "keep"] = "found_anew") -> Scenar
     )
 
 
-def lost_write(result: Result) -> str | None:
-    """The rule that the run broke, if it did: what has been acknowledged is read."""
+def reads_see_writes(result: Result) -> Iterator[Broken | None]:
+    """Every read is a check: what has been acknowledged is read."""
     acknowledged = FIRST[1]
     for row in result.trace.rows("acknowledged", "read"):
         if row["kind"] == "acknowledged":
             acknowledged = max(acknowledged, row["version"])
-        elif row["version"] < acknowledged:
-            return "a read must see every acknowledged write"
-    return None
+        elif row["version"] >= acknowledged:
+            yield None
+        else:
+            yield Broken("a read must see every acknowledged write", row)
 
 
-trial = trial_of(lambda faults, seed: run(scenario().under(faults), seed), lost_write)
+trial = trial_of(lambda faults, seed: run(scenario().under(faults), seed), reads_see_writes)

@@ -1,7 +1,8 @@
 """Files of faults: schedules as JSON, and failure traces as CSV or JSON.
 
-A schedule file is a JSON list with one object for each fault: ``kind``, then its fields. Times
-keep every bit.
+A schedule file is a JSON object: the version of simcluster that saved it, the digest of the scenario that it was saved
+for, and ``faults``, a list with one object for each: ``kind``, then its fields. Times keep every bit. The list alone,
+as one would write it by hand, is a schedule too.
 
 A failure trace says which node failed from when until when. As CSV its first line names the columns: ``begin_s``,
 other fields of a fault (``node``, ``end_s``, ``factor``, …), and ``kind``, the kind of fault, ``crash_node`` where that
@@ -22,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from simcluster.engine import hint, plugins
 from simcluster.faults.fault import Fault
+from simcluster.faults.origin import Scene, digest_of, note_origin, version
 from simcluster.faults.vocabulary import KINDS, AnyFault
 
 SYNTHETIC_TRACE = Path(__file__).with_name("synthetic_trace.csv")
@@ -29,6 +31,10 @@ SYNTHETIC_TRACE = Path(__file__).with_name("synthetic_trace.csv")
 
 _ADAPTER: TypeAdapter[Fault] = TypeAdapter(AnyFault)
 _FIELDS = frozenset(field for kind in KINDS.values() for field in kind.model_fields)
+_HEAD = re.compile(
+    r'\s*\{\s*"simcluster"\s*:\s*"(?P<version>[^"]*)"\s*,'
+    r'\s*"scenario"\s*:\s*(?:null|"(?P<scenario>[^"]*)")\s*,\s*"faults"\s*:'
+)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -51,15 +57,26 @@ def plain(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     return listed
 
 
-def save_schedule(path: Path | str, faults: Sequence[Fault]) -> None:
-    """Write a schedule to ``path``, one line for each fault."""
-    lines = ",\n".join("  " + json.dumps(fault) for fault in plain(faults))
-    Path(path).write_text(f"[\n{lines}\n]\n" if lines else "[]\n", encoding="utf-8")
+def save_schedule(path: Path | str, faults: Sequence[Fault], scenario: Scene | None = None) -> None:
+    """Write a schedule to ``path``, one line for each fault, with the version and the digest of the ``scenario``."""
+    head = json.dumps({"simcluster": version(), "scenario": digest_of(scenario)}, indent=2).removesuffix("\n}")
+    lines = ",\n".join("    " + json.dumps(fault) for fault in plain(faults))
+    Path(path).write_text(f'{head},\n  "faults": [\n{lines}\n  ]\n}}\n', encoding="utf-8")
 
 
-def load_schedule(path: Path | str) -> tuple[Fault, ...]:
-    """The schedule in ``path``, bit for bit as it was saved. Raises ``ValueError`` with file, line and column."""
-    return tuple(_parse(Path(path), _read(path), default_kind=None))
+def load_schedule(path: Path | str, scenario: Scene | None = None) -> tuple[Fault, ...]:
+    """The schedule in ``path``, bit for bit as it was saved.
+
+    Warns when it was saved by another version of simcluster, or for another scenario than ``scenario``, if one is
+    given. Raises ``ValueError`` with file, line and column.
+    """
+    path, text = Path(path), _read(path)
+    head = _HEAD.match(text)
+    if head is None:
+        return tuple(_parse(path, text, default_kind=None))
+    faults = tuple(_parse(path, text, default_kind=None, begin=head.end(), end="}"))
+    note_origin(path, head["version"], head["scenario"], scenario)
+    return faults
 
 
 def read_failure_trace(path: Path | str, default_kind: str = "crash_node") -> tuple[Fault, ...]:
@@ -136,8 +153,11 @@ def _header(path: Path, line: int, cells: list[str]) -> list[str]:
     return cells
 
 
-def _parse(path: Path, text: str, default_kind: str | None) -> Iterator[Fault]:
-    """The faults of a JSON list, read one by one, so that an error knows its place."""
+def _parse(path: Path, text: str, default_kind: str | None, begin: int = 0, end: str = "") -> Iterator[Fault]:
+    """The faults of a JSON list from place ``begin`` on, read one by one, so that an error knows its place.
+
+    ``end`` is what follows the list, to the end of the text.
+    """
 
     def wrong(place: int, rule: str) -> ValueError:
         return malformed(path, text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place), rule)
@@ -146,7 +166,7 @@ def _parse(path: Path, text: str, default_kind: str | None) -> Iterator[Fault]:
         found = _SPACE.match(text, place)
         return found.end() if found else place
 
-    place = after_space(0)
+    place = after_space(begin)
     if text[place : place + 1] != "[":
         raise wrong(place, f"a list of faults must begin with '[', got {text[place : place + 1]!r}")
     place = after_space(place + 1)
@@ -158,7 +178,7 @@ def _parse(path: Path, text: str, default_kind: str | None) -> Iterator[Fault]:
             place = after_space(place + 1)
         first = False
         try:
-            values, end = decoder.raw_decode(text, place)
+            values, stop = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
             raise wrong(error.pos, f"the text must be JSON: {error.msg}") from None
         if not isinstance(values, dict):
@@ -167,12 +187,13 @@ def _parse(path: Path, text: str, default_kind: str | None) -> Iterator[Fault]:
             yield _fault(values, default_kind)
         except ValidationError as error:
             name, rule = _said(error, list(values))
-            key = re.search(rf'"{re.escape(name)}"\s*:', text[place:end]) if name else None
+            key = re.search(rf'"{re.escape(name)}"\s*:', text[place:stop]) if name else None
             raise wrong(place + key.start() if key else place, rule) from None
-        place = after_space(end)
+        place = after_space(stop)
     place = after_space(place + 1)
-    if place < len(text):
-        raise wrong(place, f"nothing must follow the list of faults, got {text[place]!r}")
+    if text[place:].rstrip() != end:
+        rule = f"{repr(end) if end else 'nothing'} must follow the list of faults"
+        raise wrong(place, f"{rule}, got {text[place : place + 12]!r}")
 
 
 def _fault(values: Mapping[str, Any], default_kind: str | None) -> Fault:

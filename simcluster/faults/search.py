@@ -1,8 +1,9 @@
 """Search: schedules of faults under which something goes wrong that must not.
 
-A trial says of a schedule and a seed whether the run fails. Random search tries schedules that are drawn from seeds,
-exhaustive search tries one fault on each node and link at each time of interest, and ``shrink`` makes of what
-either finds a schedule in which nothing is superfluous. A finding is a file that replays bit for bit.
+A trial says of a schedule and a seed whether the run fails, or shows nothing to check. Random search tries schedules
+that are drawn from seeds, exhaustive search tries one fault on each node and link at each time of interest, and
+``shrink`` makes of what either finds a schedule in which nothing is superfluous. A finding is a file that replays bit
+for bit.
 """
 
 from __future__ import annotations
@@ -12,26 +13,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
+
+from pydantic import Field
 
 from simcluster.engine import Count, InvalidSpec, Seed, Spec, hint
 from simcluster.faults.fault import Fault
 from simcluster.faults.files import malformed, plain
 from simcluster.faults.message_faults import LoseMessages
 from simcluster.faults.node_faults import CrashNode, PauseNode
+from simcluster.faults.origin import Scene, digest_of, note_origin, version
+from simcluster.faults.property import Broken, Property, R, Tally, Vacuous, examine
 from simcluster.faults.vocabulary import AnyFault
 
-
-class Ran(Protocol):
-    """What a run gave."""
-
-    @property
-    def digest(self) -> str:
-        """The fingerprint of the run's trace."""
-        ...
-
-
-R = TypeVar("R", bound=Ran)
 _OF_INTEREST = ("send", "deliver", "compute")
 Schedule = tuple[Fault, ...]
 
@@ -47,8 +41,11 @@ class Failure:
     digest: str | None = None
 
 
-Trial = Callable[[Schedule, int], Failure | None]
-"""Runs a schedule under a seed; ``None`` when all went well. The same arguments must always give the same answer."""
+Outcome = Failure | Vacuous | None
+"""What a trial found: a failure, that nothing was checked, or ``None`` when all went well."""
+
+Trial = Callable[[Schedule, int], Outcome]
+"""Runs a schedule under a seed. The same arguments must always give the same answer."""
 
 Progress = Callable[[int, Schedule], None]
 """Told the number of runs so far, and the schedule that is tried or, in shrinking, the smallest that fails."""
@@ -60,21 +57,27 @@ FaultOfLink = Callable[..., Fault]
 """Makes a fault of ``source``, ``target``, ``begin_s`` and ``end_s``."""
 
 
-def trial_of(run: Callable[[Schedule, int], R], broken: Callable[[R], str | None]) -> Trial:
-    """The trial that runs ``run(faults, seed)`` and asks ``broken`` for the rule that the result breaks, if any.
+def trial_of(run: Callable[[Schedule, int], R], holds: Property[R]) -> Trial:
+    """The trial that runs ``run(faults, seed)`` and asks whether the property ``holds`` of the result.
 
     An ``AssertionError`` in the run is a failure too; its rule is its attribute ``rule``, or its first line.
     """
 
-    def attempt(faults: Schedule, seed: int) -> Failure | None:
+    def attempt(faults: Schedule, seed: int) -> Outcome:
         try:
             result = run(faults, seed)
         except AssertionError as error:
             return Failure(getattr(error, "rule", "") or str(error).partition("\n")[0] or "AssertionError")
-        rule = broken(result)
-        return None if rule is None else Failure(rule, result.digest)
+        found = examine(holds, result)
+        if isinstance(found, Broken):
+            return Failure(found.rule, result.digest)
+        return found if isinstance(found, Vacuous) else None
 
     return attempt
+
+
+class NotReproduced(AssertionError):
+    """A run that does not fail as it did when a finding was made; the message says what it does now."""
 
 
 class Finding(Spec):
@@ -90,6 +93,10 @@ class Finding(Spec):
     """How many runs it took to find and shrink it."""
     minimal: bool = False
     """Whether ``shrink`` came to its end: without any one of these faults the run does not fail in this way."""
+    simcluster: str = Field(default_factory=version)
+    """The version under which it was found."""
+    scenario: str | None = None
+    """The digest of the scenario without faults, where it was told when the finding was saved."""
     faults: tuple[AnyFault, ...]
     """The schedule."""
 
@@ -101,25 +108,50 @@ class Finding(Spec):
         values = {"rule": failure.rule, "digest": failure.digest, "seed": seed, "runs": runs, "minimal": minimal}
         return cls.model_validate({**values, "faults": tuple(faults)})
 
-    def reproduces(self, trial: Trial) -> bool:
-        """Whether the run fails again in the same way, bit for bit."""
-        return trial(self.faults, self.seed) == Failure(self.rule, self.digest)
+    def replay(self, trial: Trial) -> Failure:
+        """Run it again; the failure, which is the same bit for bit.
 
-    def save(self, path: Path | str) -> None:
-        """Write the finding to ``path`` as JSON, one line for each fault."""
-        head = json.dumps(self.model_dump(mode="json", exclude={"faults"}), indent=2).removesuffix("\n}")
+        Raises ``NotReproduced``, which says whether the run breaks nothing any more, checks nothing, breaks another
+        rule, or the same by another trace.
+        """
+        now = trial(self.faults, self.seed)
+        before = Failure(self.rule, self.digest)
+        if isinstance(now, Failure) and now == before:
+            return now
+        if isinstance(now, Failure) and now.rule == self.rule:
+            said = f"the run breaks the same rule by another trace, {now.digest} instead of {self.digest}"
+        elif isinstance(now, Failure):
+            said = f"the run breaks another rule, {now.rule!r}"
+        elif isinstance(now, Vacuous):
+            said = f"the run breaks nothing any more, for it checks nothing (ended: {now.ended})"
+        else:
+            said = "the run breaks nothing any more"
+        raise NotReproduced(f"seed {self.seed} must break {self.rule!r}: {said}{self._since()}")
+
+    def _since(self) -> str:
+        return "" if self.simcluster == version() else f" (found by simcluster {self.simcluster}, this is {version()})"
+
+    def save(self, path: Path | str, scenario: Scene | None = None) -> None:
+        """Write the finding to ``path`` as JSON, one line for each fault, with the digest of the ``scenario``."""
+        named = self if scenario is None else self.replace(scenario=digest_of(scenario))
+        head = json.dumps(named.model_dump(mode="json", exclude={"faults"}), indent=2).removesuffix("\n}")
         faults = ",\n".join("    " + json.dumps(fault) for fault in plain(self.faults))
         Path(path).write_text(f'{head},\n  "faults": [\n{faults}\n  ]\n}}\n', encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path | str) -> Finding:
-        """The finding in ``path``, bit for bit. Raises ``ValueError`` that names the file and what is wrong with it."""
+    def load(cls, path: Path | str, scenario: Scene | None = None) -> Finding:
+        """The finding in ``path``, bit for bit. Warns when it was made by another version or in another ``scenario``.
+
+        Raises ``ValueError`` that names the file and what is wrong with it.
+        """
         try:
-            return cls.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
+            found = cls.model_validate(json.loads(Path(path).read_text(encoding="utf-8")))
         except json.JSONDecodeError as error:
             raise malformed(Path(path), error.lineno, error.colno, f"the text must be JSON: {error.msg}") from None
         except InvalidSpec as error:
             raise ValueError(f"{path}: {error}") from None
+        note_origin(path, found.simcluster, found.scenario, scenario)
+        return found
 
     def reproducer(self, path: Path | str, trial: str) -> str:
         """Three lines of Python that run the finding saved in ``path`` again; ``trial`` is the trial's dotted name.
@@ -132,7 +164,7 @@ class Finding(Spec):
         return (
             f"from {module} import {name}\n"
             "from simcluster.faults import Finding\n"
-            f"assert Finding.load({str(path)!r}).reproduces({name})"
+            f"Finding.load({str(path)!r}).replay({name})"
         )
 
 
@@ -141,16 +173,22 @@ def search_seeds(
     draw: Callable[[int], Sequence[Fault]],
     seeds: Iterable[int],
     progress: Progress | None = None,
-) -> Finding | None:
-    """The first of ``seeds`` under which the schedule that ``draw`` makes of it fails, or ``None``."""
+) -> Finding | Tally:
+    """The first of ``seeds`` under which the schedule that ``draw`` makes of it fails, else the tally of all.
+
+    Raises ``NothingChecked`` when none failed and none checked anything.
+    """
+    tally = Tally()
     for runs, seed in enumerate(seeds, start=1):
         faults = tuple(draw(seed))
         if progress is not None:
             progress(runs, faults)
-        failure = trial(faults, seed)
-        if failure is not None:
-            return Finding.of(failure, seed, faults, runs=runs)
-    return None
+        outcome = trial(faults, seed)
+        if isinstance(outcome, Failure):
+            return Finding.of(outcome, seed, faults, runs=runs)
+        tally.add(outcome)
+    tally.require_checks()
+    return tally
 
 
 def cut_link(*, source: str, target: str, begin_s: float, end_s: float | None) -> LoseMessages:
@@ -203,10 +241,19 @@ def single_faults(
 def search_single_faults(
     trial: Trial, faults: Iterable[Fault], seed: int, progress: Progress | None = None
 ) -> Iterator[Finding]:
-    """Those of ``faults`` that alone make the run fail, each as a finding that is minimal in its number of faults."""
+    """Those of ``faults`` that alone make the run fail, each as a finding that is minimal in its number of faults.
+
+    Raises ``NothingChecked`` in the end when none failed and none checked anything.
+    """
+    tally, found = Tally(), False
     for runs, fault in enumerate(faults, start=1):
         if progress is not None:
             progress(runs, (fault,))
-        failure = trial((fault,), seed)
-        if failure is not None:
-            yield Finding.of(failure, seed, (fault,), runs=runs)
+        outcome = trial((fault,), seed)
+        if isinstance(outcome, Failure):
+            found = True
+            yield Finding.of(outcome, seed, (fault,), runs=runs)
+        else:
+            tally.add(outcome)
+    if not found:
+        tally.require_checks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from simcluster.engine import check_whole
-from simcluster.faults.search import Failure, Finding, Progress, Schedule, Trial
+from simcluster.faults.search import Failure, Finding, NotReproduced, Progress, Schedule, Trial
 from simcluster.faults.simpler import (
     size,
     with_aligned_times,
@@ -34,8 +34,10 @@ def shrink(finding: Finding, trial: Trial, *, budget: int = 2000, progress: Prog
     Raises ``ValueError`` when the finding does not fail, or not as it says.
     """
     check_whole("budget", budget, 1)
-    if not finding.reproduces(trial):
-        raise ValueError(f"a finding must fail again as it did before, got another run than {finding.rule!r}")
+    try:
+        finding.replay(trial)
+    except NotReproduced as error:
+        raise ValueError(f"a finding must fail again as it did before, got {error}") from None
     shrinking = _Shrinking(finding, trial, budget, progress)
     try:
         shrinking.run()
@@ -98,10 +100,10 @@ class _Shrinking:
             raise _BudgetSpent
         self._tried.add(key)
         self.runs += 1
-        failure = self._trial(candidate, self._seed)
-        same = failure is not None and failure.rule == self.failure.rule
-        if failure is not None and same:
-            self.faults, self.failure = candidate, failure
+        outcome = self._trial(candidate, self._seed)
+        same = isinstance(outcome, Failure) and outcome.rule == self.failure.rule
+        if isinstance(outcome, Failure) and same:
+            self.faults, self.failure = candidate, outcome
         if self._progress is not None:
             self._progress(self.runs, self.faults)
         return same

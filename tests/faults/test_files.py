@@ -17,6 +17,7 @@ from simcluster.faults import (
     save_schedule,
 )
 from simcluster.testing import schedules
+from tests.strategies import training
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +44,31 @@ def test_any_time_and_any_probability_survive(path, begin_s, probability):
 def test_a_line_of_the_file_is_a_fault(path):
     save_schedule(path, [CrashNode(node="a", begin_s=1), PauseNode(node="b", begin_s=2, end_s=3)])
 
-    first = json.loads(path.read_text().splitlines()[1].removesuffix(","))
+    first = json.loads(path.read_text().splitlines()[4].removesuffix(","))
     assert list(first)[:3] == ["kind", "begin_s", "end_s"]
     assert first.items() >= {"kind": "crash_node", "begin_s": 1.0, "end_s": None, "node": "a"}.items()
+
+
+def test_a_schedule_names_its_version_and_its_scenario_and_loading_it_for_another_is_noted(path):
+    scenario, faults = training(steps=3), (CrashNode(node="worker-0", begin_s=1, end_s=2),)
+    save_schedule(path, faults, scenario.under([PauseNode(node="server", begin_s=0)]))
+
+    assert load_schedule(path, scenario.under(faults)) == faults
+    assert json.loads(path.read_text())["scenario"] == scenario.digest
+    with pytest.warns(UserWarning, match=rf"was saved for {scenario.digest}, and this scenario is .*: a run may be"):
+        assert load_schedule(path, training(steps=4)) == faults
+    path.write_text(path.read_text().replace(json.loads(path.read_text())["simcluster"], "0.0.9"))
+    with pytest.warns(UserWarning, match=r"was saved by simcluster 0\.0\.9, and this is "):
+        assert load_schedule(path) == faults
+    save_schedule(path, faults)
+    with pytest.warns(UserWarning, match="was saved for no scenario that it names, and this scenario is "):
+        assert load_schedule(path, scenario) == faults
+
+
+def test_a_list_that_somebody_has_written_is_a_schedule(path):
+    path.write_text('[{"kind": "crash_node", "node": "a", "begin_s": 1}]')
+
+    assert load_schedule(path) == (CrashNode(node="a", begin_s=1),)
 
 
 def test_a_trace_may_leave_out_what_has_a_default(tmp_path):
@@ -100,6 +123,8 @@ def test_a_csv_trace_that_is_wrong_says_the_line_and_the_column(tmp_path, text, 
     ("text", "message"),
     [
         ("{}", r"line 1, column 1: a list of faults must begin with '\[', got '{'"),
+        ('{"simcluster": "0", "scenario": null, "faults": 3}', r"line 1, column 49: a list of faults must begin with"),
+        ('{"simcluster": "0", "scenario": null,\n "faults": [] ]', "line 2, column 15: '}' must follow the list of f"),
         (
             '[{"kind": "crash_node", "node": "a", "begin_s": 1} ;',
             "line 1, column 52: faults must be separated by ',', got ';'",

@@ -1,6 +1,6 @@
 """A job of one's own: a primary and a backup that count. Which faults make them forget what they have answered?"""
 from simcluster import ClusterSpec, Scenario, nodes, run
-from simcluster.faults import CrashNode, PauseNode, Swarm, search_seeds, shrink, trial_of
+from simcluster.faults import Broken, CrashNode, PauseNode, Swarm, search_seeds, shrink, trial_of
 from simcluster.recovery import ask
 
 
@@ -32,7 +32,7 @@ class PrimaryBackup:
 
 
 scenario = Scenario(cluster=ClusterSpec(nodes=nodes("n", 3)), job=PrimaryBackup(), horizon_s=60.0)
-trial = trial_of(lambda faults, seed: run(scenario.under(faults), seed), lambda r: None if r.outcome else "they grow")
+trial = trial_of(lambda f, seed: run(scenario.under(f), seed), lambda r: [None if r.outcome else Broken("they grow")])
 draw = Swarm(nodes=("n-0", "n-1"), horizon_s=2.0, kinds=(CrashNode, PauseNode)).draw
 found = shrink(search_seeds(trial, draw, range(100)), trial)
-assert (found.reproduces(trial), [type(fault) for fault in found.faults]) == (True, [CrashNode])
+assert (found.replay(trial).rule, [type(fault) for fault in found.faults]) == ("they grow", [CrashNode])
