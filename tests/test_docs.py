@@ -31,7 +31,7 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
 
     assert done.returncode == 0, done.stderr
     if page == "fault_search.md":
-        assert done.stdout.endswith(blocks(DOCS / page, "python")[5])
+        assert done.stdout.endswith(blocks(DOCS / page, "python")[6])
     if page == "verdicts.md":
         assert [done.stdout] == blocks(DOCS / page, "text")
 

@@ -9,6 +9,7 @@ from simcluster.measurement.statistics import (
     paired_difference,
     verdict,
 )
+from simcluster.measurement.story import story
 
 __all__ = [
     "Comparison",
@@ -18,5 +19,6 @@ __all__ = [
     "mean_interval",
     "on_grid",
     "paired_difference",
+    "story",
     "verdict",
 ]

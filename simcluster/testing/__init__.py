@@ -1,10 +1,10 @@
-"""Strategies for Hypothesis: clusters, faults, schedules and scenarios that shrink to something readable.
+"""Property tests by Hypothesis: strategies for clusters, faults, schedules and scenarios, and how to ask a property.
 
-Needs Hypothesis: ``pip install simcluster[test]``. A property test of a job reads::
+Needs Hypothesis: ``pip install simcluster[test]``. A property yields once for each check that it makes of a result
+(``simcluster.faults.Property``), and a test of it reads::
 
-    @given(schedules(scenario, last_s=5.0), st.integers(0, 9))
-    def test_no_acknowledged_write_is_lost(faults, seed):
-        assert lost_writes(run(scenario.under(faults), seed)) == []
+    def test_no_acknowledged_write_is_lost():
+        check_property(reads_see_writes, schedules(scenario, last_s=5.0).map(scenario.under))
 
 Times are mostly multiples of a hundredth of ``last_s``, so that faults often begin and end together and shrink to
 round numbers; the rest are any floats. Fewer, earlier and shorter faults are simpler, and so are the kinds that are
@@ -18,11 +18,15 @@ except ImportError as error:
 
 from simcluster.testing.cluster import clusters, networks, topologies
 from simcluster.testing.fault import faults, links, schedules
+from simcluster.testing.property import Violated, assert_holds, check_property
 from simcluster.testing.scenario import scenarios
 from simcluster.testing.times import times_s
 from simcluster.testing.values import distributions
 
 __all__ = [
+    "Violated",
+    "assert_holds",
+    "check_property",
     "clusters",
     "distributions",
     "faults",
