@@ -3,6 +3,10 @@
 After HDFS (Shvachko et al., The Hadoop Distributed File System, 2010): servers keep blocks on their disks and report
 them with each heartbeat; a coordinator knows from these reports, and only from them, who has what, says where new
 copies should go, and has lost ones made anew. All that must survive is on the servers' disks.
+
+Every version of a value is a block of its own, which is written once. A version counts as soon as so many servers have
+had it durably as a write waits for; then the older ones are superseded: no read returns them any more, and they are
+deleted wherever they are.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from simcluster.recovery.protocols import Suspicion
 from simcluster.recovery.retry import ask
 from simcluster.recovery.store_coordinator import coordinate
 from simcluster.recovery.store_server import Block, push, serve
+from simcluster.recovery.store_version import Version
 
 _DOUBLINGS = 10  # a time-out doubles so many times at most
 
@@ -32,8 +37,11 @@ _DOUBLINGS = 10  # a time-out doubles so many times at most
 class DistributedStore(Spec):
     """Storage on the disks of some nodes, for all nodes.
 
-    A block is written once: to write a key again with the same value does nothing, with another value is an error that
-    is not detected. Surplus copies, of a server that came back, are kept.
+    Writes to one key take effect in the order in which they were begun. A read returns the newest value that was
+    acknowledged before it began, or a newer one, and none that is older than what another read has returned, as long
+    as the servers that have lost their disks or cannot be reached are fewer than the copies that are acknowledged; when
+    they are more it may have to wait. A disk needs room for the old value beside the new one. Surplus copies, of a
+    server that came back, are kept.
     """
 
     kind: Literal["distributed"] = "distributed"
@@ -96,22 +104,23 @@ class DistributedStore(Spec):
     def write(
         self, node: Node, key: str, value: Any, size_bytes: float | None = None
     ) -> Generator[Event, Any, tuple[str, ...]]:
-        """Write a block from ``node``; the servers that hold it durably when it is acknowledged.
+        """Write a value from ``node``; the servers that hold it durably when it is acknowledged.
 
         Raises ``TimedOut``, or why the coordinator cannot be reached, when that does not come about in ``attempts``:
-        the block may be there then, or not.
+        the value may have been written then, or may be yet.
         """
         value, own_bytes = freeze(value)
-        block = Block(key, value, own_bytes if size_bytes is None else size_bytes)
+        number = node.cluster.network.new_id()
+        block = Block(Version(key, number, float(own_bytes if size_bytes is None else size_bytes)).name, value)
         holders: dict[str, None] = {}
         failed: dict[str, None] = {}
         attempt = 0
         while self.attempts is None or attempt < self.attempts:
-            wish = (key, block.size_bytes, tuple(holders), tuple(failed))
+            wish = (block.name, tuple(holders), tuple(failed))
             targets = (yield from self._ask(node, "place", wish)).body
             yield from self._put(node, block, targets, self.patience_s(attempt), holders)
             if len(holders) >= self.copies_acknowledged:
-                yield from self._ask(node, "commit", (key, block.size_bytes, tuple(holders)))
+                yield from self._ask(node, "commit", (block.name, tuple(holders)))
                 return tuple(holders)
             failed.update(dict.fromkeys(target for target in targets if target not in holders))
             if not targets:
@@ -121,21 +130,21 @@ class DistributedStore(Spec):
         raise TimedOut(f"{key!r} has {len(holders)} of {self.copies_acknowledged} copies after {attempt} attempts")
 
     def read(self, node: Node, key: str) -> Generator[Event, Any, Any]:
-        """The value of a block, from the nearest copy that is intact.
+        """The value under ``key``, from the nearest copy that is intact.
 
-        Raises ``KeyError`` when there is no such block, ``Corrupted`` when no copy is intact any more, and
+        Raises ``KeyError`` when there is none, ``Corrupted`` when no copy is intact any more, and
         ``TimedOut``, or why the coordinator cannot be reached, when no copy can be in ``attempts``.
         """
         damaged: Corrupted | None = None
         attempt = 0
         while self.attempts is None or attempt < self.attempts:
-            names, certain = (yield from self._ask(node, "locate", (key,))).body
+            name, names, certain = (yield from self._ask(node, "locate", (key,))).body
             if certain and not names:
                 raise damaged or KeyError(key)
             for server in nearest(node.name, names, self.racks(node.cluster)):
                 kind, patience_s = f"{self.name}-get", self.patience_s(attempt)
                 try:
-                    return value_of((yield node.request(server, kind, (key,), timeout_s=patience_s)))
+                    return value_of((yield node.request(server, kind, (name,), timeout_s=patience_s)))
                 except Corrupted as error:
                     damaged = error
                 except (KeyError, Failure):

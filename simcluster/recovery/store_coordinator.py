@@ -1,7 +1,7 @@
 """The coordinator of the distributed store: it places blocks, knows their holders, and has lost copies restored.
 
 It keeps nothing on disk. After a crash it knows again what the servers report, and has nothing restored until each
-has had the time to.
+has had the time to. What is superseded it has deleted at once, and with every heartbeat wherever it turns up again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from simcluster.cluster import UNANSWERED, Message, Node
 from simcluster.engine import Program
 from simcluster.recovery.placement import nearest, place
 from simcluster.recovery.store_census import Census
+from simcluster.recovery.store_version import Version
 
 if TYPE_CHECKING:
     from simcluster.recovery.distributed_store import DistributedStore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def coordinate(node: Node, store: DistributedStore) -> Program:
     """Answer clients, and listen to the servers."""
     record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
-    census = Census(store, record, node.clock.monotonic())
+    census = Census(store, record, node.clock.monotonic(), node.cluster.network.new_id())
     node.spawn(Restoration(node, store, census).run())
     kinds = [f"{store.name}-{what}" for what in ("report", "commit", "place", "locate")]
     while True:
@@ -29,16 +30,24 @@ def coordinate(node: Node, store: DistributedStore) -> Program:
             case "report":
                 census.hear(message, node.clock.monotonic())
             case "commit":
-                key, size_bytes, holders = message.body
-                census.add(key, size_bytes, holders, message.id)
+                name, holders = message.body
+                census.add(name, holders, message.id)
                 node.reply(message)
+                drop(node, store, census.superseded(Version.of(name).key))
             case "place":
-                key, size_bytes, holders, failed = message.body
-                able = [name for name in census.with_room(size_bytes) if name not in failed]
+                name, holders, failed = message.body
+                key, _, size_bytes = Version.of(name)
+                able = [server for server in census.with_room(size_bytes) if server not in failed]
                 missing, racks = store.replication - len(holders), store.racks(node.cluster)
                 node.reply(message, place(key, missing, able, racks, message.source, holders))
             case "locate":
                 node.reply(message, census.locate(message.body[0]))
+
+
+def drop(node: Node, store: DistributedStore, superseded: dict[str, list[str]]) -> None:
+    """Tell servers to delete what is superseded there."""
+    for server, names in superseded.items():
+        node.send(server, f"{store.name}-drop", names)
 
 
 class Restoration:
@@ -50,7 +59,7 @@ class Restoration:
         self._census = census
         self._record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
         self._sending = dict.fromkeys(store.servers, 0)
-        self._targets: dict[str, dict[str, None]] = {}  # where copies of each block are under way to
+        self._under_way: dict[tuple[str, str], None] = {}  # copies: of which block, and where to
         self._tries: dict[str, int] = {}
 
     def run(self) -> Program:
@@ -60,39 +69,41 @@ class Restoration:
             yield self._node.timer(self._store.heartbeat_s)
             self._census.look(self._node.clock.monotonic())
             short, before = self._census.short() if self._census.settled else {}, short
-            for key, holders in short.items():
-                if key in before:
-                    self._restore(key, holders)
+            self._tries = {name: tries for name, tries in self._tries.items() if name in short}
+            for name, holders in short.items():
+                if name in before:
+                    self._restore(name, holders)
+            drop(self._node, self._store, self._census.superseded())
 
-    def _restore(self, key: str, holders: tuple[str, ...]) -> None:
+    def _restore(self, name: str, holders: tuple[str, ...]) -> None:
         """Order as many copies as are missing, as far as there are holders with time and servers with room."""
         census, racks = self._census, self._store.racks(self._node.cluster)
-        under_way = self._targets.setdefault(key, {})
+        under_way = [target for copied, target in self._under_way if copied == name]
         counted = (*holders, *(target for target in under_way if target not in holders))
-        missing = self._store.replication - len(counted)
+        missing, with_room = self._store.replication - len(counted), census.with_room(Version.of(name).size_bytes)
         # With the tries in its name a block goes elsewhere when a copy did not arrive.
-        name = f"{key}#{self._tries.get(key, 0)}"
-        for target in place(name, missing, census.with_room(census.size_bytes(key)), racks, None, counted):
+        for target in place(f"{name}#{self._tries.get(name, 0)}", missing, with_room, racks, None, counted):
             able = [holder for holder in holders if self._sending[holder] < self._store.copies_at_once]
             if not able:
                 return
             source = nearest(target, sorted(able, key=lambda holder: self._sending[holder]), racks)[0]
             self._sending[source] += 1
-            under_way[target] = None
-            self._node.spawn(self._copy(key, source, target))
+            self._under_way[name, target] = None
+            self._node.spawn(self._copy(name, source, target))
 
-    def _copy(self, key: str, source: str, target: str) -> Program:
-        tries = self._tries[key] = self._tries.get(key, 0) + 1
+    def _copy(self, name: str, source: str, target: str) -> Program:
+        key = Version.of(name).key
+        tries = self._tries[name] = self._tries.get(name, 0) + 1
         patience_s = self._store.patience_s(tries - 1)
         self._record(self._store.name, "copying", key, target)
         kind = f"{self._store.name}-replicate"
         try:
-            reply = yield self._node.request(source, kind, (key, target, patience_s), timeout_s=2 * patience_s)
+            reply = yield self._node.request(source, kind, (name, target, patience_s), timeout_s=2 * patience_s)
         except UNANSWERED:
             reply = None
         self._sending[source] -= 1
-        del self._targets[key][target]
+        del self._under_way[name, target]
         if reply is not None and reply.body:
-            self._tries[key] = 0
-            self._census.add(key, self._census.size_bytes(key), reply.body, reply.id)
+            self._tries[name] = 0
+            self._census.add(name, reply.body, reply.id)
             self._record(self._store.name, "restored", key, target)

@@ -9,26 +9,33 @@ from simcluster.cluster import UNANSWERED, Corrupted, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES
 from simcluster.engine import Event, Program, fire
 from simcluster.recovery.answer import Answer, refusal, shelf_of
+from simcluster.recovery.store_version import Version
 
 if TYPE_CHECKING:
     from simcluster.recovery.distributed_store import DistributedStore
 
 
 class Block(NamedTuple):
-    """What is kept under a key, and how much room it takes."""
+    """A value, and the name of the version that it is."""
 
-    key: str
+    name: str
     value: Any
-    size_bytes: float
+
+    @property
+    def size_bytes(self) -> float:
+        """How much room it takes."""
+        return Version.of(self.name).size_bytes
 
 
 def serve(node: Node, store: DistributedStore) -> Program:
     """Serve requests side by side; the disk puts them in order."""
     server = Server(node, store)
+    yield from server.remove_torn()  # before it is reported as a copy
     node.spawn(server.report_always())
     if store.scrub_s is not None:
         node.spawn(server.scrub_always(store.scrub_s))
     answers = {"put": server.put, "copy": server.put, "get": server.get, "replicate": server.replicate}
+    answers["drop"] = server.drop
     kinds = {f"{store.name}-{what}": answer for what, answer in answers.items()}
     while True:
         message: Message = yield node.receive(*kinds)
@@ -73,30 +80,31 @@ class Server:
 
     def get(self, message: Message) -> Program:
         """Answer with a block's value."""
-        key = message.body[0]
-        answer = yield from self._read(key)
-        size_bytes = self._node.storage.size_bytes(self._prefix + key) if answer[0] == "done" else 0.0
+        name = message.body[0]
+        answer = yield from self._read(name)
+        size_bytes = Version.of(name).size_bytes if answer[0] == "done" else 0.0
         self._finish(message, answer, HEADER_BYTES + size_bytes)
 
     def replicate(self, message: Message) -> Program:
         """Send a copy of a block to another server; the answer says who has it then."""
-        key, target, patience_s = message.body
-        outcome, value = yield from self._read(key)
+        name, target, patience_s = message.body
+        outcome, value = yield from self._read(name)
         holders: tuple[str, ...] = ()
         if outcome == "done":
-            block = Block(key, value, self._node.storage.size_bytes(self._prefix + key))
-            holders = yield from push(self._node, self._store, "copy", (target,), patience_s, block)
+            holders = yield from push(self._node, self._store, "copy", (target,), patience_s, Block(name, value))
         self._finish(message, holders)
+
+    def drop(self, message: Message) -> Program:
+        """Delete versions that are superseded; what is told meanwhile is passed over, and will be told again."""
+        for name in message.body:
+            yield from self._remove(self._prefix + name)
+        del self.begun[message.request_id]
 
     def report(self) -> None:
         """Tell the coordinator what is durable here, and how much room is left."""
         storage = self._node.storage
-        blocks = [
-            (path.removeprefix(self._prefix), storage.size_bytes(path))
-            for path in storage.keys(durable=True)
-            if path.startswith(self._prefix) and path in storage
-        ]
-        self._node.send(self._store.coordinator, f"{self._store.name}-report", (storage.free_bytes, blocks))
+        names = [path.removeprefix(self._prefix) for path in self._paths() if path in storage]
+        self._node.send(self._store.coordinator, f"{self._store.name}-report", (storage.free_bytes, names))
 
     def report_always(self) -> Program:
         """Report at once and with every heartbeat."""
@@ -109,34 +117,43 @@ class Server:
         done: dict[str, None] = {}
         while True:
             yield self._node.timer(pause_s)
-            paths = [path for path in self._node.storage.keys(durable=True) if path.startswith(self._prefix)]
-            path = next((path for path in paths if path not in done), None)
+            path = next((path for path in self._paths() if path not in done), None)
             if path is None:
                 done.clear()
             else:
                 done[path] = None
                 yield from self._read(path.removeprefix(self._prefix))
 
+    def remove_torn(self) -> Generator[Event, Any, None]:
+        """Remove what a crash has torn."""
+        for path in self._paths():
+            if self._node.storage.size_bytes(path) < Version.of(path.removeprefix(self._prefix)).size_bytes:
+                yield from self._remove(path)
+
+    def _paths(self) -> list[str]:
+        """Where blocks are that are durable."""
+        return [path for path in self._node.storage.keys(durable=True) if path.startswith(self._prefix)]
+
     def _finish(self, message: Message, body: Any, size_bytes: float | None = None) -> None:
         del self.begun[message.request_id]
         self._node.reply(message, body, size_bytes)
 
-    def _read(self, key: str) -> Generator[Event, Any, Answer]:
+    def _read(self, name: str) -> Generator[Event, Any, Answer]:
         """A block's value; a copy that is damaged is removed, so that the coordinator has it restored."""
-        path = self._prefix + key
+        path = self._prefix + name
         try:
             return "done", (yield self._node.storage.read(path))
         except (Failure, KeyError) as error:
             answer = refusal(error)
-        self._record(self._store.name, answer[0], key, self._node.name)
+        self._record(self._store.name, answer[0], Version.of(name).key, self._node.name)
         if answer[0] == Corrupted.cause:
-            yield from self._remove_damaged(path)
+            yield from self._remove(path, only_damaged=True)
         self.report()
         return answer
 
     def _keep(self, block: Block) -> Generator[Event, Any, bool]:
         """Make a block durable here; says whether it is."""
-        storage, path = self._node.storage, self._prefix + block.key
+        storage, path = self._node.storage, self._prefix + block.name
         yield from self._begin_change(path)
         kept = False
         try:
@@ -145,15 +162,15 @@ class Server:
             yield storage.flush()
             kept = True
         except Failure as failure:  # the disk is full, or has been lost
-            self._record(self._store.name, failure.cause, block.key, self._node.name)
+            self._record(self._store.name, failure.cause, Version.of(block.name).key, self._node.name)
         self._end_change(path)
         # Looked up, not concluded: the disk may have been lost between the two, or while the node was paused.
         return kept and storage.is_durable(path)
 
-    def _remove_damaged(self, path: str) -> Generator[Event, Any, None]:
+    def _remove(self, path: str, *, only_damaged: bool = False) -> Generator[Event, Any, None]:
         yield from self._begin_change(path)
         try:
-            if not (yield from self._intact(path)):
+            if not (only_damaged and (yield from self._intact(path))):
                 yield self._node.storage.delete(path)
                 yield self._node.storage.flush()
         except Failure:

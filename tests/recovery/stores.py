@@ -25,6 +25,13 @@ def machines(count=6, racks=3, *, storage=DISK, seed=0, failures="silent"):
     return Cluster(env, ClusterSpec(nodes=nodes, network=network), seed, Trace(env))
 
 
+def versions(node, key, store="store"):
+    """Where the durable versions of a key of a distributed store are on a node's disk, by their numbers, in order."""
+    prefix = f"distributed:{len(store)}:{store}/{key}#"
+    found = [path for path in node.storage.keys(durable=True) if path.startswith(prefix)]
+    return dict(sorted((int(path.removeprefix(prefix).split("#")[0]), path) for path in found))
+
+
 def finish(cluster, program, until=None):
     """Run ``program`` (on no node) until it is over; what it returned, or the exception that it raised."""
     process = cluster.env.process(program)

@@ -6,7 +6,7 @@ import pytest
 from simcluster.cluster import Corrupted, StorageSpec, TimedOut
 from simcluster.engine import stream
 from simcluster.recovery import DistributedStore
-from tests.recovery.stores import DISK, finish, machines
+from tests.recovery.stores import DISK, finish, machines, versions
 
 NAMES = tuple(f"n-{i}" for i in range(6))
 STORE = DistributedStore(coordinator="n-0", servers=NAMES, heartbeat_s=0.5, timeout_s=1.0)
@@ -21,7 +21,11 @@ def started(store=STORE, **fields):
 
 
 def holders(cluster, key):
-    return tuple(name for name in NAMES if cluster[name].storage.is_durable(f"distributed:5:store/{key}"))
+    return tuple(name for name in NAMES if versions(cluster[name], key))
+
+
+def intact(cluster, name, key):
+    return [cluster[name].storage.intact(path) for path in versions(cluster[name], key).values()]
 
 
 def sent_bytes(cluster, kind, **fields):
@@ -115,14 +119,15 @@ def test_attempts_that_run_out_are_a_time_out():
     assert isinstance(write(cluster, "key", store=store), TimedOut)
 
 
-def test_to_write_a_block_again_does_nothing():
+def test_to_write_a_key_again_replaces_its_value_and_the_old_version_is_deleted():
     cluster = started()
-    write(cluster, "key")
-    before = sum(row["operation"] == "write" for row in cluster.trace.rows("disk"))
-    write(cluster, "key")
+    for value in range(4):
+        write(cluster, "key", value)
+        assert read(cluster, "key", node="n-4") == value
+    cluster.env.run(until=cluster.env.now + 0.1)  # it takes no heartbeat
 
-    assert sum(row["operation"] == "write" for row in cluster.trace.rows("disk")) == before
-    assert len(holders(cluster, "key")) == 3
+    assert [len(versions(cluster[name], "key")) for name in NAMES].count(1) == 3
+    assert sum(cluster[name].storage.used_bytes for name in NAMES) == 3 * 50_000
 
 
 # Reading
@@ -156,7 +161,7 @@ def test_a_damaged_copy_is_found_by_its_checksum_replaced_and_nobody_notices():
     cluster.env.run(until=cluster.env.now + 5)
 
     assert len(holders(cluster, "key")) == 3
-    assert all(cluster[name].storage.intact("distributed:5:store/key") for name in holders(cluster, "key"))
+    assert all(all(intact(cluster, name, "key")) for name in holders(cluster, "key"))
     assert {"corrupted", "restored"} <= {row["event"] for row in cluster.trace.rows("store")}
 
 
@@ -176,7 +181,7 @@ def test_scrubbing_finds_rot_that_nobody_reads():
     cluster.env.run(until=20)
 
     assert len(holders(cluster, "key")) == 3
-    assert all(cluster[name].storage.intact("distributed:5:store/key") for name in holders(cluster, "key"))
+    assert all(all(intact(cluster, name, "key")) for name in holders(cluster, "key"))
 
 
 # Restoring
@@ -304,17 +309,18 @@ def test_what_a_torn_write_left_is_not_taken_for_a_copy():
     store = STORE.replace(transfer="parallel")
     cluster = started(store)
     cluster.env.process(store.write(cluster["n-1"], "key", "value", 50_000))
-    while holders(cluster, "key") == () and not cluster["n-1"].storage.queue_length:
+    while not cluster["n-1"].storage.queue_length:
         cluster.env.step()
     cluster.env.run(until=cluster.env.now + 0.02)
     cluster["n-1"].crash()
+    assert intact(cluster, "n-1", "key") == [False]
     cluster["n-1"].restart()
-    assert cluster["n-1"].storage.is_durable("distributed:5:store/key")
-    assert not cluster["n-1"].storage.intact("distributed:5:store/key")
+    cluster.env.run(until=cluster.env.now + 0.1)
+    assert intact(cluster, "n-1", "key") == []
     got = write(cluster, "key", store=store)
 
     assert "n-1" in got
-    assert all(cluster[name].storage.intact("distributed:5:store/key") for name in got)
+    assert all(all(intact(cluster, name, "key")) for name in got)
 
 
 def test_two_writes_that_lost_their_disk_before_they_were_flushed_are_both_not_copies():

@@ -3,6 +3,7 @@
 from simcluster.cluster import Message
 from simcluster.recovery import DistributedStore, Timeout
 from simcluster.recovery.store_census import Census
+from simcluster.recovery.store_version import Version
 
 STORE = DistributedStore(coordinator="a", servers=("a", "b", "c"), replication=2, suspicion=Timeout(after_s=2.0))
 
@@ -26,8 +27,14 @@ def census():
     return Ticking()
 
 
+def block(key, number=0):
+    return Version(key, number, 10.0).name
+
+
 def report(number, server, *keys, free_bytes=100.0):
-    return Message(number, server, "a", "store-report", (free_bytes, tuple((key, 10.0) for key in keys)), 64.0)
+    """A report of blocks, each the version 0 of a key or any (key, number)."""
+    names = tuple(block(*((key,) if isinstance(key, str) else key)) for key in keys)
+    return Message(number, server, "a", "store-report", (free_bytes, names), 64.0)
 
 
 def test_a_report_that_is_late_or_comes_twice_undoes_nothing_newer():
@@ -37,26 +44,26 @@ def test_a_report_that_is_late_or_comes_twice_undoes_nothing_newer():
     known.hear(report(1, "a", "old"))
     known.hear(report(3, "a"))
 
-    assert known.holders("new") == ("a",)
-    assert known.holders("old") == ()
+    assert known.holders(block("new")) == ("a",)
+    assert known.holders(block("old")) == ()
 
 
 def test_a_report_from_before_a_write_does_not_deny_it():
     known = census()
     known.hear(report(1, "a"))
-    known.add("key", 10.0, ("a",), 5)
+    known.add(block("key"), ("a",), 5)
     known.hear(report(3, "a"))
-    assert known.holders("key") == ("a",)
+    assert known.holders(block("key")) == ("a",)
     known.hear(report(6, "a"))
-    assert known.holders("key") == ()  # now its disk has lost it
+    assert known.holders(block("key")) == ()  # now its disk has lost it
 
 
 def test_a_late_word_of_a_write_does_not_revive_what_a_later_report_lacks():
     known = census()
     known.hear(report(6, "a"))
-    known.add("key", 10.0, ("a",), 5)
+    known.add(block("key"), ("a",), 5)
 
-    assert known.holders("key") == ()
+    assert known.holders(block("key")) == ()
 
 
 def test_a_server_counts_as_lost_when_it_misses_more_than_so_many_heartbeats():
@@ -66,27 +73,27 @@ def test_a_server_counts_as_lost_when_it_misses_more_than_so_many_heartbeats():
     for _ in range(2):
         known.tick()
     known.hear(report(10, "b", "key", free_bytes=5.0))
-    assert known.holders("key") == ("a", "b", "c")
+    assert known.holders(block("key")) == ("a", "b", "c")
     known.tick()
 
-    assert known.holders("key") == ("b",)
-    assert known.short() == {"key": ("b",)}
+    assert known.holders(block("key")) == ("b",)
+    assert known.short() == {block("key"): ("b",)}
     assert known.with_room(5.0) == ["b"]
     assert known.with_room(6.0) == []
 
 
 def test_that_a_block_is_nowhere_is_certain_only_while_one_of_its_holders_would_live():
     known = census()
-    assert known.locate("key") == ((), False)  # nobody has had the time to report
+    assert known.locate("key") == ("", (), False)  # nobody has had the time to report
     for number in range(3):
         known.tick()
         for server in "abc":
             known.hear(report(10 * number + ord(server), server))
-    assert known.locate("key") == ((), True)
+    assert known.locate("key") == ("", (), True)
     for number in range(3):
         known.tick()
         known.hear(report(100 + number, "a"))
-    assert known.locate("key") == ((), False)  # b and c are lost, and both may have it
+    assert known.locate("key") == ("", (), False)  # b and c are lost, and both may have it
 
 
 def test_the_trace_says_that_a_server_is_lost_at_the_heartbeat_at_which_it_counts_as_lost():
@@ -98,7 +105,7 @@ def test_the_trace_says_that_a_server_is_lost_at_the_heartbeat_at_which_it_count
 
     for _ in range(5):
         known.tick()
-        assert {server for _, what, _, server in said} == set(STORE.servers) - set(known.holders("key"))
+        assert {server for _, what, _, server in said} == set(STORE.servers) - set(known.holders(block("key")))
     assert [what for _, what, _, _ in said] == ["server_lost"] * 3  # once each
 
 
@@ -106,12 +113,13 @@ def test_a_known_block_is_gone_for_certain_only_when_every_server_lives():
     known = Ticking(STORE.replace(acknowledge="all"))
     for number, server in enumerate("abc"):
         known.hear(report(number, server, *(["key"] if server != "c" else [])))
+    assert known.short() == {}
     for _ in range(3):
         known.tick()
     known.hear(report(10, "a"))  # whose disk has been lost
     known.hear(report(11, "c"))
 
-    assert known.locate("key") == ((), False)  # b, which is silent, may have it
-    assert known.locate("no such key") == ((), True)
+    assert known.locate("key") == ("", (), False)  # b, which is silent, may have it
+    assert known.locate("no such key") == ("", (), True)
     known.hear(report(12, "b"))
-    assert known.locate("key") == ((), True)
+    assert known.locate("key") == ("", (), True)
