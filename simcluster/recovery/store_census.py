@@ -107,9 +107,10 @@ class Census:
     def locate(self, key: str) -> tuple[str, tuple[str, ...], bool]:
         """The block that a read shall return, who has it, and whether that, or that there is none, is certain.
 
-        What is written since the coordinator began counts when that has heard of enough copies. An older version may
-        have counted before: then one of its holders lives, if only few are lost. As one that has not may be gone with
-        its holders, it is returned when it is on as many servers as possible.
+        Of what is written since the coordinator began it knows whether it counts. What was written before may have
+        counted although too few copies are heard of. Then somebody who lives has it, as long as only few are lost: so
+        it is passed over when nobody does, and when somebody does it is read as soon as it has been copied, to as many
+        as can have it, lest it is lost with the few that had it after somebody has read it.
         """
         few, enough = self._few_are_lost(), self._store.copies_acknowledged
         current = self.current(key)
@@ -131,7 +132,7 @@ class Census:
         return sum(not self._lives(server) for server in self._store.servers)
 
     def _few_are_lost(self) -> bool:
-        """Whether of all that was acknowledged some holder lives; from the first time on, it is all known."""
+        """Whether so few that a holder of whatever was acknowledged lives; once that is so, all that was is known."""
         few = self.settled and self._lost < self._store.copies_acknowledged
         self._complete = self._complete or few
         return few

@@ -1,7 +1,8 @@
 """The coordinator of the distributed store: it places blocks, knows their holders, and has lost copies restored.
 
-It keeps nothing on disk. After a crash it knows again what the servers report, and has nothing restored until each
-has had the time to. What is superseded it has deleted at once, and with every heartbeat wherever it turns up again.
+It keeps nothing on disk. After a crash it knows again what the servers report, and has nothing restored, and lets
+nobody read what was written before, until each has had the time to. What is superseded it has deleted at once, and with
+every heartbeat wherever it turns up again.
 """
 
 from __future__ import annotations

@@ -123,3 +123,69 @@ def test_a_known_block_is_gone_for_certain_only_when_every_server_lives():
     assert known.locate("no such key") == ("", (), True)
     known.hear(report(12, "b"))
     assert known.locate("key") == ("", (), True)
+
+
+def began_again(*reports):
+    """What a coordinator knows that began anew at the number 100, a while after it has heard these."""
+    known = Census(STORE, lambda *_: None, 100)
+    for _ in range(4):
+        known.tick()
+    for number, (server, *keys) in enumerate(reports):
+        known.hear(report(101 + number, server, *keys))
+    return known
+
+
+def test_what_is_written_since_the_coordinator_began_is_read_at_once():
+    known = census()
+    known.add(block("key", 7), ("a", "b"), 8)
+    known.hear(report(9, "a", ("key", 7), ("key", 8)))  # of the other nobody has said that it is acknowledged
+
+    assert known.locate("key") == (block("key", 7), ("a",), True)
+
+
+def test_what_a_server_said_before_the_coordinator_began_is_not_heard():
+    known = Census(STORE, lambda *_: None, 100)
+    known.hear(report(99, "a", "key"))
+
+    assert known.holders(block("key")) == ()
+
+
+def test_an_older_version_than_one_that_may_have_counted_is_not_read_unless_only_few_are_lost():
+    known = began_again(("a", ("key", 5)), ("b", ("key", 5)), ("c", ("key", 6)))
+    assert known.locate("key") == ("", (), False)  # 6 may count, but is on one server yet
+    for _ in range(3):
+        known.tick()
+    known.hear(report(110, "a", ("key", 5)))
+    assert known.locate("key") == ("", (), False)  # b and c are lost, and may have had it
+    known.hear(report(111, "b", ("key", 5)))
+    assert known.locate("key") == (block("key", 5), ("a", "b"), True)
+    known.hear(report(112, "c", ("key", 6)))
+    known.add(block("key", 6), ("a",), 113)
+    assert known.locate("key") == (block("key", 6), ("a", "c"), True)
+    assert known.superseded() == {"a": [block("key", 5)], "b": [block("key", 5)]}
+
+
+def test_a_version_that_can_have_no_more_copies_is_read():
+    known = began_again(("a", ("key", 6)), ("b", ("key", 5)))
+    assert known.locate("key") == ("", (), False)
+    known.hear(report(110, "b", ("key", 5), free_bytes=5.0))
+
+    assert known.locate("key") == (block("key", 6), ("a",), True)
+    assert known.superseded() == {}
+
+
+def test_a_superseded_version_is_forgotten_when_nobody_has_it_any_more():
+    known = began_again(("a", ("key", 5), ("key", 6)), ("b", ("key", 6)), ("c", ("key", 5)))
+    assert known.short() == {}
+    assert known.superseded() == {"a": [block("key", 5)], "c": [block("key", 5)]}
+    known.hear(report(110, "a", ("key", 6)))
+    known.hear(report(111, "c"))
+    assert known.superseded() == {}
+
+    assert [version.number for version, _ in known.current("key")] == [6]
+
+
+def test_only_the_newest_version_is_short_of_copies():
+    known = began_again(("a", ("key", 5)), ("b", ("key", 6)))
+
+    assert known.short() == {block("key", 6): ("b",)}
