@@ -165,6 +165,19 @@ def test_an_older_version_than_one_that_may_have_counted_is_not_read_unless_only
     assert known.superseded() == {"a": [block("key", 5)], "b": [block("key", 5)]}
 
 
+def test_what_was_written_before_is_not_read_until_every_server_has_had_the_time_to_report():
+    known = Census(STORE, lambda *_: None, 100)
+    known.hear(report(101, "a", ("key", 5)))
+    known.hear(report(102, "b", ("key", 5)))
+    assert known.locate("key") == ("", (), False)
+    for _ in range(3):
+        known.tick()
+    known.hear(report(103, "c", ("key", 6), ("key", 5)))
+    known.hear(report(104, "a", ("key", 6)))
+
+    assert known.locate("key") == (block("key", 6), ("a", "c"), True)
+
+
 def test_a_version_that_can_have_no_more_copies_is_read():
     known = began_again(("a", ("key", 6)), ("b", ("key", 5)))
     assert known.locate("key") == ("", (), False)
