@@ -9,8 +9,8 @@ from simpy.events import AllOf
 from simcluster import run
 from simcluster.cluster import NodeSpec
 from simcluster.engine import Environment, Spec, Trace
-from simcluster.faults import CrashNode, KillProgram, PauseNode, SlowNode
-from simcluster.learning import KMeans, call
+from simcluster.faults import CrashNode, DuplicateMessages, KillProgram, PauseNode, SlowNode
+from simcluster.learning import GradientDescent, KMeans, call, ordered
 from simcluster.recovery import Heartbeats, Timeout, ask
 from simcluster.training import BoundedStaleness, Progress, TopK, Training, TrainingJob, Waiting
 from tests.strategies import training
@@ -377,3 +377,81 @@ def test_whoever_asks_hears_how_far_training_is_and_what_it_has_learned():
     assert clocks[0] == 0 < clocks[-1] < 30
     distances = [np.abs(parameters - outcome.parameters).sum() for _, parameters in heard]
     assert distances[-1] < 0.2 * distances[0]
+
+
+class Momentum(GradientDescent):
+    """An optimiser of one's own, which remembers (Polyak 1964)."""
+
+    def start(self, parameters):
+        return np.zeros_like(parameters)
+
+    def step(self, parameters, gradient, memory, clock, share):
+        velocity = 0.9 * memory + gradient
+        return call(lambda: (parameters - self.learning_rate * share * velocity, velocity), flops=1e3)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_what_an_optimiser_remembers_survives_a_crash_of_the_server(every):
+    fields = {"optimiser": Momentum(learning_rate=0.1), "checkpoint_every": every}
+    crash = CrashNode(node="server", begin_s=0.1, end_s=0.12)
+    undisturbed, crashed = run(training(**fields), 0), run(training([crash], **fields), 0)
+
+    assert list(crashed.trace.rows("restore"))
+    assert crashed.outcome.parameters.tobytes() == undisturbed.outcome.parameters.tobytes()
+
+
+class Sealed:
+    """A compression of one's own that writes what it drew beside the numbers, and costs what is said."""
+
+    def __init__(self, encode_flops, decode_flops):
+        self.encode_flops, self.decode_flops = encode_flops, decode_flops
+
+    def encode(self, values, memory, generator):
+        return call(lambda: ((values, generator.random()), values), flops=self.encode_flops)
+
+    def decode(self, payload):
+        return call(lambda: drawn.append(payload[1]) or payload[0], flops=self.decode_flops)
+
+
+drawn = []
+
+
+@pytest.mark.parametrize("flops", [(1e5, 0.0), (0.0, 1e9)])  # a second of a worker, and of the server
+def test_writing_a_contribution_in_fewer_bytes_and_reading_it_costs_time(flops):
+    free, paid = (run(training(compression=Sealed(*each), steps=5, retry_s=1e3), 0) for each in ((0.0, 0.0), flops))
+
+    seconds = 5 if flops[0] else 3 * 5  # workers write beside each other, the server reads one after the other
+    assert paid.ended_s - free.ended_s == pytest.approx(seconds, abs=0.1)
+
+
+def test_a_compression_draws_anew_for_each_worker_and_step_and_the_same_when_it_is_done_again():
+    drawn.clear()
+    run(training(compression=Sealed(0.0, 0.0)), 0)
+    once = [*drawn]
+    drawn.clear()
+    run(training([CrashNode(node="server", begin_s=0.1, end_s=0.12)], compression=Sealed(0.0, 0.0)), 0)
+
+    assert len(set(once)) == 12 * 3
+    assert len(drawn) > 12 * 3
+    assert set(drawn) == set(once)
+
+
+def test_each_worker_goes_through_its_shard_in_an_order_of_its_own():
+    made = Training(training(batch_size=5, sharding=ordered).job, 0, Environment().event())
+    orders = [tuple(made.rows(worker, step).index[0] - 50 * worker for step in range(10)) for worker in range(3)]
+
+    assert len(set(orders)) == 3
+
+
+def test_a_short_form_changes_what_it_says_and_nothing_else_of_its_part():
+    job = training(backup_workers=1, checkpoint_every=2).job
+
+    assert job.replace(staleness=2).waiting == BoundedStaleness(staleness=2, backup_workers=1)
+    assert (job.replace(retry_s=3.0).exchange.server, job.replace(retry_s=3.0).exchange.retry_s) == ("server", 3.0)
+
+
+def test_a_late_copy_of_a_request_takes_no_reply_from_the_request_after_it():
+    # So that the others' next requests are there, and wait for the slow one, when copies of those before come.
+    faults = [DuplicateMessages(probability=1.0, begin_s=0.0), SlowNode(node="worker-2", factor=3, begin_s=0.0)]
+
+    assert run(training(faults, retry_s=1e3), 0).ended == "finished"

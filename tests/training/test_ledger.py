@@ -204,3 +204,23 @@ def test_nothing_is_complete_after_the_last_step():
     assert give(ledger, "a", 1)
 
     assert ledger.progress.clock == 1
+
+
+def test_a_step_that_did_not_wait_for_all_is_a_whole_step():
+    ledger = ledger_of(BoundedStaleness(backup_workers=1))
+    for worker in "ab":
+        give(ledger, worker, 0)
+
+    *_, (_, memory) = ledger.state()
+    assert memory.tolist() == [0.0, 1.0]  # the clock, and the share of a step, that the optimiser was given
+
+
+def test_whoever_is_gone_but_had_contributed_is_waited_for_no_less_than_the_others():
+    ledger = ledger_of()
+    give(ledger, "a", 0)
+    ledger.progress.gone = ["a", "b"]
+    settle(ledger)
+    assert ledger.progress.clock == 0  # "c" is there, and has not contributed
+
+    give(ledger, "c", 0)
+    assert ledger.progress.clock == 1
