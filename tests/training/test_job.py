@@ -195,6 +195,15 @@ def test_compression_sends_fewer_numbers_and_still_learns(share):
     assert share == 1.0 or sent[1] < sent[0]
 
 
+@pytest.mark.parametrize(
+    ("share", "size", "sent"), [(0.07, 100, 7), (0.55, 100, 55), (0.3, 4, 2), (1e-12, 5, 1), (1.0, 3, 3)]
+)
+def test_top_k_sends_the_share_that_it_says_rounded_up(share, size, sent):
+    (_, places, _), _ = TopK(share=share).encode(np.arange(1.0, 1.0 + size), None, None)()
+
+    assert len(places) == sent
+
+
 def test_top_k_remembers_what_it_leaves_out():
     compression = TopK(share=0.5)
     payload, memory = compression.encode(np.array([[1.0, -3.0], [2.0, 0.5]]), None, None)()

@@ -18,13 +18,14 @@ class TopK(Spec):
 
     kind: Literal["top_k"] = "top_k"
     share: Annotated[float, Field(gt=0, le=1), NUMBER] = 0.01
-    """Which share of a contribution's numbers is sent, at least one number."""
+    """Which share of a contribution's numbers is sent, rounded up."""
 
     def encode(self, values: Array, memory: Array | None, generator: np.random.Generator) -> Call[tuple[Any, Array]]:
         """The shape, the places and the numbers there; the memory is what is missing from them."""
         whole = values.ravel() if memory is None else values.ravel() + memory
         comparable = np.where(np.isnan(whole), np.inf, whole)  # a liar's, say: what is no number goes first
-        call = top_k_sparse.call(comparable, math.ceil(self.share * whole.size))
+        wanted = math.ceil(self.share * whole.size - 1e-9)  # 7 % of 100 are 7, however that is rounded
+        call = top_k_sparse.call(comparable, max(1, wanted))
 
         def chosen() -> tuple[Any, Array]:
             places, _ = call()
