@@ -230,3 +230,23 @@ def test_masked_numbers_and_rows_that_are_no_whole_numbers_are_refused():
         shard(lambda data, shares, generator: [np.arange(1797) + 0.5], DIGITS, np.ones(1), stream(0))
     with pytest.raises(ValueError, match="options must leave make_blobs with features and targets alone"):
         Generated(name="blobs", options={"return_centers": True}).load(0)
+
+
+@pytest.mark.parametrize("options", [{"labels": False}, {"labels": True}, {"scaled": True}, {"scaled": False}, {}])
+def test_a_file_is_read_as_it_says_of_labels_and_scales(tmp_path, options):
+    table = pd.DataFrame({"size": [1.0, 2.0, 5.0], "rooms": [0, 2, 1]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    read = Csv(path=tmp_path / "t.csv", target="rooms", **options).load()
+    expected = frame(table, "rooms", **options)
+
+    assert (read.classes, read.targets.dtype) == (expected.classes, expected.targets.dtype)
+    assert (read.classes is None) == (options.get("labels") is False)
+    np.testing.assert_array_equal(read.features, expected.features)
+    assert (read.features.max() == 1.0) == options.get("scaled", False)
+
+
+def test_what_is_generated_is_scaled_where_that_is_said_and_else_the_same():
+    made, scaled = (Generated(name="blobs", rows=40, scaled=scaled).load(3) for scaled in (False, True))
+
+    np.testing.assert_allclose(scaled.features, minmax_scale(made.features), atol=1e-12)
+    np.testing.assert_array_equal(scaled.targets, made.targets)

@@ -142,3 +142,13 @@ def test_a_function_of_arrays_costs_what_is_said_or_what_is_estimated():
     assert call(np.dot, a, b)().tolist() == [4, 4, 4]
     assert call(np.dot, a, b).cost == Cost(flops=2 * 16, bytes=8 * 16)
     assert call(np.dot, a, b, flops=7, bytes=9).cost == Cost(flops=7, bytes=9)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_a_contribution_costs_grows_with_its_rows(name):
+    model, point = MODELS[name], drawn(MODELS[name])
+    few, twice, thrice = (model.contribution(point, Rows(IRIS, np.arange(n))).cost for n in (40, 80, 120))
+
+    assert 0 < few.flops < twice.flops
+    assert twice.flops - few.flops == pytest.approx(thrice.flops - twice.flops)
+    assert 0 < few.bytes < twice.bytes
