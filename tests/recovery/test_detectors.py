@@ -42,15 +42,25 @@ def test_the_expected_arrival_is_the_mean_over_what_was_heard_late_and_early():
     assert rule(heard_s, 3 + 0.1 / 3 + 0.5 + 1e-9)
 
 
-@given(gaps_s, waits_s, st.floats(0.5, 12.0))
-def test_phi_is_that_of_the_normal_distribution_of_the_gaps(gaps_s, wait_s, threshold):
+@given(gaps_s, waits_s, st.floats(0.5, 12.0), st.floats(0.01, 0.5))
+def test_phi_is_that_of_the_normal_distribution_of_the_gaps(gaps_s, wait_s, threshold, least_s):
     heard_s = np.cumsum([0.0, *gaps_s]).tolist()
     seen_s = np.diff(heard_s)
-    phi = -norm.logsf(wait_s, seen_s.mean(), max(seen_s.std(), 0.02)) / math.log(10)
+    phi = -norm.logsf(wait_s, seen_s.mean(), max(seen_s.std(), least_s)) / math.log(10)
     now_s = heard_s[-1] + wait_s
+    rule = PhiAccrual(threshold=threshold, least_deviation_s=least_s)
 
     if abs(phi - threshold) > 1e-6 * threshold:
-        assert PhiAccrual(threshold=threshold)(heard_s, now_s) == (phi > threshold)
+        assert rule(heard_s, now_s) == (phi > threshold)
+
+
+@pytest.mark.parametrize("heard_s", [[7.0], [2.0, 7.0]])
+def test_before_two_intervals_have_been_seen_phi_goes_by_the_one_that_is_expected(heard_s):
+    rule = PhiAccrual(threshold=3.0, period_s=0.5, least_deviation_s=0.1)
+    due_s = 7.0 + norm.isf(10.0**-3, 0.5, 0.1)
+
+    assert not rule(heard_s, due_s - 1e-6)
+    assert rule(heard_s, due_s + 1e-6)
 
 
 def silent(heard_s, now_s):
@@ -134,3 +144,33 @@ def test_a_watch_suspects_by_the_last_time_of_hearing_and_tells_of_changes_only(
         assert {peer: watch.silent_s(peer, now_s) for peer in "ab"} == {each: now_s - heard_s[each] for each in "ab"}
 
     assert (told, watch.suspected) == (expected, suspected)
+
+
+def watched(detector, *, until_s=5.0, drift=0.0):
+    """What n-0, whose clock drifts so, is told in so many seconds of n-1, which runs all the time."""
+    env, told = Environment(), []
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 2)), 0, Trace(env))
+    over = env.event()
+    cluster["n-0"].clock.drift("test", drift)
+    cluster["n-1"].boot(stays, "job.worker")
+    detector.start(cluster, "job.worker", "n-0", ("n-1",), over)
+    cluster["n-0"].boot(lambda node: detector.run(node, "job.worker", ("n-1",), lambda *said: told.append(said), over))
+    env.run(until=until_s)
+    return told
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_so_many_times_of_hearing_are_remembered_as_the_window_says(window):
+    seen = []
+
+    def counts(heard_s, now_s):
+        seen.append(len(heard_s))
+        return False
+
+    assert watched(Heartbeats(period_s=0.1, suspicion=counts, window=window)) == []
+    assert max(seen) == window
+
+
+@pytest.mark.parametrize("drift", [-0.5, 0.0, 0.9])
+def test_silence_is_measured_by_the_watcher_s_own_clock_whatever_that_is_ahead_or_behind(drift):
+    assert watched(Heartbeats(period_s=0.1, suspicion=Timeout(after_s=0.35)), drift=drift) == []

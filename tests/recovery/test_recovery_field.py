@@ -136,6 +136,107 @@ def test_what_a_recovery_names_must_be_there():
         Scenario(cluster=CLUSTER, job=training(recovery=Checkpoints(store=RemoteStore(server="d-9"))))
 
 
+def test_a_checkpoint_that_cannot_be_saved_or_restored_is_passed_over_and_said():
+    store = RemoteStore(server="d-0", timeout_s=0.005, attempts=2)
+    faults = [CrashNode(node="d-0", begin_s=0.02, end_s=0.07), CrashNode(node="head", begin_s=0.04, end_s=0.05)]
+    result = under(training(recovery=Checkpoints(every=1, store=store)), *faults)
+    failed = {(row["operation"], row["cause"]) for row in result.trace.rows("checkpoint_failed")}
+
+    assert result.outcome.parameters.tobytes() == under(training()).outcome.parameters.tobytes()
+    assert failed == {("save", "timed_out"), ("restore", "timed_out")}
+    assert [row for row in result.trace.rows("checkpoint") if row["time_s"] > 0.07]
+
+
+@EACH_STORE
+def test_a_value_weighs_what_is_said_of_it(store):
+    class Writes(Spec):
+        def start(self, cluster, seed):
+            over = cluster.env.event()
+            STORES[store].start(cluster)
+
+            def program(node):
+                took_s = []
+                for size_bytes in (1e3, 1e6):
+                    begin_s = node.env.now
+                    yield from STORES[store].write(node, "key", 0, size_bytes)
+                    took_s.append(node.env.now - begin_s)
+                over.succeed(took_s)
+
+            cluster["head"].boot(program)
+            return over
+
+    light_s, heavy_s = under(Writes()).outcome
+
+    assert heavy_s > light_s + 0.009  # a disk writes a megabyte in 10 ms
+
+
+class Jealous(Spec):
+    """A store of one's own that takes a while, and one client of a key at a time."""
+
+    kind: str = "jealous"
+
+    def start(self, cluster):
+        cluster.kept, cluster.writing = {}, set()
+
+    def write(self, node, key, value, size_bytes=None):
+        assert key not in node.cluster.writing, f"two clients write {key}"
+        node.cluster.writing.add(key)
+        yield node.timer(0.05)
+        node.cluster.writing.remove(key)
+        node.cluster.kept[key] = value
+
+    def read(self, node, key):
+        yield node.timer(0.05)
+        return node.cluster.kept[key]
+
+
+def test_a_worker_of_several_cores_keeps_its_outputs_one_after_the_other():
+    graph = nx.DiGraph()
+    for name in range(6):
+        graph.add_node(name, function=lambda: 1, flops=1e5)
+    machines = (NodeSpec(name="head"), NodeSpec(name="w-0", cores=3, flops_per_s=1e7))
+    job = TaskGraphJob(
+        work=Functions(graph), policy="fifo", master="head", workers=("w-0",), retry_s=1.0,
+        recovery=Checkpoints(every=1, store=Jealous()),
+    )  # fmt: skip
+    result = run(Scenario(cluster=ClusterSpec(nodes=machines), job=job), 0)
+
+    assert result.outcome == dict.fromkeys(range(6), 1)
+
+
+class Noting(Spec):
+    """A recovery of one's own, which keeps the last state of each program and notes how many steps that says it did."""
+
+    def start(self, cluster):
+        cluster.kept, cluster.counts = {}, {}
+
+    def keeper(self, node, name):
+        class Keeper:
+            def restore(self):
+                yield node.timer(0.0)
+                return node.cluster.kept.get(name)
+
+            def after_step(self, clock, state):
+                yield node.timer(0.0)
+                node.cluster.kept[name] = state()
+                noted.setdefault(name, []).append(clock)
+
+        return Keeper()
+
+
+noted = {}
+
+
+def test_who_goes_on_from_what_was_kept_counts_on_from_there():
+    noted.clear()
+    crashes = [CrashNode(node=name, begin_s=0.04, end_s=0.05) for name in ("head", "w-0")]
+
+    assert under(tasks(recovery=Noting()), *crashes).outcome == {"all": 15}
+    assert set(noted) == {"task_graph.master", *(f"task_graph.worker@{name}" for name in WORKERS)}
+    for counts in noted.values():
+        assert counts == list(range(1, len(counts) + 1))
+
+
 class Dictionary(Spec):
     """A store of one's own, outside the cluster: a value is there at once, and survives everything."""
 
