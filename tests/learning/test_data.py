@@ -250,3 +250,11 @@ def test_what_is_generated_is_scaled_where_that_is_said_and_else_the_same():
 
     np.testing.assert_allclose(scaled.features, minmax_scale(made.features), atol=1e-12)
     np.testing.assert_array_equal(scaled.targets, made.targets)
+
+
+def test_what_was_generated_before_does_not_decide_whether_options_are_refused():
+    whole, broken = (Generated(name="blobs", options={"n_features": number}) for number in (3, 3.0))
+
+    whole.load(0)
+    with pytest.raises(ValueError, match=r"options must be those of make_blobs, got \{'n_features': 3.0\}"):
+        broken.load(0)

@@ -103,7 +103,9 @@ class Generated(Spec):
 
     def load(self, seed: int) -> Dataset:
         """The data of this seed. Raises ``ValueError`` for options that the generator does not know."""
-        return _generated(self.name, self.rows, tuple(sorted(self.options.items())), self.scaled, seed)
+        # With their types, for 3 and 3.0 are one key but not one option.
+        options = tuple((name, type(value), value) for name, value in sorted(self.options.items()))
+        return _generated(self.name, self.rows, options, self.scaled, seed)
 
 
 def arrays(features: Any, targets: Any, *, labels: bool | None = None, scaled: bool = False) -> Dataset:
@@ -164,16 +166,16 @@ def _bundled(name: DatasetName) -> Dataset:
 
 
 @lru_cache(maxsize=8)
-def _generated(name: str, rows: int, options: tuple[tuple[str, Any], ...], scaled: bool, seed: int) -> Dataset:
+def _generated(name: str, rows: int, options: tuple[tuple[str, type, Any], ...], scaled: bool, seed: int) -> Dataset:
     import sklearn.datasets
 
-    state = int(stream(seed, "generated").integers(2**31))
+    state, given = int(stream(seed, "generated").integers(2**31)), {option: value for option, _, value in options}
     try:
-        made = getattr(sklearn.datasets, f"make_{name}")(n_samples=rows, random_state=state, **dict(options))
+        made = getattr(sklearn.datasets, f"make_{name}")(n_samples=rows, random_state=state, **given)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"options must be those of make_{name}, got {dict(options)} ({error})") from None
+        raise ValueError(f"options must be those of make_{name}, got {given} ({error})") from None
     if len(made) != 2:
-        raise ValueError(f"options must leave make_{name} with features and targets alone, got {dict(options)}")
+        raise ValueError(f"options must leave make_{name} with features and targets alone, got {given}")
     return arrays(*made, scaled=scaled)
 
 
