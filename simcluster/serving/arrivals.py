@@ -48,7 +48,7 @@ class At(Spec):
     def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
         """One at each time, in their order."""
         for time_s in sorted(self.times_s):
-            yield env.timeout(time_s - env.now)
+            yield env.timeout(max(0.0, time_s - env.now))  # a moment may be an ulp late: now + (time - now)
             ask()
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simcluster import Scenario, run
-from simcluster.cluster import ClusterSpec, NodeSpec, nodes
-from simcluster.engine import Constant, Spec
+from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
+from simcluster.engine import Constant, Environment, Exponential, Spec, stream
 from simcluster.faults import CrashNode, KillProgram, PauseNode
 from simcluster.kernels import Call, Cost
 from simcluster.learning import Bundled
@@ -126,6 +126,21 @@ def test_queries_come_at_the_times_of_a_trace():
     assert arrivals(rows) == sorted(times_s)
 
 
+@given(st.lists(st.integers(0, 9999), min_size=1, max_size=9).map(lambda each: tuple(n / 100 for n in [*each, *each])))
+@example((1.24, 3.35, 3.35))  # 1.24 + (3.35 - 1.24) > 3.35
+def test_any_times_may_be_a_trace_s_in_any_order_and_several_at_once(times_s):
+    env, asked_s = Environment(), []
+
+    def ask():
+        asked_s.append(env.now)
+        return env.event()
+
+    env.process(At(times_s=times_s).run(env, ask, stream(0)))
+    env.run()
+
+    assert asked_s == pytest.approx(sorted(times_s), rel=1e-15, abs=0.0)
+
+
 def test_a_closed_loop_asks_again_after_the_answer_and_its_thoughts():
     result, rows = served(
         service=Squares(seconds=0.1), arrivals=Closed(clients=3, think_s=Constant(value=1.0)), queries=30
@@ -143,14 +158,18 @@ def sticky(query, replicas, generator):
 
 
 class Counting:
-    """A balancer that remembers."""
+    """A balancer that remembers, and notes what it knew."""
 
     def __init__(self):
         self.count = 0
 
     def __call__(self, query, replicas, generator):
+        known.append(self.count)
         self.count += 1
         return replicas[self.count % len(replicas)].name
+
+
+known = []
 
 
 @pytest.mark.parametrize("balancer", ["random", "round_robin", "least_loaded", sticky, Counting()])
@@ -205,3 +224,71 @@ def test_the_flat_specification_is_the_same_service():
     assert digests[0] == digests[1]
     with pytest.raises(ValueError, match="servers must be a multiple of the 2 shards, got 1"):
         flat.replace(servers=("r-0",))
+
+
+def test_a_crash_of_the_front_end_forgets_what_a_balancer_remembers():
+    known.clear()
+    served([CrashNode(node="f", begin_s=2.0, end_s=2.1)], balancer=Counting())
+
+    assert known.count(0) == 2
+
+
+def test_what_a_replica_did_not_answer_is_outstanding_no_more():
+    seen = []
+
+    def looks(query, replicas, generator):
+        seen.append({view.name: view.outstanding for view in replicas})
+        return replicas[0].name
+
+    down = CrashNode(node="r-0", begin_s=0.5, end_s=1.5)
+    served([down], balancer=looks, arrivals=At(times_s=(1.0, 3.0)), queries=2, timeout_s=0.1)
+
+    assert seen == [{"r-0": 0, "r-1": 0}, {"r-1": 0}, {"r-0": 0, "r-1": 0}]
+
+
+def test_when_all_replicas_refuse_they_are_asked_again_after_the_time_out():
+    cluster = ClusterSpec(nodes=(NodeSpec(name="f"), *nodes("r", 2)), network=NetworkSpec(failures="reported"))
+    down = tuple(CrashNode(node=name, begin_s=0.5, end_s=1.9) for name in SERVERS)
+    asked = {"service": Squares(), "arrivals": At(times_s=(1.0,)), "queries": 1}
+    for timeout_s, attempts in ((0.25, 4 * 2 + 1), (None, 2 + 1)):  # both at 1 s, each time-out or second after, and up
+        job = ServiceJob(**asked, front_end="f", servers=SERVERS, timeout_s=timeout_s)
+        (row,) = run(Scenario(cluster=cluster, job=job, faults=down), 0).trace.rows("query")
+        assert row["attempts"] == attempts
+
+
+def test_the_view_of_a_replica_says_in_which_zone_it_stands():
+    seen = []
+
+    def looks(query, replicas, generator):
+        seen.append([view.zone for view in replicas])
+        return replicas[0].name
+
+    machines = (NodeSpec(name="f"), NodeSpec(name="r-0", zone="near"), NodeSpec(name="r-1"))
+    job = ServiceJob(
+        service=Squares(), arrivals=At(times_s=(1.0,)), queries=1, front_end="f", servers=SERVERS, balancer=looks
+    )
+    run(Scenario(cluster=ClusterSpec(nodes=machines), job=job), 0)
+
+    assert seen == [["near", None]]
+
+
+def test_a_query_has_as_many_attempts_as_there_were_requests_to_replicas():
+    _, rows = served(shards=2)
+
+    assert {row["attempts"] for row in rows} == {2}
+
+
+def test_a_client_thinks_anew_before_each_query():
+    env, asked_s = Environment(), []
+
+    def ask():
+        asked_s.append(env.now)
+        return env.timeout(0.0)
+
+    env.process(Closed(clients=1, think_s=Exponential(mean=1.0)).run(env, ask, stream(0)))
+    env.run(until=1000.0)
+    gaps_s = np.diff(asked_s)
+
+    # A thousand draws, whose mean and deviation have standard errors of 0.03 and 0.045.
+    assert gaps_s.mean() == pytest.approx(1.0, abs=0.12)
+    assert gaps_s.std() == pytest.approx(1.0, abs=0.18)
