@@ -5,13 +5,13 @@ import json
 import pytest
 from pydantic import Field
 
-from simcluster import Scenario, run
+from simcluster import Scenario, Together, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, OneSwitch, nodes
 from simcluster.engine import LinkName, NodeName, RackName, Spec, plugins
 from simcluster.faults import BreakLink, CrashNode, KillProgram, LoseRack
 from simcluster.faults.node_faults import NodeFault
-from simcluster.learning import Softmax
-from simcluster.training import TrainingJob
+from simcluster.learning import KMeans, Softmax
+from simcluster.training import ParameterServer, TrainingJob
 
 TWO = ClusterSpec(nodes=nodes("n", 2), network=NetworkSpec(topology=OneSwitch()))
 
@@ -143,3 +143,23 @@ def test_what_a_scenario_dumps_gives_it_back_with_parts_of_one_s_own(staleness):
         with plugins(__name__):
             assert Scenario.model_validate_json(scenario.model_dump_json()) == scenario
             assert Scenario.model_validate(json.loads(json.dumps(scenario.model_dump(mode="json")))) == scenario
+
+
+def test_jobs_beside_each_other_begin_as_each_would_alone_under_the_same_seed():
+    first, second = (
+        TrainingJob(model=KMeans(clusters=3), server="n-0", workers=("n-1",), steps=3, name=name) for name in "ab"
+    )
+    alone, *both = (run(Scenario(cluster=TWO, job=job), 5).outcome for job in (first, Together(jobs=(first, second))))
+
+    for outcome in both[0]:
+        assert outcome.parameters.tobytes() == alone.parameters.tobytes()
+
+
+def test_a_wrong_name_is_refused_by_the_whole_path_to_its_field():
+    exchange = ParameterServer(server="n-7")
+    job = TrainingJob(model=Softmax(), exchange=exchange, workers=("n-1",), steps=3)
+
+    with pytest.raises(ValueError, match=r"exchange\.server must name a node .*, got 'n-7'"):
+        Scenario(cluster=TWO, job=job)
+    with pytest.raises(ValueError, match=r"jobs\.exchange\.server must name a node .*, got 'n-7'"):
+        Scenario(cluster=TWO, job=Together(jobs=(job,)))

@@ -226,3 +226,50 @@ def test_a_module_that_an_installed_package_offers_is_allowed(monkeypatch):
         simcluster.engine.open._installed.cache_clear()
     with pytest.raises(ValueError, match="may name only a module that is allowed"):
         Holder(choice={"kind": f"{HERE}:Nth", "place": 1})
+
+
+def test_plugins_within_plugins_allow_what_both_do_and_nothing_afterwards():
+    with plugins(HERE):
+        with plugins("some_module"):
+            assert Holder(choice={"kind": f"{HERE}:Nth", "place": 1}).choice == Nth(1)
+        assert Holder(choice={"kind": f"{HERE}:Nth", "place": 1}).choice == Nth(1)
+    with pytest.raises(ValueError, match="may name only a module that is allowed"):
+        Holder(choice={"kind": f"{HERE}:Nth", "place": 1})
+
+
+class Named(Choice, Protocol):
+    """Extends a protocol by a method whose argument must be named."""
+
+    def name(self, *, language: str) -> str:
+        """What it is called."""
+        ...
+
+
+class Calls(Spec):
+    named: Annotated[Named, Open(Named, Exponential)]
+
+
+class NamesAlone:
+    def name(self, *, language):
+        return language
+
+
+class Nameless(NamesAlone):
+    def __call__(self, options, weight):
+        return options[0]
+
+    def name(self):
+        return ""
+
+
+class Complete(Nameless):
+    def name(self, *, language):
+        return language
+
+
+def test_what_a_protocol_takes_over_from_another_and_what_it_wants_named_are_asked_for():
+    assert Calls(named=Complete()).named.name(language="en") == "en"
+    with pytest.raises(ValueError, match=r"Named must have __call__\(self, options.*, got NamesAlone without it"):
+        Calls(named=NamesAlone())
+    with pytest.raises(ValueError, match=r"Named must have name\(self, \*, language.*, got Nameless\(\)"):
+        Calls(named=Nameless())

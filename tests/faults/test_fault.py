@@ -24,6 +24,7 @@ from tests.strategies import training
     ("make", "message"),
     [
         (lambda: CrashNode(node="a", begin_s=2, end_s=1), r"end_s must be after begin_s \(2.0\), got 1.0"),
+        (lambda: CrashNode(node="a", begin_s=2, end_s=2), r"end_s must be after begin_s \(2.0\), got 2.0"),
         (lambda: CrashNode(node="a", begin_s=-1), "begin_s: .*greater than or equal to 0"),
         (lambda: CrashNode(node="a", begin_s=float("nan")), "begin_s: .*finite"),
         (lambda: SlowNode(node="a", begin_s=0, factor=0), "factor: .*greater than 0"),
@@ -155,3 +156,38 @@ def test_a_fault_is_written_without_what_it_has_by_default():
     assert repr(CrashNode(node="a", begin_s=1, end_s=2, in_flight="drop")) == (
         "CrashNode(begin_s=1.0, end_s=2.0, node='a', in_flight='drop')"
     )
+
+
+class Talks(Spec):
+    """A job that sends a thousand messages."""
+
+    def start(self, cluster, seed):
+        def talks(node):
+            for _ in range(1000):
+                node.send("n-1", "k")
+                yield node.timer(0.001)
+
+        cluster["n-0"].boot(talks)
+        return cluster.env.event()
+
+
+def dropped(*faults):
+    """The ids of the messages that these take away."""
+    spec = ClusterSpec(nodes=nodes("n", 2))
+    result = run(Scenario(cluster=spec, job=Talks(), faults=faults, horizon_s=2.0), 0)
+    return [row["message"] for row in result.trace.rows("drop")]
+
+
+def test_two_faults_that_are_equal_draw_each_for_itself():
+    lose = LoseMessages(probability=0.5, begin_s=0.0)
+
+    # 0.75 of a thousand, with a standard deviation of 14.
+    assert len(dropped(lose)) == pytest.approx(500, abs=64)
+    assert len(dropped(lose, lose)) == pytest.approx(750, abs=56)
+
+
+def test_another_fault_in_the_schedule_shifts_nobody_s_draws():
+    lose = LoseMessages(probability=0.5, begin_s=0.0)
+    slow = SlowNode(node="n-1", factor=2.0, begin_s=0.0)
+
+    assert dropped(slow, lose) == dropped(lose, slow) == dropped(lose)
