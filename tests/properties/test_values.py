@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from simcluster.cluster import Cluster, ClusterSpec, nodes
-from simcluster.cluster.message import freeze
+from simcluster.cluster.message import HEADER_BYTES, freeze
 from simcluster.engine import Environment, Spec, Trace
 
 
@@ -221,6 +221,35 @@ def test_the_sender_s_own_value_stays_as_it_is(body):
 
     assert described(body) == said
     assert flags_of(body) == flags
+
+
+@given(body=st.one_of(bodies, st.lists(bodies, max_size=3).map(tuple)))
+@example(body=(3, np.asfortranarray(np.arange(6.0).reshape(2, 3)), "é", True, None))
+@example(body=np.zeros((0, 3)))
+@example(body=np.arange(12.0).reshape(3, 4)[:, ::2])
+@example(body=np.arange(3, dtype=">i4"))
+def test_what_is_sent_is_what_freeze_makes_of_it_and_weighs_as_much(body):
+    cluster = cluster_of_two()
+    frozen, size_bytes = freeze(body)
+    sent = cluster["n-0"].send("n-1", "x", body)
+
+    assert described(sent.body) == described(frozen)
+    assert layouts(sent.body) == layouts(frozen)
+    assert (type(sent.size_bytes), sent.size_bytes) == (float, HEADER_BYTES + size_bytes)
+
+
+def layouts(value):
+    """How each of the arrays in a value lies in memory."""
+    own = [str(value.flags) + value.dtype.str] if isinstance(value, np.ndarray) else []
+    return own + [each for part in parts_of(value) for each in layouts(part)]
+
+
+def test_a_sent_array_is_not_copied_again_but_is_an_object_of_its_own():
+    cluster = cluster_of_two()
+    first = cluster["n-0"].send("n-1", "x", np.arange(4.0)).body
+    again = cluster["n-0"].send("n-1", "x", (first, first[1:])).body
+
+    assert all(np.shares_memory(each, first) and each is not first for each in again)
 
 
 def test_a_frozen_array_is_not_copied_again():
