@@ -114,7 +114,7 @@ cdef object frozen(object value, object freeze, double *size_bytes):
     What else there is, and what is nested deeper, goes to ``freeze``. Sizes are whole numbers, whose sums are exact.
     """
     cdef Py_ssize_t place, count
-    cdef double part_bytes
+    cdef double part_bytes = 0.0
     if type(value) is not tuple:
         return frozen_part(value, freeze, size_bytes)
     count = len(<tuple> value)
@@ -696,6 +696,13 @@ cdef class Timer(Event):
 
 # --- Endpoints ------------------------------------------------------------------------------------
 
+@cython.trashcan(True)
+cdef class Reply(Event):
+    """The reply to a request, whose ``message`` it holds; its value is the message that answers."""
+
+    cdef readonly object message
+
+
 cdef class Endpoint:
     """The part of a node that sends, receives, requests, replies and waits: ``Node`` adds the rest."""
 
@@ -708,9 +715,9 @@ cdef class Endpoint:
     cdef readonly object _held          # a deque
     cdef public Py_ssize_t _held_messages   # how many of them bring a message for the inbox
     cdef readonly Mailbox _mailbox
-    # The one open request, while there is no other: its id (None if there is none), message, reply and expiry.
-    cdef object request_id, request_message
-    cdef Event awaited_reply
+    # The one open request, while there is no other: its id (None if there is none), reply and expiry.
+    cdef object request_id
+    cdef Reply awaited_reply
     cdef ScheduledCall expiry
     cdef dict requests                  # all others: by id, lists of (message, reply, expiry); None until there is one
     cdef Transport transport
@@ -798,37 +805,38 @@ cdef class Endpoint:
     def request(self, target, kind, body=None, size_bytes=None, timeout_s=None, request_id=None):
         """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
 
-        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one. Several
-        attempts may be open at once: each has its own timeout, and the first reply answers all of them.
+        The event's ``message`` is the one that asks. A retry passes the ``request_id`` of its first attempt, so that
+        the receiver can tell that it is one. Several attempts may be open at once: each has its own timeout, and the
+        first reply answers all of them.
         """
-        cdef Event reply
+        cdef Reply reply
         cdef ScheduledCall expiry = None
         if timeout_s is not None:
             check_seconds("timeout_s", timeout_s)
         if request_id is None:
             request_id = self.transport.new_id()
-        message_id = field(self.post(target, kind, body, size_bytes, request_id, None), ID)
-        reply = Event.__new__(Event)
+        reply = Reply.__new__(Reply)
         reply.env = self.env
+        reply.message = self.post(target, kind, body, size_bytes, request_id, None)
+        message_id = field(reply.message, ID)
         if timeout_s is not None:
             delay_s = timeout_s if self.true_clock else self.clock.due_s(timeout_s) - seconds(self.env)
             expiry = self.env.call_later(delay_s, self._expire, (request_id, message_id, timeout_s, target, kind))
         if self.request_id is None and not self.requests:
             self.request_id = request_id
-            self.request_message = message_id
             self.awaited_reply = reply
             self.expiry = expiry
             return reply
         if self.requests is None:
             self.requests = {}
         if self.request_id is not None and self.request_id == request_id:
-            self.requests[request_id] = [(self.request_message, self.awaited_reply, self.expiry)]
+            self.requests[request_id] = [(field(self.awaited_reply.message, ID), self.awaited_reply, self.expiry)]
             self.forget_one()
         self.requests.setdefault(request_id, []).append((message_id, reply, expiry))
         return reply
 
     cdef inline void forget_one(self) noexcept:
-        self.request_id = self.request_message = self.awaited_reply = self.expiry = None
+        self.request_id = self.awaited_reply = self.expiry = None
 
     def reply(self, message, body=None, size_bytes=None):
         """Answer a request. Raises ``ValueError`` when ``message`` is none."""
@@ -860,7 +868,7 @@ cdef class Endpoint:
             else:
                 self._held.append(partial(self.deliver, message))
             return 0
-        cdef Event reply
+        cdef Reply reply
         request_id = field(message, REPLY_TO)
         if request_id is None:
             return self._mailbox.put(message)
@@ -888,9 +896,9 @@ cdef class Endpoint:
 
     def _withdraw(self, request_id, message_id):
         """The reply that was awaited by this attempt, and no longer is, or None when it is not open."""
-        cdef Event reply = self.awaited_reply
+        cdef Reply reply = self.awaited_reply
         if self.request_id is not None and self.request_id == request_id:
-            if self.request_message != message_id:
+            if field(reply.message, ID) != message_id:
                 return None
             if self.expiry is not None:
                 self.expiry.cancel()
@@ -1062,7 +1070,7 @@ cdef class Transport:
     cdef object written(self, object source, object target, object kind, object body, object size_bytes,
                         object request_id, object reply_to):
         """A message to a node that is known."""
-        cdef double own_bytes
+        cdef double own_bytes = 0.0
         body = frozen(body, self.freeze, &own_bytes)
         if size_bytes is None:
             size_bytes = self.header_bytes + own_bytes

@@ -25,6 +25,14 @@ class Attempt(NamedTuple):
     expiry: ScheduledCall | None
 
 
+class Reply(Event):
+    """The reply to a request, whose ``message`` it holds; its value is the message that answers."""
+
+    def __init__(self, env: Environment, message: Message) -> None:
+        super().__init__(env)
+        self.message = message
+
+
 class Endpoint:
     """The part of a node that sends, receives, requests, replies and waits: ``Node`` adds the rest.
 
@@ -103,18 +111,19 @@ class Endpoint:
         size_bytes: float | None = None,
         timeout_s: float | None = None,
         request_id: int | str | None = None,
-    ) -> Event:
+    ) -> Reply:
         """The reply to a message. Without one within ``timeout_s`` the event fails with ``TimedOut``.
 
-        A retry passes the ``request_id`` of its first attempt, so that the receiver can tell that it is one. Several
-        attempts may be open at once: each has its own timeout, and the first reply answers all of them.
+        The event's ``message`` is the one that asks. A retry passes the ``request_id`` of its first attempt, so that
+        the receiver can tell that it is one. Several attempts may be open at once: each has its own timeout, and the
+        first reply answers all of them.
         """
         if timeout_s is not None:
             check_seconds("timeout_s", timeout_s)
         if request_id is None:
             request_id = self._transport.new_id()
-        ident = self._send(target, kind, body, size_bytes, request_id, None).id
-        reply = Event(self.env)
+        reply = Reply(self.env, self._send(target, kind, body, size_bytes, request_id, None))
+        ident = reply.message.id
         expiry = None
         if timeout_s is not None:
             delay_s = timeout_s if self.true_clock else self.clock.due_s(timeout_s) - self.env.now

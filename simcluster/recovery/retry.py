@@ -6,7 +6,6 @@ from collections.abc import Generator
 from typing import Any
 
 from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
-from simcluster.cluster.message import HEADER_BYTES, freeze
 from simcluster.engine import Event, check_whole
 
 
@@ -28,15 +27,12 @@ def ask(
     """
     if attempts is not None:
         check_whole("attempts", attempts, 1)
-    body, own_bytes = freeze(body)  # a request that is sent again is the same
-    size_bytes = HEADER_BYTES + own_bytes if size_bytes is None else size_bytes
-    request_id = node.cluster.network.new_id()
-    attempt = 0
+    reply = node.request(target, kind, body, size_bytes, timeout_s)
+    attempt = 1
     indefinite: TimedOut | None = None
     while True:
-        attempt += 1
         try:
-            reply: Message = yield node.request(target, kind, body, size_bytes, timeout_s, request_id)
+            return (yield reply)  # type: ignore[no-any-return]
         except UNANSWERED as failure:
             if isinstance(failure, TimedOut):
                 indefinite = failure
@@ -44,5 +40,6 @@ def ask(
                 raise indefinite or failure from None
             if failure.definite:  # it took no time, so the next attempt must not come at the same moment
                 yield node.timer(timeout_s)
-        else:
-            return reply
+        attempt += 1
+        said = reply.message  # a request that is sent again is the same, whatever became of its body meanwhile
+        reply = node.request(target, kind, said.body, said.size_bytes, timeout_s, said.request_id)

@@ -238,6 +238,17 @@ def test_a_request_without_a_reply_times_out_and_a_late_reply_is_recorded(make):
     assert len(list(cluster.trace.rows("late_reply"))) == 1
 
 
+def test_the_event_of_a_request_holds_the_message_that_asks(make):
+    cluster = make()
+    body = [1]
+    reply = cluster["n-0"].request("n-1", "ask", body, timeout_s=1.0)
+    body.append(2)
+
+    said = reply.message
+    assert (said.source, said.target, said.kind, said.body) == ("n-0", "n-1", "ask", (1,))
+    assert said.request_id is not None
+
+
 def test_a_timeout_that_waited_for_a_pause_to_end_spares_a_newer_request_with_the_same_id(make):
     """Reply and timeout both wait at the paused node; the reply wakes the program, which asks again at once."""
     cluster, log = make(), []
