@@ -22,6 +22,7 @@ class Ledger:
 
     def __init__(self, training: Training) -> None:
         self._training = training
+        self._waiting, self._steps = training.job.waiting, training.job.steps
         workers = training.job.workers
         self._index = {worker: index for index, worker in enumerate(workers)}
         self._next = dict.fromkeys(workers, 0)
@@ -54,10 +55,13 @@ class Ledger:
     def due(self) -> Call[None] | None:
         """The next computation: to complete a step, or to take in what everybody may see. ``None``: there is none."""
         clock = self.progress.clock
-        if clock < self._training.job.steps and self._training.job.waiting.complete(self.progress):
+        if clock < self._steps and self._waiting.complete(self.progress):
             return self._complete(clock)
+        if not self._pending:
+            return None
+        seen = self._waiting.sees(clock)
         for step, pending in self._pending.items():
-            if step < self._training.job.waiting.sees(clock):
+            if step < seen:
                 return self._take_one(step, pending)
         return None
 

@@ -29,6 +29,7 @@ def serve(node: Node, *, training: Training) -> Program:
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
+    steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, job.waiting.may_start, training.done
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
     evaluated = max(0, progress.clock - 1)
 
@@ -47,7 +48,7 @@ def serve(node: Node, *, training: Training) -> Program:
         if message.kind == asked:
             node.reply(message, (began, ledger.parameters))
             continue
-        if message.kind == step and training.done.triggered:
+        if message.kind == step and done.triggered:
             node.reply(message, None)
             continue
         if message.kind == step and worker in progress.next_clock:
@@ -61,21 +62,24 @@ def serve(node: Node, *, training: Training) -> Program:
         while (due := ledger.due()) is not None:
             before = progress.clock
             yield node.compute(due)
-            if keeper is not None and before < progress.clock < job.steps:
+            if keeper is not None and before < progress.clock < steps:
                 yield from keeper.after_step(progress.clock, ledger.state)
-        due_now = ledger.steps // job.evaluate_every > evaluated // job.evaluate_every
-        if due_now or (evaluated < ledger.steps and progress.clock == job.steps):
-            evaluated = ledger.steps
+        counted = ledger.steps
+        due_now = counted // evaluate_every > evaluated // evaluate_every
+        if due_now or (evaluated < counted and progress.clock == steps):
+            evaluated = counted
             objective = training.loss(ledger.parameters)
             loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))
             record_loss(evaluated, loss)
             training.evaluated(evaluated, loss, ledger.parameters)
             if job.target_loss is not None and loss <= job.target_loss:
                 training.finish(ledger.parameters, evaluated)
-        if progress.clock == job.steps:
-            training.finish(ledger.parameters, job.steps)
+        if progress.clock == steps:
+            training.finish(ledger.parameters, steps)
+        parameters = ledger.parameters
         for ready in (worker,) if progress.clock == began else job.workers:
             if ready in waiting:
                 clock = progress.next_clock[ready]
-                if clock < job.steps and job.waiting.may_start(ready, clock, progress):
-                    node.reply(waiting.pop(ready), (clock, ledger.parameters))
+                if clock < steps and may_start(ready, clock, progress):
+                    sent = node.reply(waiting.pop(ready), (clock, parameters))
+                    parameters = sent.body[1]  # frozen: who is answered next shares their memory
