@@ -148,7 +148,8 @@ class Node(Endpoint):
 
         The mathematics is done at once and for real; a crash on the way loses its result.
         """
-        self._require_up("compute")
+        if self._down:
+            self._require_up("compute")
         try:
             cost = call.cost
         except AttributeError:

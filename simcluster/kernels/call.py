@@ -25,9 +25,10 @@ class Cost:
 
     def __post_init__(self) -> None:
         """Refuse counts that are negative, infinite or not numbers."""
-        for name, count in (("flops", self.flops), ("bytes", self.bytes)):
-            if not (0 <= count < math.inf):
-                raise ValueError(f"{name} must be finite and at least 0, got {count}")
+        if 0 <= self.flops < math.inf and 0 <= self.bytes < math.inf:
+            return
+        name, count = ("bytes", self.bytes) if 0 <= self.flops < math.inf else ("flops", self.flops)
+        raise ValueError(f"{name} must be finite and at least 0, got {count}")
 
     def __add__(self, other: Cost) -> Cost:
         """The cost of doing both."""

@@ -9,6 +9,8 @@ rows, a label or row out of range, l2 below 0.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from simcluster.kernels import reference
 from simcluster.kernels.call import Cost, kernel
 from simcluster.kernels.instructions import compiled
@@ -61,8 +63,12 @@ def _softmax_cost(
     l2: float = 0.0,
     rows: Integers | None = None,
 ) -> Cost:
-    (n, d), k = features.shape, weights.shape[1]
-    n = n if rows is None else len(rows)
+    n, d = features.shape
+    return _softmax_cost_of(n if rows is None else len(rows), d, weights.shape[1])
+
+
+@lru_cache
+def _softmax_cost_of(n: int, d: int, k: int) -> Cost:
     return Cost(4 * n * d * k + 5 * n * k + 5 * n + 6 * d * k, 8 * (n * d + n + 2 * d * k))
 
 

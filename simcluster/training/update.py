@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -55,7 +56,7 @@ class Descent:
         total = added().reshape(values[0].shape)
         if self._gradient_cost is None:
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
-        gradient = self._model.gradient(parameters, total, float(rows.sum()))
+        gradient = self._model.gradient(parameters, total, math.fsum(rows))
         stepped = job.optimiser.step(parameters, gradient, self._memory, clock, share)
         following = stepped()
 

@@ -27,8 +27,8 @@ class Softmax(Spec):
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The sum of the gradients of the rows' cross-entropy, (d + 1, k)."""
-        call = softmax.call(parameters, rows.data.with_ones, rows.data.targets, 0.0, rows.index)
-        return Call(lambda: len(rows) * call()[1], call.cost)
+        given = parameters, rows.data.with_ones, rows.data.targets, 0.0, rows.index
+        return Call(lambda: len(rows) * softmax(*given)[1], softmax.cost(*given))
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·W."""
