@@ -6,12 +6,10 @@ shapes that disagree, a read-only array that is to be updated, and for what a ke
 
 from __future__ import annotations
 
+import simcluster.kernels._update as _update
 from simcluster.kernels import reference
 from simcluster.kernels.call import Cost, kernel
-from simcluster.kernels.instructions import compiled
 from simcluster.kernels.reference import Floats
-
-_update = compiled("_update")
 
 
 def _axpy_cost(a: float, x: Floats, y: Floats) -> Cost:

@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simcluster.kernels import instruction_set
+import simcluster
+from simcluster.kernels import instruction_set, instructions
 from simcluster.kernels._instructions import processor
 
 SCRIPT = """
@@ -50,3 +52,32 @@ def test_an_instruction_set_that_is_not_there_is_refused(monkeypatch):
         ValueError, match=r"SIMCLUSTER_INSTRUCTIONS must be one of .*baseline on this machine, got avx1024"
     ):
         instruction_set()
+
+
+def test_a_kernel_that_does_not_gain_by_an_instruction_set_takes_the_next_that_it_gains_by(monkeypatch):
+    built = {("_gradient", "avx512"), ("_gradient", "avx2"), ("_histogram", "avx2")}
+    monkeypatch.setattr(instructions, "processor", lambda: ("avx512", "avx2", "baseline"))
+    monkeypatch.setattr(instructions, "_is_built", lambda stem, name: name == "baseline" or (stem, name) in built)
+    monkeypatch.setattr(instructions, "import_module", lambda name: name.removeprefix("simcluster.kernels."))
+    stems = ("_gradient", "_histogram", "_flow")
+
+    monkeypatch.delenv("SIMCLUSTER_INSTRUCTIONS", raising=False)
+    assert [*map(instructions.compiled, stems)] == ["_gradient_avx512", "_histogram_avx2", "_flow"]
+    monkeypatch.setenv("SIMCLUSTER_INSTRUCTIONS", "baseline")
+    assert [*map(instructions.compiled, stems)] == [*stems]
+
+
+def test_a_script_beside_sources_that_are_not_compiled_is_told_in_one_sentence_what_to_do(tmp_path):
+    sources = Path(simcluster.__file__).parent
+    for file in sources.rglob("*.py"):
+        copy = tmp_path / "simcluster" / file.relative_to(sources)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+
+    done = subprocess.run(
+        [sys.executable, "-c", "import simcluster"], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False,
+    )  # fmt: skip
+
+    assert done.stderr.splitlines()[-1].startswith(f"ImportError: simcluster in {tmp_path} is not compiled")
+    assert "pip install -e ." in done.stderr
