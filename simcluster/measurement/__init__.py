@@ -5,8 +5,10 @@ from simcluster.measurement.statistics import (
     Comparison,
     Interval,
     bootstrap_interval,
+    interval_for,
     mean_interval,
     paired_difference,
+    positive_mean_interval,
     verdict,
 )
 from simcluster.measurement.story import story
@@ -16,9 +18,11 @@ __all__ = [
     "Interval",
     "bootstrap_interval",
     "first_time_at_most",
+    "interval_for",
     "mean_interval",
     "on_grid",
     "paired_difference",
+    "positive_mean_interval",
     "story",
     "verdict",
 ]

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simcluster.engine import stream
-from simcluster.measurement import bootstrap_interval, mean_interval, paired_difference, verdict
+from simcluster.measurement import (
+    bootstrap_interval,
+    interval_for,
+    mean_interval,
+    paired_difference,
+    positive_mean_interval,
+    verdict,
+)
 
 samples = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20)
 
@@ -33,6 +40,50 @@ def test_one_value_says_nothing_about_the_spread():
     found = mean_interval([4.2])
 
     assert (found.estimate, found.low, found.high) == (4.2, -math.inf, math.inf)
+
+
+@given(st.lists(st.floats(0, 1e100), min_size=2, max_size=20), st.floats(0.01, 0.9999))
+def test_an_interval_of_what_is_never_negative_is_not_either_and_holds_the_mean(values, level):
+    found = positive_mean_interval(values, level)
+
+    assert 0 <= found.low <= found.estimate <= found.high
+    assert found.estimate == mean_interval(values, level).estimate
+
+
+def test_a_time_has_no_interval_below_zero():
+    times_s = [180.0, 195.0, 220.0, 230.0, 1890.0]
+
+    assert mean_interval(times_s).low < 0 < positive_mean_interval(times_s).low < 180
+
+
+def test_of_values_that_are_near_each_other_both_intervals_are_alike():
+    values = stream(6, "near").normal(100.0, 1.0, size=8)
+    student, positive = mean_interval(values), positive_mean_interval(values)
+
+    assert (positive.low, positive.high) == pytest.approx((student.low, student.high), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("draw", "truth", "covered"),
+    [
+        (lambda generator: generator.exponential(1.0, (4000, 5)), 1.0, 0.933),
+        (lambda generator: generator.lognormal(0.0, 0.5, (4000, 5)), math.exp(0.125), 0.935),
+        (lambda generator: generator.normal(5.0, 1.0, (4000, 5)), 5.0, 0.950),
+    ],
+)
+def test_the_positive_interval_covers_the_truth_at_least_as_often_as_students(draw, truth, covered):
+    # The shares are those of 400,000 samples; 0.012 is three standard errors of one share.
+    draws = draw(stream(7, "positive"))
+    positive = sum(truth in positive_mean_interval(row) for row in draws) / len(draws)
+    student = sum(truth in mean_interval(row) for row in draws) / len(draws)
+
+    assert positive == pytest.approx(covered, abs=0.012)
+    assert positive > student - 0.003
+
+
+def test_the_interval_fits_what_is_measured():
+    assert interval_for([[1.0, math.nan], [0.0, 2.0]]) is positive_mean_interval
+    assert interval_for([1.0, -1e-9]) is mean_interval
 
 
 @given(samples, st.floats(1, 100))
@@ -68,8 +119,8 @@ def test_the_winner_is_best_in_the_direction_asked_for():
     assert verdict(values, lower_is_better=False).winner == "c"
     assert verdict({name: values[name] for name in "bca"}).winner == "a"
     assert verdict(values).difference.high < 0
-    assert verdict(values).best_mean == mean_interval(values["a"], 0.95)
-    assert verdict(values).runner_up_mean == mean_interval(values["b"], 0.95)
+    assert verdict(values).best_mean == positive_mean_interval(values["a"], 0.95)
+    assert verdict(values).runner_up_mean == positive_mean_interval(values["b"], 0.95)
 
 
 def test_a_winner_must_be_clear_of_every_rival_and_not_only_of_the_runner_up():
@@ -78,6 +129,16 @@ def test_a_winner_must_be_clear_of_every_rival_and_not_only_of_the_runner_up():
 
     assert verdict({"a": [1.0, 1.0, 1.0], "b": steady_runner_up}).winner == "a"
     assert verdict({"a": [1.0, 1.0, 1.0], "b": steady_runner_up, "c": erratic_rival}).winner is None
+
+
+def test_a_comparison_is_printed_as_a_sentence():
+    values = {"a": [1.0, 1.1, 1.2], "b": [5.0, 5.2, 5.1]}
+
+    assert f"{verdict(values)}" == repr(verdict(values)) == (
+        "a is clearly best with 1.1 [0.878, 1.38], before b with 5.1 [4.86, 5.35]; the difference, paired by seed, is "
+        "-4 [-4.25, -3.75] (95 % intervals)."
+    )
+    assert str(verdict({"a": [1.0, 9.0], "b": [2.0, 9.0]}, level=0.9)).startswith("There is no clear winner: a leads")
 
 
 def test_one_seed_crowns_nobody():
@@ -99,6 +160,7 @@ def test_of_equal_strategies_a_winner_is_called_no_more_often_than_promised(stra
         (lambda: mean_interval([1.0, math.nan]), "must be finite"),
         (lambda: mean_interval([1.0], level=1.0), r"level must be within \(0, 1\), got 1.0"),
         (lambda: mean_interval([1.0], level=0.0), r"level must be within \(0, 1\), got 0.0"),
+        (lambda: positive_mean_interval([1.0, -2.0]), r"values must be at least 0, got \[ 1. -2.\]"),
         (lambda: paired_difference([1.0], [1.0, 2.0]), "equal numbers of values, got 1 and 2"),
         (lambda: verdict({"a": [1.0]}), "at least 2 strategies"),
     ],
