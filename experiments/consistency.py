@@ -28,7 +28,7 @@ from simcluster.experiment import Experiment
 from simcluster.faults import SlowNode
 from simcluster.learning import GradientDescent, Softmax, by_key
 from simcluster.measurement import first_time_at_most, on_grid
-from simcluster.report import band, figure, legend, plain_log, seeds_in_words
+from simcluster.report import band, figure, legend, plain_log, reference_line, seeds_in_words
 from simcluster.scenario import Result
 from simcluster.sweep import Label, Seeded
 from simcluster.training import BoundedStaleness, ParameterServer, TrainingJob
@@ -113,8 +113,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for axes in (by_time, by_step):
         plain_log(axes.yaxis, (0.2, 0.3, 0.5, 1.0, 2.0))
         axes.set_ylim(0.17, 2.3)
-    by_time.axhline(TARGET_LOSS, color="0.4", linestyle=":", linewidth=1.2)
-    by_time.annotate("target", (HORIZON_S, TARGET_LOSS), (0, 4), textcoords="offset points", ha="right", color="0.3")
+        reference_line(axes, TARGET_LOSS, f"target, {TARGET_LOSS}")
     legend(by_time)
     return drawn
 

@@ -26,7 +26,7 @@ from simcluster.faults import draw_crashes
 from simcluster.learning import GradientDescent, Softmax
 from simcluster.measurement import bootstrap_interval
 from simcluster.recovery import Checkpoints
-from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
+from simcluster.report import band, figure, legend, plain_log, reference_line, seeds_in_words, wide
 from simcluster.scenario import Result
 from simcluster.sweep import Label, Seeded
 from simcluster.training import BoundedStaleness, ParameterServer, TrainingJob
@@ -102,10 +102,13 @@ def draw(table: pd.DataFrame) -> Figure:
         f"95 % bootstrap intervals, {seeds_in_words(table['seed'])}",
     )
     for place, strategy in enumerate(STRATEGIES):
-        samples = wide(table[table["strategy"] == strategy], "mttf_s", "time_s")
-        band(axes, samples.columns, samples, strategy, place, markers=True, interval=bootstrap_interval)
-    axes.axhline(HORIZON_S, color="0.4", linestyle=":", linewidth=1.2)
-    axes.annotate("given up", (MTTFS_S[-1], HORIZON_S), (0, -14), textcoords="offset points", ha="right", color="0.3")
+        rows = table[table["strategy"] == strategy]
+        samples = wide(rows.assign(time_s=rows["time_s"].where(rows["reached"])), "mttf_s", "time_s")
+        band(
+            axes, samples.columns, samples, strategy, place,
+            markers=True, interval=bootstrap_interval, horizon=HORIZON_S,
+        )  # fmt: skip
+    reference_line(axes, HORIZON_S, "given up; above it, how many runs")
     plain_log(axes.xaxis, sorted(table["mttf_s"].unique()))
     plain_log(axes.yaxis, (100, 200, 500, 1000, 2000))
     legend(axes)

@@ -25,7 +25,7 @@ from simcluster import Scenario
 from simcluster.cluster import ClusterSpec, NodeSpec
 from simcluster.engine import Lognormal
 from simcluster.experiment import Experiment
-from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
+from simcluster.report import band, figure, legend, plain_log, reference_line, seeds_in_words, wide
 from simcluster.scenario import Result
 from simcluster.scheduling import GridSearch, Heft, Planner, Policy, TaskGraphJob, fifo, priority, utilisation
 from simcluster.sweep import Label, Seeded
@@ -101,8 +101,7 @@ def draw(table: pd.DataFrame) -> Figure:
         samples = wide(table[table["policy"] == label], "ratio", "makespan_s")
         band(axes, samples.columns, samples, label, place, markers=True)
     work_s = math.fsum(tasks.nodes[name]["task"].cost.flops for name in tasks) / (FLOPS_PER_S * len(WORKERS))
-    axes.axhline(work_s, color="0.4", linestyle=":", linewidth=1.2)
-    axes.annotate("every machine always busy", (1, work_s), (0, -14), textcoords="offset points", color="0.3")
+    reference_line(axes, work_s, "every machine always busy")
     plain_log(axes.xaxis, sorted(table["ratio"].unique()))
     axes.set_ylim(bottom=0)
     legend(axes)

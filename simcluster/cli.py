@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import platform
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,21 @@ from rich.table import Table
 
 import simcluster
 from simcluster.engine import ENGINE
-from simcluster.experiment import Answer, Experiment, OutFolder, Processes, answers, at_least, call, one_bar
+from simcluster.experiment import (
+    Answer,
+    Experiment,
+    Formats,
+    OutFolder,
+    PictureWidth,
+    Processes,
+    answers,
+    at_least,
+    call,
+    one_bar,
+    say,
+)
 from simcluster.kernels import instruction_set
-from simcluster.report import check_folder
+from simcluster.report import check_folder, check_formats
 from simcluster.sweep import workers
 
 EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing", "fresh_predictions")
@@ -24,7 +37,7 @@ DEMO_SEEDS = 5
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     help="Which strategy is better on this cluster, under these faults? Real results, simulated seconds.",
 )
 
@@ -42,12 +55,15 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """The options of the command itself."""
+    """The options of the command itself; without a command, what there is to do."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -56,10 +72,13 @@ def demo(
         int, typer.Option(metavar="N", help="The first of the seeds that are run.")
     ] = 0,
     out: OutFolder = Path("out"),
+    formats: Formats = ["png"],  # noqa: B006 (typer reads the default, nobody writes it)
+    width: PictureWidth = "slide",
     processes: Processes = None,
 ) -> None:
     """Run small versions of the five experiments: a picture and its table each, and who won."""
     at_least("seed", 0, seed)
+    check_formats(formats, width)
     check_folder(out)
     seeds = range(seed, seed + DEMO_SEEDS)
     found: list[Answer] = []
@@ -67,14 +86,17 @@ def demo(
         with workers(processes) as within:
             for name in EXPERIMENTS:
                 with one_bar(f"{name:<18}") as report:
-                    answer = experiment(name).compare(seeds, small=True, out=out, within=within, progress=report)
+                    answer = experiment(name).compare(
+                        seeds, small=True, out=out, within=within, progress=report, formats=formats, width=width
+                    )
                 found.append(answer)
     finally:
         if found:
-            Console().print(answers(found))
-    Console().print(
-        f"{DEMO_SEEDS} seeds from {seed}; a winner is named only when its 95 % intervals of paired differences "
-        f"exclude 0.\nThe pictures, each with its numbers beside it as CSV, are in {out}/."
+            say(answers(found))
+    say(
+        f"Means of {DEMO_SEEDS} seeds from {seed}, with their 95 % intervals. A winner is named only where the\n"
+        "intervals of its paired differences from all others exclude 0. Beside each picture\n"
+        "are its numbers, as CSV."
     )
 
 
@@ -94,8 +116,9 @@ def info() -> None:
 
 
 def experiment(name: str) -> Experiment:
-    """The experiment that stands in ``experiments/name.py``."""
-    found = importlib.import_module(f"simcluster.experiments.{name}").experiment
+    """The experiment that stands in ``experiments/name.py``: in the package once installed, in a clone beside it."""
+    home = "simcluster.experiments" if find_spec("simcluster.experiments") else "experiments"
+    found = importlib.import_module(f"{home}.{name}").experiment
     if not isinstance(found, Experiment):
         raise TypeError(f"experiments/{name}.py must define an Experiment, got {found!r}")
     return found

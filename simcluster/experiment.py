@@ -14,16 +14,32 @@ from matplotlib.figure import Figure
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.text import Text
 
 from simcluster.engine import InvalidSpec, broken_rules
 from simcluster.measurement import Comparison, Interval, verdict
-from simcluster.report import check_folder, save
+from simcluster.report import check_folder, check_formats, save
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
 
+
+def folder(text: str | Path) -> Path:
+    """The folder that a user named. The empty word is none: as a path it would be the current one."""
+    if not str(text):
+        raise typer.BadParameter("must name a folder ('.' is the current one), got ''")
+    return Path(text)
+
+
 OutFolder = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Folder for the picture and its table.")
+    Path, typer.Option("--out", metavar="DIR", parser=folder, help="Folder for the picture and its table.")
+]
+Formats = Annotated[
+    list[str],
+    typer.Option("--format", metavar="png|pdf|svg", help="What the picture is saved as; may be given more than once."),
+]
+PictureWidth = Annotated[
+    str,
+    typer.Option("--width", metavar="slide|column", help="As wide as a slide, or as a column of a paper, untitled."),
 ]
 Processes = Annotated[
     int | None,
@@ -33,7 +49,7 @@ Processes = Annotated[
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What an experiment found: the verdict on its score, the table behind it, and where the picture is."""
 
@@ -41,6 +57,10 @@ class Answer:
     verdict: Comparison
     table: pd.DataFrame
     picture: Path | None
+
+    def __repr__(self) -> str:
+        """The answer in a few lines, which is also what a session and a notebook print."""
+        return answers([self]).plain
 
 
 @dataclass(frozen=True)
@@ -70,16 +90,20 @@ class Experiment:
         out: Path | str | None = None,
         within: Workers = None,
         progress: Report | None = None,
+        formats: Sequence[str] = ("png",),
+        width: str = "slide",
     ) -> Answer:
         """Run the experiment over ``seeds``; ``small`` is the version of the demo, ``out`` a folder to write to.
 
-        It runs in this process, or ``within`` what ``sweep.workers`` gives.
+        It runs in this process, or ``within`` what ``sweep.workers`` gives. ``formats`` and ``width`` of the picture
+        are those of ``report.save``.
 
         Raises ``ValueError`` before anything runs when ``out`` cannot be written. Ctrl-C raises ``Interrupted``;
         the runs that were done are then in ``out`` as the table ``name``.csv.
         """
         at_least("number of seeds", 1, len(seeds))
         at_least("seeds", 0, min(seeds))
+        check_formats(formats, width)
         if out is not None:
             check_folder(out)
         try:
@@ -95,7 +119,9 @@ class Experiment:
             if out is not None:
                 save(None, interrupt.table, out, self.name)
             raise
-        picture = None if out is None else save(self._drawn(table), table, out, self.name)
+        picture = None
+        if out is not None:
+            picture = save(self._drawn(table), table, out, self.name, formats=formats, width=width)
         scores = {str(name): values.to_numpy() for name, values in self.score(table).items()}
         return Answer(self, verdict(scores), table, picture)
 
@@ -116,37 +142,51 @@ class Experiment:
                 int, typer.Option(metavar="N", help="Seeds 0 to N − 1 are run.")
             ] = 10,
             out: OutFolder = Path("out"),
+            formats: Formats = ["png"],  # noqa: B006 (typer reads the default, nobody writes it)
+            width: PictureWidth = "slide",
             processes: Processes = None,
         ) -> None:
             at_least("seeds", 1, seeds)
             with workers(processes) as within, one_bar(self.name) as report:
-                answer = self.compare(range(seeds), out=out, within=within, progress=report)
-            Console().print(answers([answer]))
+                answer = self.compare(
+                    range(seeds), out=out, within=within, progress=report, formats=formats, width=width
+                )
+            say(answers([answer]))
 
         call(app)
 
 
-def answers(found: Sequence[Answer]) -> Table:
-    """The answers as a table: question, what decides it, picture, verdicts; winner; its interval; runner-up."""
-    table = Table(show_lines=True)
-    for heading in ("question", "winner", "95 % interval", "runner-up"):
-        table.add_column(heading, overflow="fold")
+def answers(found: Sequence[Answer]) -> Text:
+    """The answers in a few lines each: the question, who won by what, the runner-up, and where the picture is.
+
+    No column is needed, so that a narrow terminal folds nothing and a path can be copied.
+    """
+    said = Text()
     for answer in found:
         it, by = answer.verdict, answer.experiment
-        said = verdicts_in_words(answer.table, by.labels)
-        about = [by.question, f"by {by.quantity}", str(answer.picture or "(not drawn)"), said]
-        table.add_row(
-            "\n".join(line for line in about if line),
-            f"[bold]{it.best}[/bold]" if it.clear else f"no clear winner\n({it.best} leads)",
-            figures(it.best_mean, by.unit),
-            f"{it.runner_up}\n{figures(it.runner_up_mean, by.unit)}",
-        )
-    return table
+        width = max(len(it.best), len(it.runner_up))
+        said.append(f"{by.question}\n", style="bold")
+        if not it.clear:
+            said.append("  no clear winner\n")
+        for rank, name, mean in (
+            ("winner" if it.clear else "leads", it.best, it.best_mean),
+            ("then", it.runner_up, it.runner_up_mean),
+        ):
+            said.append(f"  {rank:<8}{name:<{width}}  {in_unit(mean, by.unit)}\n", style="bold" * (rank == "winner"))
+        said.append(f"  by {by.quantity}\n  {answer.picture or '(not drawn)'}\n")
+        if verdicts := verdicts_in_words(answer.table, by.labels):
+            said.append(f"  {verdicts}\n")
+    return said
 
 
-def figures(interval: Interval, unit: str) -> str:
-    """An interval in figures, for example "1.23 s" and below it "[1.10, 1.36]"."""
-    return f"{interval.estimate:.3g} {unit}\n\\[{interval.low:.3g}, {interval.high:.3g}]"
+def in_unit(interval: Interval, unit: str) -> str:
+    """An interval with its unit, for example "1.23 s [1.1, 1.36]"."""
+    return f"{interval.estimate:.3g} {unit}".rstrip() + f" [{interval.low:.3g}, {interval.high:.3g}]"
+
+
+def say(text: Text | str) -> None:
+    """Print text as it stands: nothing is folded, nothing is markup."""
+    Console(soft_wrap=True, highlight=False, markup=False).print(text)
 
 
 def at_least(name: str, low: int, value: int) -> None:

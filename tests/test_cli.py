@@ -32,6 +32,26 @@ def test_everything_has_help(arguments, monkeypatch, capsys):
     assert "Usage:" in out
 
 
+def test_without_a_command_it_says_what_there_is_to_do_and_nothing_else(monkeypatch, capsys):
+    code, out, err = run(monkeypatch, capsys)
+
+    assert (code, err) == (0, "")
+    assert all(word in out for word in ("Usage:", "demo", "info"))
+
+
+def test_python_m_is_the_same_command():
+    done = subprocess.run([sys.executable, "-m", "simcluster", "--version"], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, f"simcluster {simcluster.__version__}\n")
+
+
+def test_in_a_clone_the_experiments_are_those_beside_the_package(monkeypatch):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+
+    assert type(cli.experiment("consistency")).__name__ == "Experiment"
+    assert cli.experiment("consistency").scenarios.__module__ == "experiments.consistency"
+
+
 def test_info_names_what_a_result_depends_on(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "info")
 
@@ -43,6 +63,9 @@ def test_info_names_what_a_result_depends_on(monkeypatch, capsys):
     ("arguments", "said"),
     [
         (["demo", "--out", "FILE/below"], "error: out: must be a folder that can be written, got 'FILE/below'"),
+        (["demo", "--out", ""], "error: Invalid value for '--out': must name a folder ('.' is"),
+        (["demo", "--format", "gif"], "error: format: must be one of png, pdf, svg, got 'gif'"),
+        (["demo", "--width", "poster"], "error: width: must be one of slide, column, got 'poster'"),
         (["demo", "--seed", "-1"], "error: seed: must be at least 0, got -1"),
         (["demo", "--sede", "1"], "error: No such option: --sede"),
         (["dmeo"], "error: No such command 'dmeo'."),
@@ -86,8 +109,10 @@ def test_the_demo_gives_five_answers_with_their_pictures_and_tables(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+    assert [line for line in done.stdout.splitlines() if len(line) > 80 and str(tmp_path) not in line] == []
     for name in EXPERIMENTS:
-        assert cli.experiment(name).question.split()[0] in done.stdout
+        assert cli.experiment(name).question in done.stdout.splitlines()
+        assert f"  {tmp_path / name}.png" in done.stdout.splitlines()
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) > 10
 

@@ -1,12 +1,15 @@
+import dataclasses
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import typer
-from rich.text import Text
 from sweeping import duration, waiting
 
 from simcluster.cluster import NetworkSpec, NodeSpec
 from simcluster.engine import InvalidSpec
-from simcluster.experiment import Experiment, answers, call, figures, one_line
+from simcluster.experiment import Experiment, answers, call, in_unit, one_line, say
 from simcluster.measurement import Interval
 from simcluster.report import band, figure, legend, wide
 from simcluster.sweep import Interrupted
@@ -79,19 +82,54 @@ def test_an_interrupt_leaves_the_table_of_what_was_done(tmp_path):
     assert not (tmp_path / "wait.png").exists()
 
 
-def test_the_table_of_answers_names_a_winner_only_when_it_is_clear():
+def test_an_answer_is_a_few_lines_that_name_a_winner_only_when_it_is_clear():
     clear = EXPERIMENT.compare(range(10), small=True)
     unclear = EXPERIMENT.compare(range(1), small=True)
+    question, winner, then, by, picture = str(clear).splitlines()
 
-    winners = list(answers([clear, unclear]).columns[1].cells)
+    assert question == "Is a longer wait longer?"
+    assert winner == f"  winner  1.0  {in_unit(clear.verdict.best_mean, 's')}"
+    assert then.startswith("  then    9.0  ")
+    assert (by, picture) == ("  by mean duration", "  (not drawn)")
+    leads = f"  leads   1.0  {unclear.verdict.best_mean.estimate:.3g} s [0, inf]"
+    assert str(unclear).splitlines()[1:3] == ["  no clear winner", leads]
 
-    assert winners == ["[bold]1.0[/bold]", "no clear winner\n(1.0 leads)"]
+
+PATH = "a folder/with a very long name/" * 4 + "wait.png"
 
 
-def test_an_interval_is_told_in_three_figures():
-    told = Text.from_markup(figures(Interval(1.23456, 1.1, 1.4), "s"))
+@pytest.mark.parametrize("terminal", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"COLUMNS": "80"}, {"FORCE_COLOR": "1"}])
+def test_answers_can_be_read_and_a_path_be_copied_on_any_terminal(terminal, capsys, monkeypatch):
+    for name, value in terminal.items():
+        monkeypatch.setenv(name, value)
+    answer = dataclasses.replace(EXPERIMENT.compare(range(4), small=True), picture=Path(PATH))
+    loud = dataclasses.replace(answer.verdict, best="[bold]a[/bold]", runner_up="[red]")
+    answer = dataclasses.replace(answer, verdict=loud)
 
-    assert told.plain == "1.23 s\n[1.1, 1.4]"
+    say(answers([answer, answer]))
+
+    said = re.sub("\x1b\\[[0-9;]*m", "", capsys.readouterr().out)
+    assert said.splitlines().count(f"  {PATH}") == 2
+    assert said.splitlines().count("Is a longer wait longer?") == 2
+    assert said.count("[bold]a[/bold]") == said.count("[red]") == 2
+    assert all(len(line) <= 80 for line in said.splitlines() if PATH not in line)
+
+
+def test_an_interval_is_told_in_three_figures_with_its_unit():
+    assert in_unit(Interval(1.23456, 1.1, 1.4), "s") == "1.23 s [1.1, 1.4]"
+    assert in_unit(Interval(0.5, 0.25, 1.0), "") == "0.5 [0.25, 1]"
+
+
+def test_the_format_and_the_width_of_a_picture_are_asked_for_before_anything_runs(tmp_path):
+    answer = EXPERIMENT.compare(range(2), small=True, out=tmp_path, formats=["pdf", "svg"], width="column")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wait.csv", "wait.pdf", "wait.svg"]
+    assert answer.picture == tmp_path / "wait.pdf"
+    for wrong in ({"formats": ["gif"]}, {"width": "poster"}, {"out": ""}):
+        ran = []
+        with pytest.raises(ValueError, match=": must "):
+            EXPERIMENT.compare(range(2), progress=lambda *_, ran=ran: ran.append(1), **{"out": tmp_path, **wrong})
+        assert not ran
 
 
 def broken(maker):

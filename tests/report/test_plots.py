@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from simcluster.report import band, check_folder, figure, legend, save, seeds_in_words, wide
+from simcluster.measurement import bootstrap_interval
+from simcluster.report import band, check_folder, figure, legend, reference_line, save, seeds_in_words, wide
 
 TABLE = pd.DataFrame(
     [
@@ -53,11 +54,112 @@ def test_one_seed_has_a_line_and_no_band():
     assert not axes.collections
 
 
-def test_points_that_a_seed_lacks_are_left_out():
-    _, (axes,) = figure("t", "x", "y")
-    band(axes, [1.0, 2.0, 3.0], np.array([[3.0, math.nan, 5.0], [3.0, 4.0, 7.0]]), "some", 0)
+def notes(axes):
+    return [text.get_text() for text in axes.texts]
 
-    assert axes.lines[0].get_xdata() == pytest.approx([1.0, 3.0])
+
+def entries(axes):
+    legend(axes)
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_a_point_that_a_run_lacks_is_that_of_the_others_open_and_with_their_number():
+    _, (axes,) = figure("t", "x", "y")
+    band(axes, [1.0, 2.0, 3.0], [[3.0, math.nan, math.nan], [3.0, 4.0, math.nan]], "some", 0, markers=True)
+    line, *opened = axes.lines
+
+    assert line.get_ydata() == pytest.approx([3.0, 4.0, math.nan], nan_ok=True)
+    assert line.get_markevery() == [0]
+    assert notes(axes) == ["1 of 2 runs", "0 of 2 runs"]
+    assert {each.get_markerfacecolor() for each in opened} == {"white"}
+
+
+def test_runs_that_a_horizon_ended_stand_at_it_open_and_are_counted():
+    _, (axes,) = figure("t", "x", "y")
+    samples = [[3.0, math.nan], [3.0, math.nan], [5.0, 7.0]]
+    band(axes, [1.0, 2.0], samples, "mine", 0, markers=True, interval=bootstrap_interval, horizon=9.0)
+    line, at_the_point, at_the_horizon = axes.lines
+
+    assert line.get_ydata() == pytest.approx([3.0, 9.0])
+    assert line.get_markevery() == [0]
+    assert notes(axes) == ["2 of 3"]
+    for opened in (at_the_point, at_the_horizon):
+        assert (opened.get_xydata().tolist(), opened.get_markerfacecolor()) == ([[2.0, 9.0]], "white")
+
+
+def test_a_curve_says_only_where_the_number_of_its_runs_changes():
+    _, (axes,) = figure("t", "x", "y")
+    samples = np.ones((4, 100))
+    samples[0, 50:] = math.nan
+    band(axes, np.arange(100), samples, "mine", 0)
+
+    assert notes(axes) == ["3 of 4 runs"]
+
+
+def test_lines_differ_by_more_than_colour_and_no_two_of_thirty_look_alike():
+    _, (axes,) = figure("t", "x", "y")
+    for place in range(30):
+        band(axes, [1.0, 2.0], [[place, 1.0], [place, 2.0]], f"{place}", place, markers=True)
+    looks = [(line.get_color(), line.get_marker(), str(line._dash_pattern)) for line in axes.lines]
+
+    assert len(set(looks)) == 30
+    assert len({look[1:] for look in looks}) == 30
+    assert [band.get_linewidth()[0] > 0 for band in axes.collections] == [True] * 30  # seen where two overlap
+
+
+def test_a_line_that_is_equal_to_another_says_so_and_both_are_seen():
+    _, (axes,) = figure("t", "x", "y")
+    for place, label in enumerate(("_FIFO", "$utilisation$", "other")):
+        band(axes, [1.0, 2.0], [[3.0, 4.0 + place // 2]], label, place)
+
+    assert entries(axes) == ["_FIFO", "$utilisation$ (equal to _FIFO)", "other"]
+    assert axes.lines[0].get_linewidth() > axes.lines[1].get_linewidth() == axes.lines[2].get_linewidth()
+
+
+def test_every_line_with_a_name_is_in_the_legend_and_no_name_is_mathematics(tmp_path):
+    made, (axes,) = figure("$t$", "$x_{", "$y", subtitle="$s{$", panels=["$p_{$"])
+    for place in range(7):
+        band(axes, [1.0, 2.0], [[place, 1.0 + place]], f"_cost_{{{place} $ and $", place)
+    reference_line(axes, 2.0, "$target_{$")
+
+    assert entries(axes) == [*(f"_cost_{{{place} $ and $" for place in range(7)), "$target_{$"]
+    for width in ("slide", "column"):
+        assert save(made, TABLE, tmp_path, width, formats=["svg", "pdf", "png"], width=width).suffix == ".svg"
+    assert "$" not in made.get_suptitle()  # a column has no title
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
+def test_a_picture_repeats_to_the_last_byte(ending, tmp_path):
+    first, second = (save(drawn()[0], TABLE, tmp_path / name, "p", formats=[ending]).read_bytes() for name in "ab")
+
+    assert first == second
+
+
+def test_a_column_is_as_wide_as_that_of_a_paper_with_its_panels_below_each_other(tmp_path):
+    made, axes = figure("t", "x", "y", panels=["left", "right"])
+    save(made, TABLE, tmp_path, "column", width="column")
+
+    assert made.get_size_inches()[0] == pytest.approx(3.4)
+    assert [axis.get_ylabel() for axis in axes] == ["y", "y"]
+    assert axes[0].get_position().y0 > axes[1].get_position().y1
+    assert 6 <= axes[0].xaxis.label.get_fontsize() <= 8
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"formats": ["gif"]}, "format: must be one of png, pdf, svg, got 'gif'"),
+        ({"formats": []}, "format: must be at least one of png, pdf, svg, got none"),
+        ({"width": "poster"}, "width: must be one of slide, column, got 'poster'"),
+        ({"out": ""}, r"out: must name a folder \('\.' is the current one\), got ''"),
+    ],
+)
+def test_a_picture_that_cannot_be_saved_so_is_refused_and_nothing_is_written(asked, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ValueError, match=f"^{said}"):
+        save(drawn()[0], TABLE, **{"out": tmp_path, "name": "p", **asked})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_drawing_touches_no_global_state_and_no_window():
