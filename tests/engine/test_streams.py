@@ -1,5 +1,7 @@
 """A stream is the same for the same name, in any order and any company."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +15,14 @@ names = st.lists(st.text() | st.integers(), min_size=1, max_size=4).map(tuple)
 @given(st.integers(0, 2**40), names)
 def test_the_same_seed_and_name_give_the_same_draws(seed, name):
     assert np.array_equal(stream(seed, *name).random(4), stream(seed, *name).random(4))
+
+
+@given(st.integers(0, 2**200))
+def test_a_stream_is_what_numpy_makes_of_the_seed_and_the_words_of_the_name(seed):
+    words = np.frombuffer(hashlib.blake2b(b"s1:ai1:3", digest_size=16).digest(), dtype="<u4")
+    numpys = np.random.PCG64(np.random.SeedSequence([seed, *map(int, words)]))
+
+    assert stream(seed, "a", 3).bit_generator.state == numpys.state
 
 
 @given(st.integers(0, 2**40), names, names)
