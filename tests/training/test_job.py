@@ -350,7 +350,8 @@ def test_what_an_optimiser_remembers_survives_a_crash_of_the_server(every):
 
 
 def test_each_worker_goes_through_its_shard_in_an_order_of_its_own():
-    made = Training(training(batch_size=5, sharding=ordered).job, 0, Environment().event())
+    env = Environment()
+    made = Training(training(batch_size=5, sharding=ordered).job, 0, env.event(), Trace(env))
     orders = [tuple(made.rows(worker, step).index[0] - 50 * worker for step in range(10)) for worker in range(3)]
 
     assert len(set(orders)) == 3

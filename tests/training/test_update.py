@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simcluster.engine import Environment
+from simcluster.engine import Environment, Trace
 from simcluster.learning import Bundled, GradientDescent, KMeans, Softmax, call
 from simcluster.training import Training, TrainingJob, total
 from simcluster.training.update import update_of
@@ -14,7 +14,8 @@ def training_of(model, **fields):
     job = TrainingJob(
         model=model, data=Bundled(name="iris"), server="s", workers=WORKERS, batch_size=8, steps=9, **fields
     )
-    return Training(job, 0, Environment().event())
+    env = Environment()
+    return Training(job, 0, env.event(), Trace(env))
 
 
 def said_by(training, workers, clock, parameters):
