@@ -1,15 +1,18 @@
 """Cores share work as their discipline says."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simcluster.cluster.message_path import FirstComeFirstServed
+from simcluster.cluster.processor import FirstComeFirstServed as PlainFirstComeFirstServed
 from simcluster.cluster.processor import ProcessorSharing
 from simcluster.engine import Environment, Trace
 
 
-def completions(discipline, cores, submissions, speeds=()):
+def completions(discipline, cores, submissions, speeds=(), also=None):
     """Completion time of each (time, seconds), in order of submission."""
     env = Environment()
     processor = discipline(env, "n", cores, 1.0, Trace(env, ()))
@@ -24,6 +27,8 @@ def completions(discipline, cores, submissions, speeds=()):
         env.call_later(time_s, lambda _, i=i, seconds=seconds: submit(i, seconds))
     for time_s, speed in speeds:
         env.call_later(time_s, processor.set_speed, speed)
+    if also is not None:
+        also(processor, env)
     env.run()
     return [times[i] for i in range(len(submissions))]
 
@@ -72,3 +77,30 @@ def test_a_computation_that_is_cancelled_has_had_its_share_until_then():
     env.run()
 
     assert ended == pytest.approx([2.5])
+
+
+def occupied_s(submissions, ends_s, cores, until_s):
+    """The integral of the cores that are occupied, of which there are as many as computations, if there are enough."""
+    moments_s = sorted({0.0, until_s, *(moment_s for moment_s, _ in submissions), *ends_s})
+    total_s = 0.0
+    for begin_s, end_s in itertools.pairwise([moment_s for moment_s in moments_s if moment_s <= until_s]):
+        there = [i for i, (arrival_s, _) in enumerate(submissions) if arrival_s <= begin_s and ends_s[i] >= end_s]
+        total_s += min(cores, len(there)) * (end_s - begin_s)
+    return total_s
+
+
+@given(work, st.integers(1, 3), st.lists(st.floats(0.1, 20), min_size=1, max_size=4))
+@pytest.mark.parametrize("discipline", [FirstComeFirstServed, PlainFirstComeFirstServed, ProcessorSharing])
+def test_a_processor_knows_how_long_its_cores_have_been_occupied_and_asking_changes_nothing(
+    discipline, submissions, cores, moments_s
+):
+    ends_s = completions(discipline, cores, submissions)
+    asked = {}
+
+    def ask(processor, env):
+        for moment_s in moments_s:
+            env.call_later(moment_s, lambda _: asked.setdefault(env.now, processor.busy_s))
+
+    assert completions(discipline, cores, submissions, also=ask) == ends_s
+    for moment_s, busy_s in asked.items():
+        assert busy_s == pytest.approx(occupied_s(submissions, ends_s, cores, moment_s), abs=1e-6)

@@ -27,11 +27,11 @@ def given(outcome):
 
 
 class Queues(Spec):
-    """Work comes to node a at a steady rate, whatever becomes of it, until so much is done or for ever."""
+    """A second of work, or several at once, comes to node a at a steady rate, until so much is done or for ever."""
 
     every_s: float
     works: int | None = None
-    work_s: float = 1.0
+    at_once: int = 1
 
     def start(self, cluster, seed):
         done = cluster.env.event()
@@ -45,19 +45,20 @@ class Queues(Spec):
         def arrivals(node):
             count = 0
             while self.works is None or count < self.works:
-                count += 1
-                work = node.busy(self.work_s)
-                if self.works is not None:
-                    work.callbacks.append(over)
+                count += self.at_once
+                for work in [node.busy(1.0) for _ in range(self.at_once)]:
+                    if self.works is not None:
+                        work.callbacks.append(over)
                 yield node.timer(self.every_s)
 
         cluster["a"].boot(arrivals)
         return done
 
 
-def queue(every_s, works=None, horizon_s=1000.0, **node):
+def queue(every_s, works=None, at_once=1, horizon_s=1000.0, **node):
     spec = ClusterSpec(nodes=(NodeSpec(name="a", **node), NodeSpec(name="b")))
-    return run(Scenario(cluster=spec, job=Queues(every_s=every_s, works=works), horizon_s=horizon_s), 0)
+    job = Queues(every_s=every_s, works=works, at_once=at_once)
+    return run(Scenario(cluster=spec, job=job, horizon_s=horizon_s), 0)
 
 
 # When all is well
@@ -159,6 +160,7 @@ class Overflows(Spec):
             yield node.timer(1.5)
             for _ in range(3):
                 yield node.compute(call(lambda: np.array([1e200]) * 1e200))
+                yield node.timer(1.0)
             done.succeed()
 
         done = cluster.env.event()
@@ -236,6 +238,13 @@ def test_a_queue_that_was_long_and_is_worked_off_is_no_backlog_but_a_busy_node()
 
 def test_a_core_that_is_always_busy_without_a_queue_is_not_said():
     assert list(said(queue(1.0))) == ["horizon"]
+
+
+@pytest.mark.parametrize(("at_once", "every_s", "why"), [(2, 2.01, "seldom a queue"), (8, 8.5, "not always busy")])
+def test_a_node_is_at_its_limit_only_where_it_is_always_busy_and_work_queues_for_long(at_once, every_s, why):
+    result = queue(every_s, at_once=at_once, horizon_s=3000.0)
+
+    assert list(said(result)) == ["horizon"], why
 
 
 def test_few_events_are_no_trend():
