@@ -50,6 +50,11 @@ def no_yield(node):
     node.timer(1)
 
 
+def no_yield_at_all(node):
+    message = node.request("node-b", "ask")
+    message.body.copy()
+
+
 def no_yield_spawned(node):
     yield node.timer(1)
     node.spawn(no_yield(node))
@@ -143,11 +148,6 @@ def negative_timer(node):
 def computed_already(node):
     yield node.timer(1)
     yield node.compute(3 * 4)
-
-
-def memory_read(node):
-    yield node.timer(1)
-    node.memory["x"].copy()
 
 
 def memory_written(node):
@@ -270,7 +270,6 @@ IN_PROGRAMS = {  # what a program on node-a does, the error, and when
     "text_timeout": (r"TypeError: timeout_s must be a number of seconds, got '1'", 1),
     "negative_timer": (r"ValueError: delay_s must be at least 0, got -1\.0", 1),
     "computed_already": (r"TypeError: compute takes a computation, as kernel\.call\(…\) or Call\(…\) gives, got 12", 1),
-    "memory_read": (r"TypeError: memory of node-a counts bytes and holds no values: .* got the key 'x'", 1),
     "memory_written": (r"TypeError: memory of node-a counts bytes and holds no values: .* got the key 'x'", 1),
     "frozen": (r"ValueError: assignment destination is read-only: send and write freeze .*\.copy\(\)", 1),
     "frozen_total": (r"ValueError: output array is read-only: send and write freeze .*\.copy\(\)", 1),
@@ -291,6 +290,10 @@ ELSEWHERE = {  # what is done, and what is said: an error, or how the result end
     "no_yield": (
         programs("no_yield"),
         r"TypeError: a program must be a generator function, .*: no_yield on node-a has no yield .* at 0 s",
+    ),
+    "no_yield_at_all": (
+        programs("no_yield_at_all"),
+        r"AttributeError: .*no attribute 'body': yield is missing.*\nin no_yield_at_all on node-a at 0 s$",
     ),
     "sleeps": (programs("sleeps"), r"ValueError: sleeps on node-a must not call time\.sleep, .* at 0 s"),
     "sleeps_by_another_name": (
@@ -320,8 +323,8 @@ ELSEWHERE = {  # what is done, and what is said: an error, or how the result end
         r"^horizon \(waits_for_either on node-a waits for a timer until 500\.0 s, though the horizon is 100\.0 s: ",
     ),
     "latency in milliseconds": (
-        programs("patient", cluster=PAIR.replace(network=NetworkSpec(latency=Constant(value=500)))),
-        r"InvalidSpec: horizon_s must be at least the mean latency of the network, 500\.0 s: .*seconds.*, got 100\.0",
+        programs("asks", cluster=PAIR.replace(network=NetworkSpec(latency=Constant(value=500)))),
+        r"^horizon \(a message takes 500\.0 s, though the horizon is 100\.0 s: times are seconds\)$",
     ),
     "a server that returned": (
         programs("asks", "returns_its_answer"),

@@ -345,13 +345,20 @@ class Node(Endpoint):
     def _start(self, name: str) -> None:
         # What a pause has kept from starting may have been killed meanwhile, or have been started already.
         if name not in self._kills and name not in self._processes.values():
-            program = self._boots[name](self)
+            program = self._booted(name)
             if sleeps(program):
                 raise ValueError(
                     f"{name} on {self.name} must not call time.sleep, which lets no simulated time pass: write "
                     f"yield node.timer(seconds), got it at {self.env.now} s"
                 )
             self._run(program, name)
+
+    def _booted(self, name: str) -> Program:
+        try:
+            return self._boots[name](self)
+        except Exception as error:  # a program without yield is over by now
+            explain(error, f"{name} on {self.name}", self.env.now)
+            raise
 
     def _run(self, program: Program, owner: str | None) -> Process:
         try:

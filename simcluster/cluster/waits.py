@@ -34,10 +34,6 @@ class Ending(str):
         made.waits = waits
         return made
 
-    def __getnewargs__(self) -> tuple[str, tuple[str, ...]]:  # type: ignore[override]
-        """What a copy in another process is made of."""
-        return self.word, self.waits
-
     def __str__(self) -> str:
         if not self.waits:
             return self.word
@@ -72,7 +68,9 @@ def deadlock(cluster: Cluster) -> Ending:
 
 
 def horizon(cluster: Cluster, horizon_s: float) -> Ending:
-    """The ending in which time ran out: who waits for a timer of more than the whole of it, as one of milliseconds."""
+    """The ending in which time ran out: what was to take longer than all of it, as milliseconds do that were meant."""
+    latency_s = cluster.spec.network.latency.mean
+    slow = [f"a message takes {latency_s} s, though the horizon is {horizon_s} s: times are seconds"]
     overdue = [
         f"{node.describe(process)} waits for a timer until {due_s} s, though the horizon is {horizon_s} s: "
         f"times are seconds{_line(process)}"
@@ -80,7 +78,7 @@ def horizon(cluster: Cluster, horizon_s: float) -> Ending:
         for event in getattr(process.target, "_events", (process.target,))
         if (due_s := getattr(event, "at_s", 0.0)) >= cluster.env.now + horizon_s
     ]
-    return Ending("horizon", tuple(overdue))
+    return Ending("horizon", (*(slow if latency_s > horizon_s else ()), *overdue))
 
 
 def _processes(cluster: Cluster) -> Iterator[tuple[Node, Process]]:
