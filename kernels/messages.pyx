@@ -18,6 +18,7 @@ cimport cython
 cimport numpy as cnp
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.dict cimport PyDict_GetItemWithError
+from cpython.float cimport PyFloat_AS_DOUBLE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_New
@@ -1074,7 +1075,9 @@ cdef class Transport:
         body = frozen(body, self.freeze, &own_bytes)
         if size_bytes is None:
             size_bytes = self.header_bytes + own_bytes
-        elif not 0 <= size_bytes < INFINITY:
+        elif not (
+            0 <= PyFloat_AS_DOUBLE(size_bytes) < INFINITY if type(size_bytes) is float else 0 <= size_bytes < INFINITY
+        ):
             raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         message = new_tuple(self.message_type, FIELDS)
         set_field(message, ID, self.ids)
