@@ -53,13 +53,14 @@ def purpose(room: str) -> str:
 def imports() -> Imports:
     """Every import from room to room. Raises ``ValueError`` for one that does not run upward.
 
-    ``simcluster/__init__.py`` gathers names for users and is no room, and neither is what imports it.
+    ``simcluster/__init__.py`` gathers names for users and is no room, and neither is what imports it, nor
+    ``simcluster/__main__.py``, which only calls the command line.
     """
     depth = {room: place for place, layer in enumerate(layers()) for room in layer}
     found: Imports = Counter()
     for file in sorted((ROOT / PACKAGE).rglob("*.py")):
         room = file.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py")
-        if room == "__init__":
+        if room in ("__init__", "__main__"):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             for name in dict.fromkeys(_rooms(node)):

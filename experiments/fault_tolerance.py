@@ -108,7 +108,7 @@ def draw(table: pd.DataFrame) -> Figure:
             axes, samples.columns, samples, strategy, place,
             markers=True, interval=bootstrap_interval, horizon=HORIZON_S,
         )  # fmt: skip
-    reference_line(axes, HORIZON_S, "given up; above it, how many runs")
+    reference_line(axes, HORIZON_S, f"given up at {HORIZON_S:.0f} s; above, how many runs were")
     plain_log(axes.xaxis, sorted(table["mttf_s"].unique()))
     plain_log(axes.yaxis, (100, 200, 500, 1000, 2000))
     legend(axes)

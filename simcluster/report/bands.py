@@ -47,9 +47,9 @@ def band(
     marker. A line equal to an earlier one says so in its label, and that one is drawn wider, so that both are seen.
 
     NaN is a run that has no value at a point, whose marker is then open. Without a ``horizon`` the point is that of the
-    other runs, and their number stands at the foot ("5 of 8 runs"). With one, NaN is a run that was not finished by
+    other runs, and their number stands at the foot ("5/8 runs"). With one, NaN is a run that was not finished by
     then: it counts as ``horizon``, which is right for a median that lies below and the least that a mean can be, and
-    an open marker at the horizon has the number of such runs beside it ("3 of 8").
+    an open marker at the horizon has the number of such runs beside it ("3/8").
     """
     at, table = np.asarray(x, dtype=np.float64), np.asarray(samples, dtype=np.float64)
     there = np.isfinite(table).sum(axis=0)
@@ -109,9 +109,9 @@ def _note(axes: Axes, x: float, y: float, there: int, runs: int, horizon: float 
     row = ROW_POINTS * (place + 0.8)
     inch = axes.figure.dpi_scale_trans
     if horizon is None:
-        where, foot, said = axes.get_xaxis_transform(), 0.0, f"{there} of {runs} runs"
+        where, foot, said = axes.get_xaxis_transform(), 0.0, f"{there}/{runs} runs"
     else:
-        where, foot, said = axes.transData, horizon, f"{runs - there} of {runs}"
+        where, foot, said = axes.transData, horizon, f"{runs - there}/{runs}"
     raised = where + ScaledTranslation(0, row / 72, inch)
     colour = COLOURS[place % len(COLOURS)]
     for height, transform in ((y, axes.transData), (foot, raised)):

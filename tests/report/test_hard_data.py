@@ -57,6 +57,6 @@ def test_a_figure_shows_every_strategy_whatever_its_label_and_every_run_that_is_
     assert [any(label in entry for entry in named) for label in LABELS] == [True] * len(LABELS)
     assert sum("(equal to " in entry for entry in named) == 1
     assert len(named) == sum(not str(line.get_label()).startswith(("_child", "_nolegend_")) for line in panel.lines)
-    said = [text.get_text() for text in panel.texts if " of " in text.get_text()]
+    said = [text.get_text() for text in panel.texts if "/" in text.get_text()]
     if name != "consistency":  # whose curves lack what they have not begun, and end together
         assert len(said) == (len(LABELS) if missing else 0)

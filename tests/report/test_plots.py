@@ -70,7 +70,7 @@ def test_a_point_that_a_run_lacks_is_that_of_the_others_open_and_with_their_numb
 
     assert line.get_ydata() == pytest.approx([3.0, 4.0, math.nan], nan_ok=True)
     assert line.get_markevery() == [0]
-    assert notes(axes) == ["1 of 2 runs", "0 of 2 runs"]
+    assert notes(axes) == ["1/2 runs", "0/2 runs"]
     assert {each.get_markerfacecolor() for each in opened} == {"white"}
 
 
@@ -82,7 +82,7 @@ def test_runs_that_a_horizon_ended_stand_at_it_open_and_are_counted():
 
     assert line.get_ydata() == pytest.approx([3.0, 9.0])
     assert line.get_markevery() == [0]
-    assert notes(axes) == ["2 of 3"]
+    assert notes(axes) == ["2/3"]
     for opened in (at_the_point, at_the_horizon):
         assert (opened.get_xydata().tolist(), opened.get_markerfacecolor()) == ([[2.0, 9.0]], "white")
 
@@ -93,7 +93,7 @@ def test_a_curve_says_only_where_the_number_of_its_runs_changes():
     samples[0, 50:] = math.nan
     band(axes, np.arange(100), samples, "mine", 0)
 
-    assert notes(axes) == ["3 of 4 runs"]
+    assert notes(axes) == ["3/4 runs"]
 
 
 def test_lines_differ_by_more_than_colour_and_no_two_of_thirty_look_alike():
