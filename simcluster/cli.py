@@ -94,9 +94,9 @@ def demo(
         if found:
             say(answers(found))
     say(
-        f"Means of {DEMO_SEEDS} seeds from {seed}, with their 95 % intervals. A winner is named only where the\n"
-        "intervals of its paired differences from all others exclude 0. Beside each picture\n"
-        "are its numbers, as CSV."
+        f"Means of {DEMO_SEEDS} seeds from {seed}, with their 95 % intervals. A winner is named only where\n"
+        "the intervals of its paired differences from all others exclude 0. Beside each\n"
+        "picture are its numbers, as CSV."
     )
 
 

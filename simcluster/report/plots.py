@@ -71,7 +71,7 @@ def reference_line(axes: Axes, at: float, label: str) -> None:
 def legend(
     axes: Axes, title: str | None = None, *, location: Any = None, points: float = 12, below: bool = False
 ) -> None:
-    """The legend of all lines that have a label, without a frame, in letters of so many ``points``.
+    """The legend of all lines that have a label, on white, in letters of so many ``points``.
 
     It stands where there is room for up to five lines, else beside the panel; or ``below`` it; or at one of
     matplotlib's ``loc``. A label is plain text: "$" is a dollar, and "_" may begin it.
@@ -83,8 +83,8 @@ def legend(
     elif location is None and len(lines) > INSIDE:
         where = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     made = axes.legend(
-        lines, [""] * len(lines), title=title, fontsize=points, title_fontsize=points, frameon=False, handlelength=4,
-        **where,
+        lines, [""] * len(lines), title=title, fontsize=points, title_fontsize=points, framealpha=0.85,
+        edgecolor="none", handlelength=4, **where,
     )  # fmt: skip
     for text, line in zip(made.get_texts(), lines, strict=True):
         text.set_parse_math(False)
