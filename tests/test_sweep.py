@@ -150,7 +150,7 @@ def test_an_error_in_a_cell_names_label_seed_program_node_and_time(program, proc
         sweep(scenarios, [5], times, labels=LABELS, within=within)
 
     assert error.value.__notes__ == [
-        f"in program '{program}' of node 'a' at 1.5 s",
+        f"in {program} on a at 1.5 s",
         "in the run kind='bad', size=2 under seed 5",
     ]
 
@@ -161,7 +161,7 @@ def test_an_error_that_cannot_leave_its_process_is_told_with_its_class_and_all_t
     with workers(2) as within, pytest.raises(RuntimeError, match=message) as error:
         sweep({"a": ends("is_odd")}, [5], times, within=within)
 
-    assert error.value.__notes__ == ["in program 'is_odd' of node 'a' at 1.5 s", "in the run scenario='a' under seed 5"]
+    assert error.value.__notes__ == ["in is_odd on a at 1.5 s", "in the run scenario='a' under seed 5"]
 
 
 def test_a_scenario_that_cannot_be_made_of_its_seed_is_told_with_both():

@@ -21,8 +21,10 @@ from simcluster.cluster.job import Job, check_job, start
 from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
 from simcluster.cluster.message import Message
 from simcluster.cluster.mistakes import own_lines
-from simcluster.cluster.network import InFlight, Network, NetworkSpec, loss
-from simcluster.cluster.node import Node, Running
+from simcluster.cluster.network import InFlight, Network, loss
+from simcluster.cluster.network_spec import NetworkSpec
+from simcluster.cluster.node import Node
+from simcluster.cluster.running import Running
 from simcluster.cluster.storage import NotStored, StorageSpec
 from simcluster.cluster.topology import (
     AnyTopology,
@@ -38,6 +40,7 @@ from simcluster.cluster.topology import (
 )
 from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, link_of
 from simcluster.cluster.waits import Ending, deadlock, horizon
+from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Uniform, Weibull
 
 __all__ = [
     "HARDWARE",
@@ -47,6 +50,7 @@ __all__ = [
     "ClockSpec",
     "Cluster",
     "ClusterSpec",
+    "Constant",
     "Corrupt",
     "Corrupted",
     "Delay",
@@ -54,7 +58,9 @@ __all__ = [
     "DiskLost",
     "Drop",
     "Duplicate",
+    "Empirical",
     "Ending",
+    "Exponential",
     "Failure",
     "FatTree",
     "Graph",
@@ -64,6 +70,7 @@ __all__ = [
     "Job",
     "Killed",
     "LinkDown",
+    "Lognormal",
     "Message",
     "Network",
     "NetworkSpec",
@@ -74,6 +81,7 @@ __all__ = [
     "OneSwitch",
     "OutOfMemory",
     "Overloaded",
+    "Pareto",
     "Partitioned",
     "Racks",
     "Released",
@@ -86,6 +94,8 @@ __all__ = [
     "TimedOut",
     "Topology",
     "Torus",
+    "Uniform",
+    "Weibull",
     "WideArea",
     "check_job",
     "deadlock",

@@ -13,8 +13,10 @@ from pydantic import Field, model_validator
 from simcluster.cluster.check import Checker
 from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.machine import NodeSpec
-from simcluster.cluster.network import Network, NetworkSpec
-from simcluster.cluster.node import Node, Running
+from simcluster.cluster.network import Network
+from simcluster.cluster.network_spec import NetworkSpec
+from simcluster.cluster.node import Node
+from simcluster.cluster.running import Running
 from simcluster.engine import Environment, Program, Spec, Trace, check_whole, hint, named_by
 
 

@@ -16,11 +16,11 @@ from simcluster.cluster.flow_carrier import FlowCarrier
 from simcluster.cluster.links import Links
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
+from simcluster.cluster.network_spec import NetworkSpec
 from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.slowdown import MOST, Slowdowns
-from simcluster.cluster.topology import AnyTopology
 from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
-from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Seed, Spec, hint, stream
+from simcluster.engine import Constant, hint, stream
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
@@ -28,32 +28,6 @@ if TYPE_CHECKING:
 
 InFlight = Literal["deliver", "drop", "hold"]
 """What becomes of messages that are under way when a fault begins."""
-
-
-class NetworkSpec(Spec):
-    """Links between all nodes.
-
-    Where ``failures`` are silent, the sender of a request waits for its timeout. Where they are reported, as by a
-    refused connection or an unreachable route, loss and corruption stay silent; of several copies the last that is
-    lost is reported, none if one is delivered.
-    """
-
-    fidelity: Literal["latency", "nic", "flow"] = "nic"
-    """Who waits for whom: nobody ("latency"), messages at one interface ("nic"), or all that share a link ("flow")."""
-    topology: AnyTopology | None = None
-    """Which links lie between the nodes' interfaces (``None``: those of a switch that never limits)."""
-    order: Literal["datagram", "fifo"] = "datagram"
-    """Whether messages may overtake each other ("datagram"), or none another of its source and target ("fifo")."""
-    latency: AnyDistribution = Constant(value=0.0005)
-    """Seconds on the way, drawn per message from the link's own stream; a topology adds those of the route."""
-    bandwidth_bytes_per_s: Positive | None = 1.25e8
-    """Bandwidth of interfaces that name none (``None``: they never queue); a message of no bytes waits for none."""
-    loss_probability: Probability = 0.0
-    """The chance of each message to be lost between two nodes, with the cause "loss"."""
-    failures: Literal["silent", "reported"] = "silent"
-    """What the sender of a dropped request learns: nothing ("silent"), or at once the typed cause ("reported")."""
-    seed: Seed | None = None
-    """The seed of the network's draws (``None``: the run's)."""
 
 
 _REPORTED: dict[str, type[Failure]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from simcluster.cluster.clock import Clock
 from simcluster.cluster.failure import Failure, Killed, NodeDown, TimedOut
@@ -15,6 +15,7 @@ from simcluster.cluster.message import Message
 from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.mistakes import explain, not_a_program, sleeps
 from simcluster.cluster.processor import Processor, ProcessorSharing
+from simcluster.cluster.running import Running
 from simcluster.cluster.slowdown import Slowdowns
 from simcluster.cluster.storage import DISK_RECORD, Storage
 from simcluster.engine import Event, Process, Program, abandon, fail, kill, stream
@@ -37,19 +38,6 @@ class Computation(Protocol[R]):
     def __call__(self) -> R:
         """Do it, for real."""
         ...
-
-
-class Running(NamedTuple):
-    """A process of a node, and the booted program that it belongs to, if any."""
-
-    node: Node
-    owner: str | None
-    process: Process
-
-    @property
-    def program(self) -> str:
-        """What it was, in words."""
-        return f"program {self.owner or self.process.name!r} of node {self.node.name!r}"
 
 
 class Node(Endpoint):
@@ -113,9 +101,7 @@ class Node(Endpoint):
 
     def describe(self, process: Process) -> str:
         """Which program of this node a process is, or was spawned by."""
-        owner = self._processes[process]
-        spawned = f"{process.name}, which {owner} spawned," if owner and owner != process.name else process.name
-        return f"{spawned} on {self.name}"
+        return Running(self, self._processes[process], process).program
 
     # What programs use
 

@@ -12,7 +12,7 @@ def test_a_program_that_never_lets_time_pass_is_named_with_its_node_and_the_time
     with pytest.raises(RuntimeError, match=r"events_per_instant: .* within 3000 events.* since 2\.5 s") as error:
         run(scenario(program, events_per_instant=3000), 0, check=check)
 
-    assert f"program '{program}' of node 'a'" in str(error.value)
+    assert f"{program} on a" in str(error.value)
     assert "'quiet'" not in str(error.value)
 
 
@@ -20,7 +20,7 @@ def test_a_program_that_yields_what_has_happened_is_named_too():
     with pytest.raises(RuntimeError, match=r"got 3000 times in a row") as error:
         run(scenario("passes", events_per_instant=3000), 0)
 
-    assert error.value.__notes__ == ["in program 'passes' of node 'a' at 2.5 s"]
+    assert error.value.__notes__ == ["in passes on a at 2.5 s"]
 
 
 def test_a_million_events_at_one_instant_are_too_many_unless_said():

@@ -7,7 +7,7 @@ from simcluster.cluster import DiskFull
 from simcluster.faults import CrashNode
 from tests.scenario.ends import Odd, scenario
 
-NAMED = "in program 'fills_the_disk' of node 'a' at 1.5 s"
+NAMED = "in fills_the_disk on a at 1.5 s"
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -25,7 +25,7 @@ def test_any_other_error_is_raised_whatever_the_scenario_says_of_failures(progra
     with pytest.raises(kind) as error:
         run(scenario(program, uncaught_failure=mode), 0)
 
-    assert error.value.__notes__ == [f"in program '{program}' of node 'a' at 1.5 s"]
+    assert error.value.__notes__ == [f"in {program} on a at 1.5 s"]
     assert error.traceback[-1].name == program
 
 
@@ -49,7 +49,7 @@ def test_a_program_ends_with_all_that_it_spawned_and_its_node_goes_on(check):
     assert rows(result, "crash") == []
     said = {verdict.name: verdict.sentence for verdict in result.verdicts}
     assert said["program ended"] == (
-        "a failure that no program caught ended its program once, first program 'spawns_one_that_fails' of node 'a' "
+        "a failure that no program caught ended its program once, first spawns_one_that_fails on a "
         "at 1.5 s (DiskFull: no room for 'x')"
     )
 
