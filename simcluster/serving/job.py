@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Positive, Spec
+from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
 from simcluster.serving.arrivals import AnyArrivals, At
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
@@ -85,7 +87,8 @@ class ServiceJob(Spec):
 
     @cached_property
     def _fits(self) -> bool:
-        self.service.shards(self.shards, 0)
+        with suppress(MissingFile):  # it may be there where this is run
+            self.service.shards(self.shards, 0)
         return True
 
     def start(self, cluster: Cluster, seed: int) -> Event:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from arguments.right import CLUSTER, Idle, make
 
-from simcluster import ClusterSpec, Scenario, Together, nodes
+from simcluster import ClusterSpec, Scenario, Together, nodes, run
 from simcluster.cluster import Cluster
 from simcluster.engine import Constant, Environment, Trace, stream
 from simcluster.faults import budget_exceeded, draw_crashes, draw_faults, heal, read_failure_trace, single_faults
@@ -72,7 +72,7 @@ JOBS = {
     "an option that no generator has": (
         lambda: training(data=make("generated", options={"n_feature": 3})), "options", "make_", "n_feature"
     ),
-    "a file that is not there": (lambda: training(data=make("csv")), "path", "file", "'data.csv'"),
+    "a file that is not there": (lambda: run(training(data=make("csv")), 0), "path", "file", "'data.csv'"),
     "a feature twice": (lambda: make("csv", features=("a", "a")), "features", "differ", "'a'"),
     "a target for a feature": (lambda: make("csv", features=("y",)), "target", "differ", "'y'"),
     "no feature": (lambda: make("csv", features=()), "features", "at least 1", "()"),

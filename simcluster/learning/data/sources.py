@@ -20,6 +20,10 @@ from simcluster.learning.protocols import Array, DataSource
 DatasetName = Literal["digits", "breast_cancer", "iris", "wine"]
 
 
+class MissingFile(ValueError):
+    """A file of data is not here; it may be where the scenario is run."""
+
+
 class Bundled(Spec):
     """A data set that comes with scikit-learn, so nothing is downloaded; each feature is scaled to [0, 1].
 
