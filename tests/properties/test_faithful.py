@@ -104,11 +104,11 @@ trainings = st.builds(
     dict,
     model=st.builds(Softmax, l2=numbers) | st.builds(KMeans, clusters=st.integers(1, 9)) | st.builds(Deep, l2=numbers),
     data=st.builds(Bundled, name=st.sampled_from(["iris", "digits"]))
-    | st.builds(Generated, rows=st.integers(1, 99), options=st.just({"n_features": 20}))
+    | st.builds(Generated, rows=st.integers(20, 99), options=st.just({"n_features": 20}))
     | st.builds(Csv, path=st.sampled_from(["a.csv", "b.csv"]), target=st.text(min_size=1)),
     sharding=st.sampled_from([random, ordered, by_key]),
     batch_size=st.none() | st.integers(1, 99),
-    waiting=st.builds(BoundedStaleness, staleness=numbers | st.just(math.inf))
+    waiting=st.builds(BoundedStaleness, staleness=st.integers(0, 99) | st.just(math.inf))
     | st.builds(Fastest, st.integers(1, 3) | st.sampled_from([math.inf, -math.inf])),
     compression=st.none() | st.builds(TopK, share=st.floats(0.01, 1)),
     recovery=recoveries,
@@ -119,7 +119,7 @@ trainings = st.builds(
 )
 arrivals = (
     st.builds(Poisson, per_s=positive)
-    | st.builds(At, times_s=st.lists(numbers, min_size=1, max_size=3).map(tuple))
+    | st.builds(At, times_s=st.lists(numbers, min_size=9, max_size=11).map(tuple))
     | st.builds(Closed, clients=st.integers(1, 3))
 )
 services = st.builds(

@@ -68,10 +68,6 @@ class Table(Spec):
         return _file(read, self.path, stamp, self.target, self.features, self.labels, self.scaled)
 
 
-class MissingFile(FileNotFoundError, ValueError):
-    """A file of data is not here."""
-
-
 class Csv(Table):
     """A file of comma-separated values whose first line names the columns."""
 
