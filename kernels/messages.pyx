@@ -758,11 +758,6 @@ cdef class Endpoint:
         first = () if self.request_id is None else (self.request_id,)
         return (*first, *(self.requests or ()))
 
-    @property
-    def _awaited_replies(self):
-        first = () if self.request_id is None else ((self.request_message, self.awaited_reply),)
-        return (*first, *((each[0], each[1]) for attempts in (self.requests or {}).values() for each in attempts))
-
     cdef inline bint is_full(self) noexcept:
         return 0 <= self.inbox_messages <= self._mailbox.length() + self._held_messages
 

@@ -73,11 +73,6 @@ class Endpoint:
         taken = self._mailbox.length + self._held_messages
         return self._inbox_messages is not None and taken >= self._inbox_messages
 
-    @property
-    def _awaited_replies(self) -> tuple[tuple[int, Event], ...]:
-        """The open attempts at requests: the message that asks, and the reply that is awaited."""
-        return tuple((each.message_id, each.reply) for attempts in self._open_requests.values() for each in attempts)
-
     # What programs use
 
     def timer(self, delay_s: float) -> Event:

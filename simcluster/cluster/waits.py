@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import simpy
 from simpy.events import Condition
 
+from simcluster.cluster.message import Message
 from simcluster.cluster.mistakes import frames
 from simcluster.engine import Process
 
@@ -47,11 +48,9 @@ class Ending(str):
 
 
 class _Asked(NamedTuple):
-    """A request, as its records tell: when it was sent, to whom, of which kind, and why it was dropped."""
+    """What the records say of a request: when it was sent, and why it was dropped."""
 
     time_s: float
-    target: str
-    kind: str
     dropped: str | None
 
 
@@ -97,31 +96,26 @@ def _for(node: Node, event: Any, asked: dict[int, _Asked]) -> str:
         return f"since {event.since_s} s for a message{f' of kind {kinds}' if kinds else ''}"
     if isinstance(event, simpy.Process):
         return f"for the end of {event.name}"
-    for message, reply in node._awaited_replies:
-        if reply is event:
-            return _reply(asked.get(message))
+    if hasattr(event, "message"):
+        return _reply(event.message, asked.get(event.message.id))
     if hasattr(event, "at_s"):
         return f"for a timer that was due at {event.at_s} s"
     return "for an event that nothing lets happen"
 
 
-def _reply(asked: _Asked | None) -> str:
-    if asked is None:
-        return "for a reply"
-    dropped = f", which was dropped ({asked.dropped})" if asked.dropped else ""
-    return f"since {asked.time_s} s for the reply of {asked.target} to {asked.kind!r}{dropped}"
+def _reply(message: Message, asked: _Asked | None) -> str:
+    since = f"since {asked.time_s} s " if asked else ""
+    dropped = f", which was dropped ({asked.dropped})" if asked and asked.dropped else ""
+    return f"{since}for the reply of {message.target} to {message.kind!r}{dropped}"
 
 
 def _requests(cluster: Cluster) -> dict[int, _Asked]:
-    """The open requests, by their messages, so far as the trace keeps what was sent."""
-    of_interest = {message for node in cluster.nodes.values() for message, _ in node._awaited_replies}
+    """What is known of requests, so far as the trace keeps what was sent."""
     found: dict[int, _Asked] = {}
-    if not of_interest:
-        return found
     for row in cluster.trace.rows("send", "drop"):
         message = row["message"]
-        if message in of_interest and row["kind"] == "send":
-            found[message] = _Asked(row["time_s"], row["target"], row["message_kind"], None)
+        if row["kind"] == "send":
+            found[message] = _Asked(row["time_s"], None)
         elif message in found:
             found[message] = found[message]._replace(dropped=row["cause"])
     return found
