@@ -99,9 +99,9 @@ def sweep(
     check_seeds(each)
     _check_labels(names)
     heads = [_head(names, label, seed) for label in scenarios for seed in each]
-    for made, head in zip(scenarios.values(), heads[:: max(1, len(each))], strict=True):
+    for label, made in scenarios.items():
         for seed in each[:1] if isinstance(made, Scenario) else each:
-            _told({**head, "seed": seed}, _made, made, seed)
+            _told(_head(names, label, seed), _made, made, seed)
     tasks = ((_made(made, seed), seed) for made in scenarios.values() for seed in each)
     done: dict[int, list[Row]] = {}
     try:

@@ -73,7 +73,7 @@ def test_a_wrong_case_at_the_end_costs_no_run():
         sweep({"a": waiting(1.0), "b": wrong_at_last}, range(10), runs.append)
 
     assert runs == []
-    assert error.value.__notes__ == ["of scenario 'b' under seed 9"]
+    assert error.value.__notes__ == ["in the run scenario='b' under seed 9"]
 
 
 def test_scenarios_that_depend_on_the_seed_do_not_all_lie_in_memory():

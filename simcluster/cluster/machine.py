@@ -135,6 +135,6 @@ class NodeSpec(Spec):
 def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:
     """``count`` machines named ``prefix-0``, ``prefix-1``, … with the same ``fields``."""
     if not isinstance(prefix, str) or not prefix:
-        raise ValueError(f"prefix must be text that a name can begin with, got {prefix!r}")
+        raise ValueError(f"prefix must be text that a name can begin with, got nodes({prefix!r}, {count!r})")
     check_whole("count", count, 0, 1_000_000)
     return tuple(NodeSpec(name=f"{prefix}-{i}", **fields) for i in range(count))

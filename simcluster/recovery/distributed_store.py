@@ -11,6 +11,7 @@ deleted wherever they are.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Generator, Sequence
 from functools import partial
@@ -21,7 +22,7 @@ from simpy.events import AnyOf, Event
 
 from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node, TimedOut
 from simcluster.cluster.message import freeze
-from simcluster.engine import Count, Name, NodeName, NodeNames, Positive, Spec
+from simcluster.engine import Count, Name, NodeName, NodeNames, Period, Spec
 from simcluster.recovery.answer import value_of
 from simcluster.recovery.detectors import AnySuspicion, Timeout
 from simcluster.recovery.placement import Racks, nearest
@@ -55,15 +56,15 @@ class DistributedStore(Spec):
     """How many of them are flushed when a write is acknowledged; a "quorum" is more than half."""
     transfer: Literal["pipeline", "parallel"] = "pipeline"
     """Whether copies go from each server to the next ("pipeline") or all from the writer ("parallel")."""
-    heartbeat_s: Positive = 1.0
+    heartbeat_s: Period = 1.0
     """Seconds between two reports of a server."""
     suspicion: AnySuspicion | None = None
     """When a server that does not report counts as lost (``None``: when it has been silent for 3 ``heartbeat_s``)."""
     copies_at_once: Count = 2
     """How many blocks a server sends at most at a time to restore others' copies."""
-    scrub_s: Positive | None = None
+    scrub_s: Period | None = None
     """After how long a server reads another of its blocks to look for rot (``None``: never)."""
-    timeout_s: Positive = 1.0
+    timeout_s: Period = 1.0
     """How long a reply is waited for.
 
     For a transfer of a block it doubles with each attempt, ten times at most, and counts for each server of a pipeline.
@@ -92,7 +93,7 @@ class DistributedStore(Spec):
     @property
     def silence(self) -> Suspicion:
         """The rule by which a server counts as lost."""
-        return Timeout(after_s=3 * self.heartbeat_s) if self.suspicion is None else self.suspicion
+        return Timeout(after_s=min(3 * self.heartbeat_s, sys.float_info.max)) if self.suspicion is None else self.suspicion
 
     def start(self, cluster: Cluster) -> None:
         """Boot the coordinator and the servers."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from simcluster.cluster import Cluster, Corrupted, DiskLost, Failure, Message, Node
 from simcluster.cluster.message import HEADER_BYTES, freeze
-from simcluster.engine import Count, Event, Name, NodeName, Positive, Program, Spec
+from simcluster.engine import Count, Event, Name, NodeName, Period, Program, Spec
 from simcluster.recovery.answer import Answer, refusal, shelf_of, value_of
 from simcluster.recovery.retry import ask
 
@@ -28,7 +28,7 @@ class RemoteStore(Spec):
     kind: Literal["remote"] = "remote"
     server: NodeName
     """The node that keeps the values."""
-    timeout_s: Positive = 1.0
+    timeout_s: Period = 1.0
     """After how long a request is sent again."""
     attempts: Count | None = None
     """How often it is sent in all (``None``: until there is an answer)."""

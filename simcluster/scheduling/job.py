@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property, partial
@@ -67,7 +68,7 @@ class TaskGraphJob(Spec):
     @property
     def silence(self) -> Suspicion:
         """The rule by which a worker is suspected."""
-        return Timeout(after_s=4 * self.retry_s) if self.suspicion is None else self.suspicion
+        return Timeout(after_s=min(4 * self.retry_s, sys.float_info.max)) if self.suspicion is None else self.suspicion
 
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0."""

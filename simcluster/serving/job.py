@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Positive, Spec
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Spec
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
 from simcluster.serving.arrivals import AnyArrivals, At
@@ -54,7 +54,7 @@ class ServiceJob(Spec):
     """The nodes that hold the shards: the first ``replicas`` of them the first shard, and so on."""
     shards: Count = 1
     """In how many parts the data lies."""
-    timeout_s: Positive | None = None
+    timeout_s: Period | None = None
     """How long a replica has to answer (``None``: for ever)."""
     detector: AnyDetector | None = None
     """Who is suspected of being gone, and is asked only when all replicas of a shard are (``None``: nobody)."""

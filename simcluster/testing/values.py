@@ -72,6 +72,9 @@ def value(name: str, annotation: Any, rules: Sequence[Any], ground: Ground) -> S
         return _named(name, what, ground)
     if any(isinstance(rule, Open) and Distribution in rule.protocols for rule in rules):
         return distributions(_MEAN)
+    functions = [function for rule in rules if isinstance(rule, Open) for function in rule.functions.values()]
+    if functions:
+        return st.sampled_from(functions)
     bound = {
         key: getattr(rule, key)
         for rule in rules

@@ -13,9 +13,11 @@ TRUTH, NO_NUMBER, FINITE = "no truth value", "valid (number|integer)", "finite n
 ABOVE_0, FROM_0, FROM_1 = "greater than 0", "greater than or equal to 0", "greater than or equal to 1"
 NO_WHOLE = "whole number|finite number"
 
+FROM_NANO = "than or equal to 0.000000001"
 COUNT = [(0, FROM_1), (-1, FROM_1), (10**30, "less than or equal to"), (1.5, NO_WHOLE), (NAN, NO_WHOLE)]
 COUNT += [("x", NO_NUMBER), (True, TRUTH)]
 POSITIVE = [(0, ABOVE_0), (-1, ABOVE_0), (NAN, FINITE), (INF, FINITE), ("x", NO_NUMBER), (True, TRUTH)]
+PERIOD = [(0, FROM_NANO), (-1, FROM_NANO), (1e-300, FROM_NANO), *POSITIVE[2:]]
 SECONDS = [(-1, FROM_0), (NAN, FINITE), (INF, FINITE), ("x", NO_NUMBER), (True, TRUTH)]
 FINITELY = [(NAN, "finite number|than"), (-INF, "finite number|than"), ("x", NO_NUMBER), (True, TRUTH)]
 SHARE = [(-0.1, "greater than"), (1.5, "less than"), (NAN, "than|finite"), ("x", NO_NUMBER), (True, TRUTH)]
@@ -24,19 +26,20 @@ LINK = [("n-0", "match pattern"), ("n-0->", "match pattern"), ("n-0->n\t1", "pri
 
 WRONG = [
     (COUNT, """node.cores node.inbox_messages torus.rows torus.columns generated.rows kmeans.clusters
-        regression.batch_size training.batch_size training.steps training.evaluate_every tasks.patience closed.clients
+        regression.batch_size training.batch_size training.steps training.evaluate_every tasks.attempts closed.clients
         neighbours.neighbours service.queries service.shards flat_service.neighbours flat_service.queries
         flat_service.shards checkpoints.every heartbeats.window remote.attempts store.replication
-        store.missed_heartbeats store.copies_at_once store.attempts rot.count finding.runs"""),
+        store.copies_at_once store.attempts rot.count finding.runs"""),
     (POSITIVE, """node.flops_per_s node.memory_bytes_per_s node.memory_bytes node.speed node.nic_bytes_per_s
         storage.bandwidth_bytes_per_s storage.capacity_bytes clock.wander_period_s network.bandwidth_bytes_per_s
         one_switch.bandwidth_bytes_per_s edge.bandwidth_bytes_per_s racks.oversubscription
         wide_area.between_bytes_per_s exponential.mean lognormal.mean lognormal.sigma pareto.mean weibull.mean
         slow_node.factor slow_disk.factor throttle.factor byzantine.strength memory.size_bytes swarm.horizon_s
-        swarm.heal_at_s descent.learning_rate regression.learning_rate server.retry_s tasks.retry_s poisson.per_s
-        service.timeout_s flat_service.arrivals_per_s flat_service.timeout_s heartbeats.period_s timeout.after_s
-        expected.period_s expected.margin_s phi.period_s phi.least_deviation_s remote.timeout_s store.heartbeat_s
-        store.scrub_s store.timeout_s scenario.horizon_s"""),
+        swarm.heal_at_s descent.learning_rate regression.learning_rate poisson.per_s
+        flat_service.arrivals_per_s flat_service.timeout_s timeout.after_s
+        expected.period_s expected.margin_s phi.period_s phi.least_deviation_s scenario.horizon_s"""),
+    (PERIOD, """server.retry_s tasks.retry_s service.timeout_s heartbeats.period_s remote.timeout_s store.heartbeat_s
+        store.scrub_s store.timeout_s"""),
     (SECONDS, """clock.wander_s storage.seek_s storage.flush_s ring.latency_s edge.latency_s constant.value uniform.low
         crash.begin_s crash.end_s slow_node.ramp_s flap.end_s softmax.l2 regression.l2"""),
     (FINITELY, "clock.offset_s clock.drift step_clock.step_s drift.rate training.target_loss"),

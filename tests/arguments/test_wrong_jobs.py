@@ -150,7 +150,7 @@ SCHEDULES = {
     "a minimum of NaN": (lambda: crashes(minimum_up_s=NAN), "minimum_up_s", "at least 0", "nan"),
     "a node twice": (lambda: crashes("a", "a"), "targets", "differ", "'a'"),
     "faults of seed 1.5": (lambda: crashes(seed=1.5), "seed", "whole number", "1.5"),
-    "one node and a half down": (lambda: crashes(down_at_most=1.5), "f", "whole number", "1.5"),
+    "one node and a half down": (lambda: crashes(down_at_most=1.5), "down_at_most", "whole number", "1.5"),
     "no node down": (lambda: crashes(down_at_most=0), "down_at_most", "at least 1", "0"),
     "faults of a target twice": (
         lambda: draw_faults(["a", "a"], print, "x", 1.0, 1.0, 1.0, 0), "targets", "differ", "'a'"

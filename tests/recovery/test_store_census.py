@@ -11,8 +11,8 @@ STORE = DistributedStore(coordinator="a", servers=("a", "b", "c"), replication=2
 class Ticking(Census):
     """Looks once a second, which is when time passes."""
 
-    def __init__(self, store=STORE, record=lambda *_: None):
-        super().__init__(store, record, 0.0)
+    def __init__(self, store=STORE, record=lambda *_: None, begun=-1):
+        super().__init__(store, record, 0.0, begun)
         self.now_s = 0.0
 
     def tick(self):
@@ -127,7 +127,7 @@ def test_a_known_block_is_gone_for_certain_only_when_every_server_lives():
 
 def began_again(*reports):
     """What a coordinator knows that began anew at the number 100, a while after it has heard these."""
-    known = Census(STORE, lambda *_: None, 100)
+    known = Ticking(begun=100)
     for _ in range(4):
         known.tick()
     for number, (server, *keys) in enumerate(reports):
@@ -144,7 +144,7 @@ def test_what_is_written_since_the_coordinator_began_is_read_at_once():
 
 
 def test_what_a_server_said_before_the_coordinator_began_is_not_heard():
-    known = Census(STORE, lambda *_: None, 100)
+    known = Ticking(begun=100)
     known.hear(report(99, "a", "key"))
 
     assert known.holders(block("key")) == ()
@@ -166,7 +166,7 @@ def test_an_older_version_than_one_that_may_have_counted_is_not_read_unless_only
 
 
 def test_what_was_written_before_is_not_read_until_every_server_has_had_the_time_to_report():
-    known = Census(STORE, lambda *_: None, 100)
+    known = Ticking(begun=100)
     known.hear(report(101, "a", ("key", 5)))
     known.hear(report(102, "b", ("key", 5)))
     assert known.locate("key") == ("", (), False)

@@ -1,5 +1,7 @@
 """A run in which time stands still ends with an error that says who keeps it there."""
 
+import re
+
 import pytest
 
 from simcluster import run
@@ -12,7 +14,7 @@ def test_a_program_that_never_lets_time_pass_is_named_with_its_node_and_the_time
     with pytest.raises(RuntimeError, match=r"events_per_instant: .* within 3000 events.* since 2\.5 s") as error:
         run(scenario(program, events_per_instant=3000), 0, check=check)
 
-    assert f"{program} on a" in str(error.value)
+    assert re.search(rf"{program}(, which .* spawned,| spawned,)? on a", str(error.value))
     assert "'quiet'" not in str(error.value)
 
 
@@ -36,5 +38,5 @@ def test_many_events_at_one_instant_are_none_as_long_as_they_are_fewer():
 
 
 def test_a_limit_of_no_events_is_refused():
-    with pytest.raises(ValueError, match=r"events_per_instant\n.*greater than or equal to 1"):
+    with pytest.raises(ValueError, match=r"events_per_instant: .*greater than or equal to 1"):
         scenario("spins", events_per_instant=0)

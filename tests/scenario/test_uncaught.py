@@ -49,8 +49,8 @@ def test_a_program_ends_with_all_that_it_spawned_and_its_node_goes_on(check):
     assert rows(result, "crash") == []
     said = {verdict.name: verdict.sentence for verdict in result.verdicts}
     assert said["program ended"] == (
-        "a failure that no program caught ended its program once, first spawns_one_that_fails on a "
-        "at 1.5 s (DiskFull: no room for 'x')"
+        "a failure that no program caught ended its program once, first fills_the_disk, which spawns_one_that_fails "
+        "spawned, on a at 1.5 s (DiskFull: no room for 'x')"
     )
 
 

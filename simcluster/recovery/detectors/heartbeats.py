@@ -7,7 +7,7 @@ from functools import partial
 from typing import Annotated, Literal
 
 from simcluster.cluster import Cluster, Node
-from simcluster.engine import Count, Event, Open, Positive, Program, Spec
+from simcluster.engine import Count, Event, Open, Period, Program, Spec
 from simcluster.recovery.detectors.suspicion import AnySuspicion, Timeout
 from simcluster.recovery.detectors.watch import WINDOW, Watch
 from simcluster.recovery.protocols import Detector
@@ -20,7 +20,7 @@ class Heartbeats(Spec):
     """
 
     kind: Literal["heartbeats"] = "heartbeats"
-    period_s: Positive = 0.1
+    period_s: Period = 0.1
     """The interval between heartbeats, by the peer's own clock."""
     suspicion: AnySuspicion = Timeout()
     """When silence means that somebody is gone."""
