@@ -93,7 +93,7 @@ class DistributedStore(Spec):
     @property
     def silence(self) -> Suspicion:
         """The rule by which a server counts as lost."""
-        return Timeout(after_s=min(3 * self.heartbeat_s, sys.float_info.max)) if self.suspicion is None else self.suspicion
+        return self.suspicion or Timeout(after_s=min(3 * self.heartbeat_s, sys.float_info.max))
 
     def start(self, cluster: Cluster) -> None:
         """Boot the coordinator and the servers."""

@@ -68,7 +68,7 @@ class TaskGraphJob(Spec):
     @property
     def silence(self) -> Suspicion:
         """The rule by which a worker is suspected."""
-        return Timeout(after_s=min(4 * self.retry_s, sys.float_info.max)) if self.suspicion is None else self.suspicion
+        return self.suspicion or Timeout(after_s=min(4 * self.retry_s, sys.float_info.max))
 
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0."""

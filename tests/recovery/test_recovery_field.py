@@ -28,7 +28,7 @@ STORES = {
     "local": LocalStore(),
     "remote": RemoteStore(server="d-0", timeout_s=0.05),
     "distributed": DistributedStore(
-        coordinator="d-0", servers=DISKS, replication=2, acknowledge="one", heartbeat_s=0.05, timeout_s=0.05
+        coordinator="d-0", servers=DISKS, replication=2, acknowledge="all", heartbeat_s=0.004, timeout_s=0.05
     ),
 }
 EACH_STORE = pytest.mark.parametrize("store", STORES)
@@ -72,7 +72,7 @@ def tasks_begun(result):
 
 
 @EACH_STORE
-@pytest.mark.parametrize("begin_s", [0.021, 0.031, 0.041])
+@pytest.mark.parametrize("begin_s", [0.03, 0.035, 0.041])
 def test_training_goes_on_from_its_last_checkpoint_in_any_store_and_changes_no_bit(store, begin_s):
     crash = CrashNode(node="head", begin_s=begin_s, end_s=begin_s + 0.02)
     plain, kept = training(), training(recovery=Checkpoints(every=1, store=STORES[store]))
