@@ -19,6 +19,7 @@ from rich.text import Text
 from simcluster.engine import InvalidSpec, broken_rules
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
+from simcluster.scenario import NEVER_BEGAN
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
 
@@ -128,7 +129,7 @@ class Experiment:
     def _drawn(self, table: pd.DataFrame) -> Figure:
         """The figure, and below it what the runs say of themselves."""
         drawn = self.figure(table)
-        if said := verdicts_in_words(table, self.labels):
+        if said := _said(table, self):
             drawn.supxlabel(said, x=0.012, ha="left", fontsize=9, color="0.3")
         return drawn
 
@@ -174,9 +175,14 @@ def answers(found: Sequence[Answer]) -> Text:
         ):
             said.append(f"  {rank:<8}{name:<{width}}  {in_unit(mean, by.unit)}\n", style="bold" * (rank == "winner"))
         said.append(f"  by {by.quantity}\n  {answer.picture or '(not drawn)'}\n")
-        if verdicts := verdicts_in_words(answer.table, by.labels):
+        if verdicts := _said(answer.table, by):
             said.append(f"  {verdicts}\n")
     return said
+
+
+def _said(table: pd.DataFrame, by: Experiment) -> str:
+    """What the runs say of themselves. Faults that are drawn for longer than a run takes are as they should be."""
+    return verdicts_in_words(table, by.labels, besides=(NEVER_BEGAN,))
 
 
 def in_unit(interval: Interval, unit: str) -> str:

@@ -116,10 +116,15 @@ def sweep(
     return _table(names, heads, done)
 
 
-def verdicts_in_words(table: pd.DataFrame, labels: Sequence[str] = ("scenario",)) -> str:
-    """How many runs of a sweep's table have which verdict, for a note below a figure: "horizon in 3 of 8 runs"."""
+def verdicts_in_words(
+    table: pd.DataFrame, labels: Sequence[str] = ("scenario",), *, besides: Sequence[str] = ()
+) -> str:
+    """How many runs of a sweep's table have which verdict, for a note below a figure: "horizon in 3 of 8 runs".
+
+    Nothing is said of those ``besides``.
+    """
     runs = table.drop_duplicates([*labels, "seed"])["verdicts"]
-    counts = Counter(name for names in runs for name in names.split(", ") if name)
+    counts = Counter(name for names in runs for name in names.split(", ") if name and name not in besides)
     return ", ".join(f"{name} in {count} of {len(runs)} runs" for name, count in counts.items())
 
 
