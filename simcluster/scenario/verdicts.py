@@ -23,6 +23,7 @@ NEVER_BEGAN = "fault never began"
 BUSY = 0.99
 #: At how many looks a backlog has to be greater than at the one before.
 RISES = 8
+_SHOWN = 2
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,21 @@ def _arithmetic(run: Observed) -> str | None:
 
 def _horizon(run: Observed) -> str | None:
     said = f"the job was not over at the horizon, {run.result.scenario.horizon_s:.6g} s"
-    return said if run.result.ended == "horizon" else None
+    return _with_waits(said, run) if run.result.ended == "horizon" else None
 
 
 def _deadlock(run: Observed) -> str | None:
     if run.result.ended != "deadlock":
         return None
-    waiting = _counted(run.result.backlog)
     said = f"the job was not over, and nothing was left that could happen after {run.result.ended_s:.6g} s"
-    return f"{said}; waiting: {waiting}" if waiting else said
+    return _with_waits(said, run)
+
+
+def _with_waits(said: str, run: Observed) -> str:
+    """And who waits for what, as ``ended`` says in full."""
+    waits = run.result.ended.waits
+    more = [f"and {len(waits) - _SHOWN} more"] if len(waits) > _SHOWN else []
+    return "; ".join([said, *waits[:_SHOWN], *more])
 
 
 def _backlog_grows(run: Observed) -> str | None:
