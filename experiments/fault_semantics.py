@@ -12,6 +12,7 @@ the other parts alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,9 +27,11 @@ from simpy.events import Event
 from simcluster import Scenario, run
 from simcluster import faults as fault
 from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node, NodeSpec, OneSwitch, StorageSpec
-from simcluster.engine import Constant, Program, Spec, hint
+from simcluster.engine import Constant, Program, Spec, hint, stream
 from simcluster.experiment import OutFolder, call
-from simcluster.faults import AnyFault
+from simcluster.faults import AnyFault, Fault
+from simcluster.faults.knobs import Knobs
+from simcluster.faults.vocabulary import KINDS
 from simcluster.kernels import Call, Cost
 from simcluster.report import check_folder, save
 from simcluster.report.tables import table_of_words
@@ -44,7 +47,8 @@ LINK: dict[str, Any] = {"senders": ("victim",), "both_ways": True, **WHEN}
 CABLE: dict[str, Any] = {"link": "switch->victim", **WHEN}
 HALF_S = Constant(value=0.5)
 
-FAULTS: dict[str, tuple[AnyFault, ...]] = {
+Faults = dict[str, tuple[AnyFault, ...]]
+SHOWN: Faults = {
     "no fault": (),
     "crash": (fault.CrashNode(node="victim", **WHEN),),
     "crash, in flight dropped": (fault.CrashNode(node="victim", in_flight="drop", **WHEN),),
@@ -89,6 +93,7 @@ FAULTS: dict[str, tuple[AnyFault, ...]] = {
     "torn writes and crash": (fault.TearWrites(node="victim", **WHEN), fault.CrashNode(node="victim", **WHEN)),
     "bit rot (5 bits)": (fault.RotBits(node="victim", count=5, **WHEN),),
 }
+"""Each kind of fault in its most telling forms."""
 CLUSTER = ClusterSpec(
     # The peer is neither neighbour of the victim, so that a ring of five cuts it off.
     nodes=tuple(
@@ -105,6 +110,24 @@ CLUSTER = ClusterSpec(
         topology=OneSwitch(bandwidth_bytes_per_s=1e4), latency=Constant(value=LATENCY_S), bandwidth_bytes_per_s=1e4
     ),
 )
+
+
+def with_others(faults: Mapping[str, tuple[AnyFault, ...]], kinds: Mapping[str, type[Fault]]) -> Faults:
+    """And each kind that is in no row of the table, by its word, as a swarm would draw it."""
+    shown = {type(one) for row in faults.values() for one in row}
+    others: Faults = {}
+    fabric = CLUSTER.fabric()
+    for word, kind in kinds.items():
+        if kind not in shown:
+            links = tuple(fabric.index) if fabric else ()
+            programs = (("victim", "compute"),)
+            knobs = Knobs(stream(0, "semantics", word), ("victim",), links, ("rack-0",), programs, ("victim",))
+            fields = kind.draw(knobs, OVER_S)
+            others |= {} if fields is None else {word: (kind(**fields, **WHEN),)}
+    return {**faults, **others}
+
+
+FAULTS = with_others(SHOWN, KINDS)
 
 # The probe: programs that say in the trace what they see. After a crash they are booted again, and only look on.
 

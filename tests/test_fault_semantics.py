@@ -1,9 +1,21 @@
 import io
+from typing import Literal
 
 import pytest
 from rich.console import Console
 
-from experiments.fault_semantics import COLUMNS, FAULTS, draw, in_a_word, in_full, in_rich, observations, observe
+from experiments.fault_semantics import (
+    COLUMNS,
+    FAULTS,
+    draw,
+    in_a_word,
+    in_full,
+    in_rich,
+    observations,
+    observe,
+    with_others,
+)
+from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.vocabulary import KINDS
 from simcluster.report.tables import table_of_words
 
@@ -17,6 +29,23 @@ def changed(name):
 
 def test_every_fault_of_the_vocabulary_is_in_the_table():
     assert {type(fault) for faults in FAULTS.values() for fault in faults} == set(KINDS.values())
+
+
+class Freeze(NodeFault):
+    """A fault of one's own."""
+
+    kind: Literal["freeze"] = "freeze"
+
+    def begin(self, cluster, key):
+        cluster[self.node].pause()
+        return cluster[self.node].resume
+
+
+def test_a_kind_that_has_no_row_is_drawn_for_the_victim_and_observed():
+    more = with_others(FAULTS, {**KINDS, "freeze": Freeze})
+
+    assert list(more) == [*FAULTS, "freeze"]
+    assert observe(more["freeze"]) == observe(FAULTS["pause"])
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in ("no fault", "torn writes")])
