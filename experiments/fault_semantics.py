@@ -12,7 +12,6 @@ the other parts alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,10 +26,9 @@ from simpy.events import Event
 from simcluster import Scenario, run
 from simcluster import faults as fault
 from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node, NodeSpec, OneSwitch, StorageSpec
-from simcluster.engine import Constant, Program, Spec, hint, stream
+from simcluster.engine import Constant, Program, Spec, hint
 from simcluster.experiment import OutFolder, call
-from simcluster.faults import AnyFault, Fault
-from simcluster.faults.knobs import Knobs
+from simcluster.faults import AnyFault, examples
 from simcluster.faults.vocabulary import KINDS
 from simcluster.kernels import Call, Cost
 from simcluster.report import check_folder, save
@@ -47,8 +45,7 @@ LINK: dict[str, Any] = {"senders": ("victim",), "both_ways": True, **WHEN}
 CABLE: dict[str, Any] = {"link": "switch->victim", **WHEN}
 HALF_S = Constant(value=0.5)
 
-Faults = dict[str, tuple[AnyFault, ...]]
-SHOWN: Faults = {
+SHOWN: dict[str, tuple[AnyFault, ...]] = {
     "no fault": (),
     "crash": (fault.CrashNode(node="victim", **WHEN),),
     "crash, in flight dropped": (fault.CrashNode(node="victim", in_flight="drop", **WHEN),),
@@ -93,7 +90,6 @@ SHOWN: Faults = {
     "torn writes and crash": (fault.TearWrites(node="victim", **WHEN), fault.CrashNode(node="victim", **WHEN)),
     "bit rot (5 bits)": (fault.RotBits(node="victim", count=5, **WHEN),),
 }
-"""Each kind of fault in its most telling forms."""
 CLUSTER = ClusterSpec(
     # The peer is neither neighbour of the victim, so that a ring of five cuts it off.
     nodes=tuple(
@@ -110,24 +106,9 @@ CLUSTER = ClusterSpec(
         topology=OneSwitch(bandwidth_bytes_per_s=1e4), latency=Constant(value=LATENCY_S), bandwidth_bytes_per_s=1e4
     ),
 )
-
-
-def with_others(faults: Mapping[str, tuple[AnyFault, ...]], kinds: Mapping[str, type[Fault]]) -> Faults:
-    """And each kind that is in no row of the table, by its word, as a swarm would draw it."""
-    shown = {type(one) for row in faults.values() for one in row}
-    others: Faults = {}
-    fabric = CLUSTER.fabric()
-    for word, kind in kinds.items():
-        if kind not in shown:
-            links = tuple(fabric.index) if fabric else ()
-            programs = (("victim", "compute"),)
-            knobs = Knobs(stream(0, "semantics", word), ("victim",), links, ("rack-0",), programs, ("victim",))
-            fields = kind.draw(knobs, OVER_S)
-            others |= {} if fields is None else {word: (kind(**fields, **WHEN),)}
-    return {**faults, **others}
-
-
-FAULTS = with_others(SHOWN, KINDS)
+_BESIDES = {type(one) for row in SHOWN.values() for one in row}  # the rest is shown as a swarm would draw it
+_DRAWN = examples(KINDS, CLUSTER, "victim", "compute", BEGIN_S, END_S)
+FAULTS = SHOWN | {word: (one,) for word, one in _DRAWN.items() if type(one) not in _BESIDES}
 
 # The probe: programs that say in the trace what they see. After a crash they are booted again, and only look on.
 

@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 
 from experiments.fault_semantics import (
+    CLUSTER,
     COLUMNS,
     FAULTS,
     draw,
@@ -13,8 +14,8 @@ from experiments.fault_semantics import (
     in_rich,
     observations,
     observe,
-    with_others,
 )
+from simcluster.faults import examples
 from simcluster.faults.node_faults import NodeFault
 from simcluster.faults.vocabulary import KINDS
 from simcluster.report.tables import table_of_words
@@ -42,10 +43,12 @@ class Freeze(NodeFault):
 
 
 def test_a_kind_that_has_no_row_is_drawn_for_the_victim_and_observed():
-    more = with_others(FAULTS, {**KINDS, "freeze": Freeze})
+    drawn = examples({**KINDS, "freeze": Freeze}, CLUSTER, "victim", "compute", 1.0, 2.0)
 
-    assert list(more) == [*FAULTS, "freeze"]
-    assert observe(more["freeze"]) == observe(FAULTS["pause"])
+    assert observe((drawn["freeze"],)) == observe(FAULTS["pause"])
+    assert len(drawn) > 20
+    assert {word for word, one in drawn.items() if type(one) is KINDS.get(word, Freeze)} == set(drawn)
+    assert all(target in ("victim", "rack-0") for one in drawn.values() for target in one.targets)
 
 
 @pytest.mark.parametrize("name", [name for name in FAULTS if name not in ("no fault", "torn writes")])

@@ -4,6 +4,7 @@ from simcluster.faults.budget import Violation, budget_exceeded, within_budget
 from simcluster.faults.byzantine import ADVERSARIES, Adversary, AnyAdversary, Byzantine
 from simcluster.faults.chance import GilbertElliott
 from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
+from simcluster.faults.examples import examples
 from simcluster.faults.fault import Fault
 from simcluster.faults.files import SYNTHETIC_TRACE, load_schedule, read_failure_trace, save_schedule
 from simcluster.faults.injector import Injector
@@ -91,6 +92,7 @@ __all__ = [
     "draw_crashes",
     "draw_faults",
     "examine",
+    "examples",
     "heal",
     "load_schedule",
     "read_failure_trace",
