@@ -95,6 +95,10 @@ def sweep(
         raise ValueError(f"scenarios must be a mapping from labels to scenarios, got {scenarios!r}")
     if not callable(measure):
         raise ValueError(f"measure must be a function of a result, got {measure!r}")
+    if isinstance(labels, str):
+        raise ValueError(f"labels must be in a tuple, got {labels!r}: write ({labels!r},)")
+    if not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds must be several, got {seeds!r}: write range({seeds!r})")
     names, each = tuple(labels), tuple(seeds)
     check_seeds(each)
     _check_labels(names)
@@ -134,7 +138,7 @@ def measured(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
     rows = measure(result)
     said = ", ".join(dict.fromkeys(verdict.name for verdict in result.verdicts))
     known: Row = {"ended": result.ended.word, "verdicts": said, "digest": result.digest}
-    each = [rows] if isinstance(rows, Mapping) else list(rows)
+    each = _rows(rows)
     _check_columns(each, _COLUMNS)
     return [{**known, **row} for row in each]
 
@@ -219,6 +223,16 @@ def _check_labels(names: Sequence[str]) -> None:
         if name in _COLUMNS:
             raise ValueError(f"labels must not be one of the columns {list(_COLUMNS)}, got {name!r}")
     check_differ("labels", names)
+
+
+def _rows(given: object) -> list[Row]:
+    """The rows that a measure gave."""
+    if isinstance(given, Mapping):
+        return [given]
+    rows = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+    if rows is None or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError(f"measure must give a mapping of names to values, or several, got {given!r:.80}")
+    return rows
 
 
 def _check_columns(rows: Iterable[Row], taken: Sequence[str]) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from copy import deepcopy
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from simpy.events import AllOf
 
 from simcluster.cluster import Cluster, ClusterSpec, Job, check_job, start
-from simcluster.engine import Event, Open, Spec
+from simcluster.engine import Environment, Event, Open, Spec, Trace
+from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourService, ServiceJob
 from simcluster.training import TrainingJob
@@ -35,11 +38,21 @@ class Together(Spec):
         """Raise ``ValueError`` where one of the jobs does."""
         for job in self.jobs:
             check_job(job, cluster)
+        env = Environment()
+        trial = Cluster(env, cluster, 0, Trace(env, ()))
+        with suppress(MissingFile):  # it may be there where this is run
+            try:
+                self.start(trial, 0)
+            except MissingFile:
+                raise
+            except ValueError as error:
+                rule = "jobs that share a cluster, and their stores, must have names of their own"
+                raise ValueError(f"{rule}: {error}") from None
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Start them all."""
         done = cluster.env.event()
-        ends = [start(job, cluster, seed) for job in self.jobs]
+        ends = [start(deepcopy(job), cluster, seed) for job in self.jobs]
 
         def over(_: Event) -> None:
             done.succeed(tuple(end.value for end in ends))

@@ -17,7 +17,7 @@ from simcluster.cluster.network import Network
 from simcluster.cluster.network_spec import NetworkSpec
 from simcluster.cluster.node import Node
 from simcluster.cluster.running import Running
-from simcluster.engine import Environment, Program, Spec, Trace, check_whole, hint, named_by
+from simcluster.engine import Environment, Process, Program, Spec, Trace, check_whole, hint, named_by
 
 
 class ClusterSpec(Spec):
@@ -119,11 +119,19 @@ class Cluster:
         self.seed = seed
         self.trace = trace
         self.killed: list[Program] = []  # see Node._end
-        self.failed: Running | None = None  # the last process that an exception has ended
+        self.failed: dict[Process, Running] = {}  # the processes that an exception has ended at the last such moment
+        self._failed_s = 0.0
         self.nodes: dict[str, Node] = {}
         self.network = Network(self, spec.network, spec.fabric())
         for node in spec.machines:
             self._add(node)
+
+    def note_failed(self, running: Running) -> None:
+        """An exception has ended a process."""
+        if self._failed_s != self.env.now:
+            self.failed.clear()
+            self._failed_s = float(self.env.now)
+        self.failed[running.process] = running
 
     def __getitem__(self, name: str) -> Node:
         if name not in self.nodes:

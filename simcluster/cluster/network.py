@@ -150,6 +150,8 @@ class Network(Transport):
         Latencies, and the bytes over the least bandwidth of both interfaces and the route. Raises as ``route`` does.
         """
         self.route(source, target)
+        if not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         if source == target:
             return 0.0
         bandwidths = [self._nominal_bytes_per_s[source], self._nominal_bytes_per_s[target]]

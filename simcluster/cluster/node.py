@@ -57,6 +57,7 @@ class Node(Endpoint):
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
         self._processes: dict[Process, str | None] = {}
+        self._crash_listeners: list[Callable[[], object]] = []
         self._restarts_due = 0
         self._ended: Process | None = None  # the last that crashed this node, or killed its program, itself
         discipline = FirstComeFirstServed if spec.discipline == "fcfs" else ProcessorSharing
@@ -150,6 +151,10 @@ class Node(Endpoint):
             raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
         return self._occupy(seconds, None)
 
+    def on_crash(self, listener: Callable[[], object]) -> None:
+        """Call ``listener()`` at every crash: for whoever is outside the cluster, as those who ask a service."""
+        self._crash_listeners.append(listener)
+
     # What goes wrong. Each verb has its opposite; all count, so faults may overlap in any order.
 
     @property
@@ -194,6 +199,8 @@ class Node(Endpoint):
             return
         self.cluster.trace.recorder("crash", "node", "inbox_messages")(self.name, self.inbox_length)
         self.crashes += 1
+        for heard in self._crash_listeners:
+            heard()
         self._end(self._processes)
         self._held.clear()
         self._held_messages = 0
@@ -368,7 +375,7 @@ class Node(Endpoint):
     def _forget(self, process: Process) -> None:
         if not process._ok:
             explain(process._value, self.describe(process), self.env.now)
-            self.cluster.failed = Running(self, self._processes[process], process)
+            self.cluster.note_failed(Running(self, self._processes[process], process))
         del self._processes[process]
 
     def _end(self, dying: Iterable[Process]) -> None:

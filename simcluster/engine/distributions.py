@@ -152,7 +152,8 @@ class Empirical(Spec):
 def _no_bare_number(given: Any) -> Any:
     """What was given, unless it is a number, of which nobody can tell whether its author thought of a distribution."""
     if isinstance(given, int | float):
-        raise ValueError(f"must be a distribution, got {given}: write Constant(value={given})")
+        right = given >= 0 and math.isfinite(given) and not isinstance(given, bool)
+        raise ValueError(f"must be a distribution, got {given}" + (f": write Constant(value={given})" if right else ""))
     return given
 
 

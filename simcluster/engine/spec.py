@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -77,6 +77,16 @@ class Spec(_Checked):
         told = [f"{name}\n{textwrap.indent(inspect.cleandoc(text), '    ')}" for name, text in said.items()]
         listed = "\n\n".join(told)
         cls.__doc__ = f"{cls._about}\n\nFields\n------\n{listed}" if said else cls._about
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_an_order(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            for name, value in given.items():
+                parts = (value, *value) if isinstance(value, tuple | list) else (value,)
+                if any(isinstance(part, set | frozenset) for part in parts):
+                    raise ValueError(f"{name} must be in an order, which a set has none of, got {type(value).__name__}")
+        return given
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

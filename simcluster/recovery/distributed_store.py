@@ -79,6 +79,9 @@ class DistributedStore(Spec):
         twice = sorted(name for name, count in Counter(self.servers).items() if count > 1)
         if twice:
             raise ValueError(f"servers must differ, got {twice} more than once")
+        if isinstance(self.suspicion, Timeout) and self.suspicion.after_s <= self.heartbeat_s:
+            rule = f"suspicion must wait longer than a heartbeat of {self.heartbeat_s} s"
+            raise ValueError(f"{rule}, got {self.suspicion.after_s} s")
         if self.replication > len(self.servers):
             raise ValueError(
                 f"replication must be at most the number of servers ({len(self.servers)}), got {self.replication}"

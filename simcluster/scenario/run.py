@@ -29,6 +29,8 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     ``InvariantBroken``. An error inside a program of the job is raised as it is, with a note of program, node and
     simulated time. Where NumPy would warn of overflow, invalid values or division by zero, a verdict does.
     """
+    if not isinstance(scenario, Scenario):
+        raise TypeError(f"scenario must be a Scenario, which has a cluster and a job, got {type(scenario).__name__}")
     check_whole("seed", seed)
     env = Environment()
     env.events_per_instant = scenario.events_per_instant
@@ -109,9 +111,12 @@ def _error(go_on: Callable[[], None]) -> Exception | None:
 
 def _blamed(error: Exception, cluster: Cluster) -> Running | None:
     """The process that has raised it: one that has ended by it, or the one that runs now."""
-    failed = cluster.failed
-    if failed is not None and (not failed.process.defused or failed.process.value is error.__cause__):
-        return failed
+    for process, failed in reversed(cluster.failed.items()):
+        if process.value is error or process.value is error.__cause__:
+            return failed
+    for process, failed in cluster.failed.items():  # of which the loop could not raise a copy
+        if not process.defused:
+            return failed
     active = cluster.env.active_process
     for node in cluster.nodes.values():
         if active in node.processes:
@@ -127,8 +132,12 @@ def _cause(error: Exception, failed: Running | None) -> Any:
 def _give_up(failed: Running, failure: Failure, crash: bool) -> None:
     """Nobody caught the failure: the program ends, or its node crashes."""
     node, name = failed.node, failed.owner or failed.process.name
-    failed.process.defused = True
     node.cluster.trace.recorder("uncaught", "node", "program", "cause")(node.name, name, failure.cause)
+    # What has failed at the same moment goes down with it, whether the loop has come to it or not.
+    for process, other in [*node.cluster.failed.items(), *node.processes.items()]:
+        ours = other.node is node and (crash or other.owner == failed.owner)
+        if process is failed.process or (ours and process.triggered):
+            process.defused = True
     if crash:
         node.crash()
     elif failed.owner is not None:

@@ -36,7 +36,10 @@ class Scenario(Spec):
     """What a failure of the simulated world does that a program does not catch: it is raised by ``run``, or ends the
     program, with all that it spawned, as that of a real machine would, or crashes its node. A restart boots it anew."""
     events_per_instant: Count = 10**6
-    """How many events may happen while time stands still; more are a livelock, which ``run`` raises."""
+    """How many events may happen while time stands still; more are a livelock, which ``run`` raises.
+
+    Some thousand more are let happen, to find out who it is.
+    """
 
     @model_validator(mode="after")
     def _all_that_is_named_is_there(self) -> Scenario:
@@ -63,6 +66,8 @@ class Scenario(Spec):
 
     def under(self, faults: Sequence[Fault]) -> Scenario:
         """The same scenario under these faults instead of its own."""
+        if isinstance(faults, Fault):
+            raise ValueError(f"faults must be several, or one in a list: write under([…]), got {faults!r}")
         return self.replace(faults=tuple(faults))
 
 

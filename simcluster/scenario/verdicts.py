@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import cmath
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from typing import Any
@@ -51,26 +51,28 @@ def verdicts(run: Observed) -> tuple[Verdict, ...]:
 
 
 def _diverged(run: Observed) -> str | None:
-    outcome = run.result.outcome
-    parts = enumerate(outcome) if isinstance(outcome, list | tuple) else [("", outcome)]
-    for place, part in parts:
-        for name, value in (("", part), *_named(part)):
-            if _is_lost(value):
-                return ".".join(str(each) for each in ("outcome", place, name) if each != "") + " is no longer finite"
-    return None
+    lost = next((path for path, value in _parts("outcome", run.result.outcome) if _is_lost(value)), None)
+    return None if lost is None else f"{lost} is no longer finite"
 
 
-def _named(value: Any) -> Iterable[tuple[Any, Any]]:
-    """The entries of a mapping, the fields of a dataclass."""
-    if is_dataclass(value):
-        return [(field.name, getattr(value, field.name)) for field in fields(value)]
-    return value.items() if isinstance(value, Mapping) else ()
+def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """An outcome, and all that it is made of: entries, fields, and theirs."""
+    yield path, value
+    named: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, Mapping):
+        named = value.items()
+    elif isinstance(value, list | tuple):
+        named = enumerate(value)
+    elif is_dataclass(value):
+        named = ((field.name, getattr(value, field.name)) for field in fields(value))
+    for name, part in named:
+        yield from _parts(f"{path}.{name}", part)
 
 
 def _is_lost(value: Any) -> bool:
     """Whether it is a number, or an array of them, that is no longer finite."""
-    if isinstance(value, float):
-        return not math.isfinite(value)
+    if isinstance(value, float | complex):
+        return not cmath.isfinite(value)
     return isinstance(value, (np.inexact, np.ndarray)) and value.dtype.kind in "fc" and not np.isfinite(value).all()
 
 

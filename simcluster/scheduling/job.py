@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property, partial
 from typing import Any, Literal
@@ -99,7 +99,7 @@ class TaskGraphJob(Spec):
         return done
 
 
-def _fresh(policy: Policy | Planner, graph: nx.DiGraph[Any], cluster: Cluster) -> Policy:
-    """The policy for ``graph`` on ``cluster``, which remembers nothing."""
+def _fresh(policy: Policy | Planner, graph: nx.DiGraph[Any], cluster: Cluster, done: Sequence[str]) -> Policy:
+    """The policy for ``graph`` on ``cluster``, which remembers nothing but which tasks are ``done``."""
     own: Any = deepcopy(policy)
-    return Planned(own, graph, cluster.network.expected_s) if hasattr(own, "plan") else own
+    return Planned(own, graph, cluster.network.expected_s, done) if hasattr(own, "plan") else own

@@ -24,7 +24,7 @@ def schedule(
     *,
     job: TaskGraphJob,
     graph: nx.DiGraph[Any],
-    make_policy: Callable[[], Policy],
+    make_policy: Callable[[Sequence[str]], Policy],
     finish: Callable[[dict[str, Output]], None],
 ) -> Generator[Event, Any, None]:
     """The master's program; ``finish`` is called with the outputs of the tasks that have no successor.
@@ -34,10 +34,11 @@ def schedule(
     is done again elsewhere, until it gives a sign of life. A master that restarts begins anew, or from what the job's
     recovery has kept, and learns from the workers' reports what else is done already.
     """
-    master = _Master(node, job, graph, make_policy())
     keeper = None if job.recovery is None else job.recovery.keeper(node, f"{job.name}.master")
-    if keeper is not None and (kept := (yield from keeper.restore())) is not None:
-        master.restore(kept)
+    kept = None if keeper is None else (yield from keeper.restore())
+    done, holders = kept or (0, ())
+    master = _Master(node, job, graph, make_policy([task for task, _ in holders]))
+    master.restore(done, holders)
     tick = node.timer(job.retry_s)
     while True:
         wanted = master.wanted()
@@ -92,9 +93,9 @@ class _Master:
         """How many tasks were done, and who keeps which output."""
         return self.done, tuple(self._holders.items())
 
-    def restore(self, state: tuple[int, Sequence[tuple[str, str]]]) -> None:
+    def restore(self, done: int, holders: Sequence[tuple[str, str]]) -> None:
         """Go on from what was kept."""
-        self.done, holders = state
+        self.done = done
         self._holders.update(holders)
         self._dispatched.update(self._holders)
 

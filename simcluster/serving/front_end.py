@@ -25,8 +25,6 @@ class Query:
     arrival_s: float
     body: Any
     answered: Event
-    crashes: int
-    """How often the front end had crashed when it came."""
 
 
 class World:
@@ -49,6 +47,8 @@ class World:
         self._bodies = stream(seed, "serving", "queries")
         self._record = cluster.trace.recorder("query", "query", "arrival_s", "sojourn_s", "attempts")
         self._record_lost = cluster.trace.recorder("query_lost", "query", "arrival_s")
+        if job.when_down == "lose":
+            cluster[job.front_end].on_crash(self._lose_all)
         arrivals = job.arrivals.run(cluster.env, self.ask, stream(seed, "serving", "arrivals"))
         self._process: Process = cluster.env.process(arrivals)
 
@@ -59,8 +59,7 @@ class World:
         if self._asked == job.queries:
             return answered
         node = self._cluster.nodes.get(job.front_end)
-        crashes = 0 if node is None else node.crashes
-        query = Query(self._asked, env.now, job.service.ask(self._bodies), answered, crashes)
+        query = Query(self._asked, env.now, job.service.ask(self._bodies), answered)
         self._asked += 1
         self.open[query.number] = query
         if self._asked == job.queries and env.active_process is self._process:
@@ -89,6 +88,11 @@ class World:
         self.lost.append(query.number)
         self._end(query)
 
+    def _lose_all(self) -> None:
+        """A crash of the front end has taken away what it had."""
+        for query in list(self.open.values()):
+            self.lose(query)
+
     def _end(self, query: Query) -> None:
         fire(query.answered)
         if len(self.answers) + len(self.lost) == self._job.queries:
@@ -112,11 +116,8 @@ def handle_all(node: Node, *, job: ServiceJob, world: World, seed: int, over: Ev
         node.spawn(job.detector.run(node, f"{job.name}.server", job.servers, front.suspect, over))
     taken: set[int] = set()
     for query in list(world.open.values()):  # what a crash has taken away, or what came before
-        if job.when_down == "lose" and query.crashes < node.crashes:
-            world.lose(query)
-        else:
-            taken.add(query.number)
-            node.spawn(front.handle(query))
+        taken.add(query.number)
+        node.spawn(front.handle(query))
     while True:
         number = (yield node.receive(f"{job.name}.query")).body
         if number not in taken and number in world.open:

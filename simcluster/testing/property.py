@@ -28,6 +28,11 @@ def assert_holds(holds: Property[Result], result: Result) -> int | Vacuous:
     return found
 
 
+def _identifier(holds: object) -> str:
+    name = getattr(holds, "__name__", "")
+    return name if name.isidentifier() else "property"
+
+
 def check_property(
     holds: Property[Result],
     scenarios: SearchStrategy[Scenario],
@@ -63,7 +68,7 @@ def check_property(
         hypothesis.event(f"checked nothing, {found.ended}" if isinstance(found, Vacuous) else "checked something")
 
     cases = st.builds(_Case, scenarios, st.integers(0, 9) if seeds is None else seeds)
-    attempt.__name__ = attempt.__qualname__ = f"check_{getattr(holds, '__name__', 'property')}"  # Hypothesis's key
+    attempt.__name__ = attempt.__qualname__ = f"check_{_identifier(holds)}"  # Hypothesis's key
     try:
         _steady(settings or hypothesis.settings())(given(cases)(attempt))()
         tally.require_checks()

@@ -105,6 +105,8 @@ class TrainingJob(Spec):
         for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers)):
             if reason is not None:
                 raise ValueError(reason)
+        if self.when_gone == "stop" and self.detector is None:
+            raise ValueError("when_gone must be go_on without a detector, which says who is gone, got 'stop'")
         if self.aggregation is not total and self.waiting.sees(0) > 0:
             raise ValueError(
                 f"aggregation must be total where contributions count one by one, got {self.aggregation!r} "

@@ -87,7 +87,8 @@ suspicions = (
     | st.builds(PhiAccrual, threshold=st.floats(0.1, 300))
     | st.just(for_a_second)
 )
-detectors = st.none() | st.builds(Heartbeats, period_s=positive, suspicion=suspicions)
+patient = suspicions.map(lambda rule: rule.replace(after_s=2e6) if isinstance(rule, Timeout) else rule)
+detectors = st.none() | st.builds(Heartbeats, period_s=positive, suspicion=patient)
 stores = (
     st.builds(LocalStore)
     | st.builds(RemoteStore, server=st.just("node-0"), timeout_s=positive)
@@ -96,7 +97,7 @@ stores = (
         coordinator=st.just("node-0"),
         servers=st.just(("node-1", "node-2")),
         replication=st.integers(1, 2),
-        suspicion=st.none() | suspicions,
+        suspicion=st.none() | patient,
     )
 )
 recoveries = st.none() | st.builds(Checkpoints, every=st.integers(1, 9), store=stores)

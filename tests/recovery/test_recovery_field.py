@@ -9,7 +9,7 @@ from simcluster.engine import Constant
 from simcluster.faults import CrashNode, KillProgram, LoseDisk, PauseNode
 from simcluster.learning import Bundled, Softmax
 from simcluster.recovery import AnyStore, Checkpoints, DistributedStore, Heartbeats, LocalStore, RemoteStore, Timeout
-from simcluster.scheduling import Functions, TaskGraphJob
+from simcluster.scheduling import Functions, Heft, TaskGraphJob
 from simcluster.serving import NearestNeighbours, Poisson, RoundRobin, ServiceJob
 from simcluster.training import TrainingJob
 
@@ -56,7 +56,8 @@ def chains():
 
 
 def tasks(**fields):
-    return TaskGraphJob(work=Functions(chains()), policy="fifo", master="head", workers=WORKERS, retry_s=0.05, **fields)
+    fields = {"policy": "fifo", **fields}
+    return TaskGraphJob(work=Functions(chains()), master="head", workers=WORKERS, retry_s=0.05, **fields)
 
 
 def under(job, *faults):
@@ -118,6 +119,17 @@ def test_a_master_that_crashes_knows_what_was_done(store, begin_s):
 
     assert result.outcome == {"all": 15}
     assert {row["task"] for row in before}.isdisjoint(row["task"] for row in again)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("fault", [CrashNode, KillProgram])
+@pytest.mark.parametrize("begin_s", [0.02, 0.05, 0.08])
+def test_a_plan_goes_on_from_what_a_master_that_restarts_knows(every, fault, begin_s):
+    fields = {"program": "task_graph.master"} if fault is KillProgram else {}
+    gone = fault(node="head", begin_s=begin_s, end_s=begin_s + 0.01, **fields)
+    result = under(tasks(policy=Heft(), recovery=Checkpoints(every=every)), gone)
+
+    assert (result.ended, result.outcome) == ("finished", {"all": 15})
 
 
 def test_two_jobs_keep_what_is_theirs_in_stores_of_their_own():

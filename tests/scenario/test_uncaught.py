@@ -2,8 +2,8 @@
 
 import pytest
 
-from simcluster import run
-from simcluster.cluster import DiskFull
+from simcluster import ClusterSpec, NodeSpec, Scenario, Spec, run
+from simcluster.cluster import DiskFull, StorageSpec
 from simcluster.faults import CrashNode
 from tests.scenario.ends import Odd, scenario
 
@@ -74,3 +74,33 @@ def test_records_that_are_not_kept_change_no_verdict():
     for mode in ("end_program", "crash_node"):
         made = scenario("fills_the_disk", uncaught_failure=mode)
         assert run(made, 0).verdicts == run(made.replace(trace_kinds=()), 0).verdicts
+
+
+class AtOnce(Spec):
+    """Two programs of a node, and two processes of each, that all fail at one moment."""
+
+    def start(self, cluster, seed):
+        def fails(node):
+            yield node.timer(1.0)
+            yield node.storage.write("k", b"x", size_bytes=1e30)
+
+        def both(node):
+            node.spawn(fails(node))
+            yield from fails(node)
+
+        for name in ("one", "other"):
+            cluster["a"].boot(both, name)
+        return cluster.env.timeout(3.0)
+
+
+@pytest.mark.parametrize("mode", ["end_program", "crash_node"])
+def test_failures_at_one_moment_go_down_together(mode):
+    full = StorageSpec(capacity_bytes=10.0)
+    cluster = ClusterSpec(nodes=(NodeSpec(name="a", storage=full),))
+    result = run(Scenario(cluster=cluster, job=AtOnce(), uncaught_failure=mode), 0)
+
+    assert result.ended == "finished"
+    uncaught = [row["program"] for row in result.trace.rows("uncaught")]
+    assert uncaught == (["one", "other"] if mode == "end_program" else uncaught[:1])
+    expected = {"end_program": "program ended", "crash_node": "node crashed"}
+    assert [verdict.name for verdict in result.verdicts] == [expected[mode]]

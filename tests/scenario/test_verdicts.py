@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simcluster import ClusterSpec, NodeSpec, Scenario, Spec, run
+from simcluster import ClusterSpec, NodeSpec, Scenario, Spec, Together, run
 from simcluster.faults import CrashNode, SlowNode
 from simcluster.learning import GradientDescent, call
 from simcluster.recovery import Heartbeats, Timeout
@@ -280,3 +280,15 @@ def test_training_that_stops_because_a_worker_is_gone_says_so():
     assert said(result) == {
         "stopped": f"training stopped after {result.outcome.steps} of 100 steps: worker-0 is gone"
     }
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [[[math.nan]], {"a": [1.0, -math.inf]}, {"a": {"b": (1, math.nan)}}, complex("nan"), [np.array([math.nan])]],
+)
+def test_a_number_anywhere_in_an_outcome_that_is_no_longer_finite_is_said(outcome):
+    cluster = ClusterSpec(nodes=(NodeSpec(name="a"),))
+    alone = run(Scenario(cluster=cluster, job=Gives(outcome)), 0)
+    beside = run(Scenario(cluster=cluster, job=Together(jobs=(Gives(outcome), Gives(1.0)))), 0)
+
+    assert list(said(alone)) == list(said(beside)) == ["diverged"]

@@ -292,3 +292,16 @@ def test_a_client_thinks_anew_before_each_query():
     # A thousand draws, whose mean and deviation have standard errors of 0.03 and 0.045.
     assert gaps_s.mean() == pytest.approx(1.0, abs=0.12)
     assert gaps_s.std() == pytest.approx(1.0, abs=0.18)
+
+
+@pytest.mark.parametrize("begin_s", [0.0, 0.05, 0.5])
+def test_a_front_end_that_never_restarts_loses_what_it_had_and_the_job_comes_to_its_end(begin_s):
+    cluster = ClusterSpec(nodes=(NodeSpec(name="f"), *nodes("r", 2, flops_per_s=1e7)))
+    job = ServiceJob(
+        arrivals=Poisson(per_s=100), queries=30, front_end="f", servers=("r-0", "r-1"), when_down="lose"
+    )
+    gone = CrashNode(node="f", begin_s=begin_s)
+    result = run(Scenario(cluster=cluster, job=job, faults=(gone,), horizon_s=60.0), 0)
+
+    assert result.ended == "finished"
+    assert len(result.outcome.answers) + len(result.outcome.lost) == 30

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Literal
 
+from pydantic import model_validator
+
 from simcluster.cluster import Cluster, Node
 from simcluster.engine import Count, Event, Open, Period, Program, Spec
 from simcluster.recovery.detectors.suspicion import AnySuspicion, Timeout
@@ -26,6 +28,13 @@ class Heartbeats(Spec):
     """When silence means that somebody is gone."""
     window: Count = WINDOW
     """How many times of hearing are remembered of each peer."""
+
+    @model_validator(mode="after")
+    def _waits_for_the_next(self) -> Heartbeats:
+        if isinstance(self.suspicion, Timeout) and self.suspicion.after_s <= self.period_s:
+            rule = f"suspicion must wait longer than a period of {self.period_s} s"
+            raise ValueError(f"{rule}, got {self.suspicion.after_s} s")
+        return self
 
     def start(self, cluster: Cluster, program: str, watcher: str, peers: Sequence[str], over: Event) -> None:
         """Let the peers send."""

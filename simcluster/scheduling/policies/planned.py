@@ -18,16 +18,21 @@ class Planned:
     """A policy that gives each node its tasks in the planned order.
 
     When the nodes that are up change, it has those that are left planned anew; a task that has gone before and is ready
-    again (its node crashed) goes at once. Raises ``ValueError`` for a plan that leaves out a task or names other nodes.
+    again (its node crashed) goes at once, and so would one that is ``done`` when a master begins. Raises ``ValueError``
+    for a plan that leaves out a task or names other nodes.
     """
 
     def __init__(
-        self, planner: Planner, graph: nx.DiGraph[Any], transfer_s: Callable[[str, str, float], float]
+        self,
+        planner: Planner,
+        graph: nx.DiGraph[Any],
+        transfer_s: Callable[[str, str, float], float],
+        done: Sequence[str] = (),
     ) -> None:
         self._planner, self._graph, self._transfer_s = planner, graph, transfer_s
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._left: dict[tuple[str, ...], dict[str, deque[str]]] = {}  # of each plan: each node's that have not gone
-        self._started: set[str] = set()
+        self._started: set[str] = set(done)
 
     def __call__(self, ready: Sequence[ReadyTask], nodes: Sequence[NodeView]) -> tuple[str, str] | None:
         """The task that is planned first of those that may go."""
