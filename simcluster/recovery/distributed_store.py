@@ -136,7 +136,8 @@ class DistributedStore(Spec):
     def read(self, node: Node, key: str) -> Generator[Event, Any, Any]:
         """The value under ``key``, from the nearest copy that is intact.
 
-        Raises ``KeyError`` when there is none, ``Corrupted`` when no copy is intact any more, and
+        That there is none is certain when all servers have had the time to report, so whoever looks for a checkpoint at
+        the beginning waits that long. Raises ``KeyError`` when there is none, ``Corrupted`` when no copy is intact any more, and
         ``TimedOut``, or why the coordinator cannot be reached, when no copy can be in ``attempts``.
         """
         damaged: Corrupted | None = None
