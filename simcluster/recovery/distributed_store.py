@@ -137,8 +137,8 @@ class DistributedStore(Spec):
         """The value under ``key``, from the nearest copy that is intact.
 
         That there is none is certain when all servers have had the time to report, so whoever looks for a checkpoint at
-        the beginning waits that long. Raises ``KeyError`` when there is none, ``Corrupted`` when no copy is intact any more, and
-        ``TimedOut``, or why the coordinator cannot be reached, when no copy can be in ``attempts``.
+        the beginning waits that long. Raises ``KeyError`` when there is none, ``Corrupted`` when no copy is intact any
+        more, and ``TimedOut``, or why the coordinator cannot be reached, when no copy can be in ``attempts``.
         """
         damaged: Corrupted | None = None
         attempt = 0
