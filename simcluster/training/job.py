@@ -94,8 +94,9 @@ class TrainingJob(Spec):
             short = {"staleness": "staleness", "backup_workers": "backup_workers"}
             fields["waiting"] = _short(fields, "bounded_staleness", "waiting", **short)
         if "checkpoint_every" in fields:
-            every = fields.pop("checkpoint_every")
-            fields["recovery"] = None if every is None else {"kind": "checkpoints", "every": every}
+            never = fields["checkpoint_every"] is None
+            kept = _short(fields, "checkpoints", "recovery", checkpoint_every="every") if not never else None
+            fields = {name: value for name, value in fields.items() if name != "checkpoint_every"} | {"recovery": kept}
         return fields
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from simcluster.cluster import NodeSpec
 from simcluster.engine import Environment, Spec, Trace
 from simcluster.faults import CrashNode, DuplicateMessages, PauseNode, SlowNode
 from simcluster.learning import GradientDescent, KMeans, call, ordered
-from simcluster.recovery import Heartbeats, Timeout, ask
+from simcluster.recovery import Checkpoints, Heartbeats, RemoteStore, Timeout, ask
 from simcluster.training import BoundedStaleness, Progress, Training, TrainingJob, Waiting
 from tests.strategies import training
 
@@ -369,3 +369,12 @@ def test_a_late_copy_of_a_request_takes_no_reply_from_the_request_after_it():
     faults = [DuplicateMessages(probability=1.0, begin_s=0.0), SlowNode(node="worker-2", factor=3, begin_s=0.0)]
 
     assert run(training(faults, retry_s=1e3), 0).ended == "finished"
+
+
+def test_how_often_checkpoints_are_made_can_change_without_their_store():
+    kept = training(recovery=Checkpoints(every=7, store=RemoteStore(server="server"))).job
+    often = kept.replace(checkpoint_every=3)
+
+    assert often.recovery == Checkpoints(every=3, store=RemoteStore(server="server"))
+    assert often.replace(checkpoint_every=None).recovery is None
+    assert training(checkpoint_every=2).job.recovery == Checkpoints(every=2)
