@@ -155,7 +155,9 @@ def _told(head: Row, function: Callable[..., T], *arguments: object) -> T:
     """What ``function`` gives; what it raises names the cell of the table."""
     try:
         return function(*arguments)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit of a program too
         error.add_note(f"in the run {_in_words(head)} under seed {head['seed']}")
         raise
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sweeping import duration, halves, refuse, slowed, times, waiting
 
+from simcluster import ClusterSpec, NodeSpec, Scenario, Spec
 from simcluster.cluster import DiskFull
 from simcluster.faults import SlowNode
 from simcluster.sweep import Interrupted, sweep, verdicts_in_words, workers
@@ -199,3 +200,23 @@ def test_faults_that_are_drawn_for_longer_than_a_run_takes_are_no_warning():
     table = sweep({"a": lambda seed: waiting(1.0).replace(faults=(late,))}, range(2), duration)
 
     assert set(table["verdicts"]) == {"fault never began"}
+
+
+class Exits(Spec):
+    """A job whose program leaves Python."""
+
+    def start(self, cluster, seed):
+        def exits(node):
+            yield node.timer(1.5)
+            raise SystemExit(3)
+
+        cluster["a"].boot(exits)
+        return cluster.env.timeout(5.0)
+
+
+def test_a_program_that_leaves_python_is_named_with_its_cell_too():
+    scenario = Scenario(cluster=ClusterSpec(nodes=(NodeSpec(name="a"),)), job=Exits())
+    with pytest.raises(SystemExit) as error:
+        sweep({"a": scenario}, [5], times)
+
+    assert error.value.__notes__ == ["in exits on a at 1.5 s", "in the run scenario='a' under seed 5"]

@@ -98,18 +98,20 @@ def _to_the_end(go_on: Callable[[], None], cluster: Cluster, scenario: Scenario)
     return gone
 
 
-def _error(go_on: Callable[[], None]) -> Exception | None:
+def _error(go_on: Callable[[], None]) -> BaseException | None:
     """What has stopped a run before it was over."""
     try:
         go_on()
     except StopSimulation:
         return None
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit of a program too
         return error
     return None
 
 
-def _blamed(error: Exception, cluster: Cluster) -> Running | None:
+def _blamed(error: BaseException, cluster: Cluster) -> Running | None:
     """The process that has raised it: one that has ended by it, or the one that runs now."""
     for process, failed in reversed(cluster.failed.items()):
         if process.value is error or process.value is error.__cause__:
@@ -124,7 +126,7 @@ def _blamed(error: Exception, cluster: Cluster) -> Running | None:
     return None
 
 
-def _cause(error: Exception, failed: Running | None) -> Any:
+def _cause(error: BaseException, failed: Running | None) -> Any:
     """What has ended the process: what the loop has raised is a copy of it, without its traceback."""
     return error if failed is None or not failed.process.triggered else failed.process.value
 
