@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from opcode import opmap
 from pathlib import Path
 from types import CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import simpy
 
@@ -65,8 +66,20 @@ def sleeps(program: object) -> bool:
     code, frame = getattr(program, "gi_code", None), getattr(program, "gi_frame", None)
     if code is None or frame is None:
         return False
-    names, known = code.co_names, [frame.f_globals.get(name) for name in code.co_names]
-    if "sleep" in names and ("time" in names or any(getattr(each, "__name__", None) == "time" for each in known)):
+    found = _SLEEPERS.get(code)
+    if found is None:
+        found = _SLEEPERS[code] = _calls_sleep(code, frame.f_globals)
+    return found
+
+
+_SLEEPERS: WeakKeyDictionary[CodeType, bool] = WeakKeyDictionary()  # looked into once, for many nodes boot the same
+
+
+def _calls_sleep(code: CodeType, names: Mapping[str, object]) -> bool:
+    known = [names.get(name) for name in code.co_names]
+    if "sleep" in code.co_names and (
+        "time" in code.co_names or any(getattr(each, "__name__", None) == "time" for each in known)
+    ):
         return True
     return any((getattr(each, "__module__", 0), getattr(each, "__name__", 0)) == ("time", "sleep") for each in known)
 
