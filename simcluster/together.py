@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from copy import deepcopy
 from typing import Annotated, Literal
 
@@ -35,24 +34,22 @@ class Together(Spec):
         return self
 
     def check(self, cluster: ClusterSpec) -> None:
-        """Raise ``ValueError`` where one of the jobs does."""
+        """Raise ``ValueError`` where one of the jobs does, and where they cannot start beside each other."""
         for job in self.jobs:
             check_job(job, cluster)
         env = Environment()
-        trial = Cluster(env, cluster, 0, Trace(env, ()))
-        with suppress(MissingFile):  # it may be there where this is run
-            try:
-                self.start(trial, 0)
-            except MissingFile:
-                raise
-            except ValueError as error:
-                rule = "jobs that share a cluster, and their stores, must have names of their own"
-                raise ValueError(f"{rule}: {error}") from None
+        try:  # on a cluster that never runs
+            deepcopy(self).start(Cluster(env, cluster, 0, Trace(env, ())), 0)
+        except MissingFile:
+            return  # it may be there where this is run
+        except ValueError as error:
+            rule = "jobs must start beside each other, each with names and stores of its own"
+            raise ValueError(f"{rule}: {error}") from None
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Start them all."""
         done = cluster.env.event()
-        ends = [start(deepcopy(job), cluster, seed) for job in self.jobs]
+        ends = [start(job, cluster, seed) for job in self.jobs]
 
         def over(_: Event) -> None:
             done.succeed(tuple(end.value for end in ends))

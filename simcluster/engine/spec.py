@@ -108,6 +108,14 @@ class Spec(_Checked):
         except ValidationError as error:
             raise InvalidSpec("\n".join(broken_rules(error, cls, obj))) from None
 
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        """A specification of what a JSON text has."""
+        try:
+            return super().model_validate_json(json_data, **options)
+        except ValidationError as error:
+            raise InvalidSpec("\n".join(broken_rules(error, cls))) from None
+
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         """What differs from its defaults: all that one has to write to make it anew."""
         for name, field in type(self).model_fields.items():

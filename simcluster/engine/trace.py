@@ -14,6 +14,7 @@ import simpy
 
 Record = Callable[..., None]
 
+
 @dataclass(frozen=True)
 class Verdict:
     """What became of a run, for whoever reads its figures: a name, and a sentence with the figures behind it."""

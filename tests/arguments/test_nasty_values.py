@@ -8,35 +8,15 @@ from arguments.right import CLUSTER, RIGHT, make
 
 from simcluster import ClusterSpec, NetworkSpec, Scenario, nodes, run
 from simcluster.cluster import ClockSpec, NodeSpec, StorageSpec
-from simcluster.engine import Spec
 from simcluster.faults import Fault, GilbertElliott, LoseMessages
 from simcluster.recovery import Heartbeats
+from tests.busy import Busy
 
 NASTY = (math.nan, math.inf, -math.inf, -1, 0, 1.5, 2**31, 2**63, 10**30, 1e100, 1e300, 1.7e308, True, "x", "1e999", "")
 TINY = (1e-300, 5e-324)
 #: Periods so short that the clock stands still: what becomes of such a run is another question than whether it begins.
 PERIODS = ("retry_s", "period_s", "think_s", "timeout_s", "after_s", "per_s", "arrivals_per_s", "heartbeat_s")
 HORIZON_S = 0.2
-
-
-class Busy(Spec):
-    """Each node computes, writes and sends to the next, again and again."""
-
-    def start(self, cluster, seed):
-        """Boot a program on each node."""
-        names = list(cluster.nodes)
-
-        def work(node):
-            target = names[(names.index(node.name) + 1) % len(names)]
-            while True:
-                node.send(target, "k", size_bytes=1000.0)
-                node.storage.write("k", 1.0, size_bytes=1000.0)
-                node.busy(0.01)
-                yield node.timer(0.05)
-
-        for node in cluster.nodes.values():
-            node.boot(work)
-        return cluster.env.event()
 
 
 def numbers(kind):
@@ -54,7 +34,7 @@ def types(annotation):
 
 def scenario(spec):
     """A scenario in which something of this kind is used."""
-    cluster, job, faults = CLUSTER, Busy(), ()
+    cluster, job, faults = CLUSTER, Busy(every_s=0.05), ()
     kind = type(spec)
     if isinstance(spec, NodeSpec):
         cluster = ClusterSpec(nodes=(spec, NodeSpec(name="other")))

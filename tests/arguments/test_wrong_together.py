@@ -37,8 +37,8 @@ REMOTE = RemoteStore(server="n-0")
 SPREAD = DistributedStore(coordinator="n-0", servers=("n-1", "n-2"), replication=1)
 HASTY = Timeout(after_s=0.5)
 WRONG = {
-    "one store of two jobs": (lambda: together(REMOTE, REMOTE), "stores, must have names", "'store-server'"),
-    "two stores of one name": (lambda: together(SPREAD, SPREAD), "names of their own", "'store-coordinator'"),
+    "one store of two jobs": (lambda: together(REMOTE, REMOTE), "names and stores of its own", "'store-server'"),
+    "two stores of one name": (lambda: together(SPREAD, SPREAD), "stores of its own", "'store-coordinator'"),
     "workers in no order": (lambda: make("training", workers={"n-1", "n-2"}), "workers", "in an order", "set"),
     "faults in no order": (lambda: Scenario(cluster=CLUSTER, job=Idle(), faults=set()), "faults", "in an order"),
     "one fault": (lambda: IDLE.under(CrashNode(node="n-0", begin_s=1)), "faults", "in a list", "CrashNode"),

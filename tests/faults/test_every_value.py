@@ -6,30 +6,14 @@ from hypothesis import strategies as st
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, OneSwitch
-from simcluster.engine import InvalidSpec, Spec
+from simcluster.engine import InvalidSpec
 from simcluster.faults import Swarm
 from simcluster.faults.vocabulary import KINDS
+from tests.busy import Busy
 
 NAMES = ("n-0", "n-1", "n-2", "n-3")
 FLOATS = (0.0, 5e-324, 1e-300, 1e-9, 0.1, 0.5, 1.0, 1.5, 1e9, 1e300, 1.7e308, -1e-9, -0.5, -1e300)
 WHOLE = (0, 1, 2, 3, 64, 1000)
-
-
-class Busy(Spec):
-    """Each node computes, writes and sends to the next for a second."""
-
-    def start(self, cluster, seed):
-        def work(node):
-            target = NAMES[(NAMES.index(node.name) + 1) % len(NAMES)]
-            while True:
-                node.send(target, "k", size_bytes=1000.0)
-                node.storage.write("k", 1.0, size_bytes=1000.0)
-                node.busy(0.01)
-                yield node.timer(0.1)
-
-        for node in cluster.nodes.values():
-            node.boot(work)
-        return cluster.env.timeout(1.0)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

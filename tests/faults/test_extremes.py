@@ -8,29 +8,12 @@ from hypothesis import strategies as st
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, nodes
-from simcluster.engine import Spec
 from simcluster.faults import RotBits, SlowDisk, SlowNode, ThrottleBandwidth
+from tests.busy import Busy
 
 extremes = st.sampled_from([5e-324, 1e-300, 1e-17, 0.1, 1.0, 3e16, 1e300, 1.7e308]) | st.floats(
     min_value=0, exclude_min=True, allow_infinity=False
 )
-
-
-class Busy(Spec):
-    """Each node computes, writes and sends to the other for a second."""
-
-    def start(self, cluster, seed):
-        def program(node):
-            other = "n-1" if node.name == "n-0" else "n-0"
-            while True:
-                node.send(other, "k", size_bytes=1000.0)
-                node.storage.write("k", 1.0, size_bytes=1000.0)
-                node.busy(0.01)
-                yield node.timer(0.1)
-
-        for node in cluster.nodes.values():
-            node.boot(program)
-        return cluster.env.timeout(1.0)
 
 
 @pytest.mark.parametrize("fidelity", ["latency", "nic", "flow"])

@@ -86,3 +86,19 @@ def inflict(cluster, outages):
         begin, end = (getattr(cluster[name], verb) for verb in verbs[kind])
         cluster.env.call_later(begin_s, lambda _, begin=begin: begin())
         cluster.env.call_later(end_s, lambda _, end=end: end())
+
+
+NAMES = tuple(f"n-{place}" for place in range(6))
+
+
+def started(store, **fields):
+    """A cluster with the store, at a time at which the coordinator has heard of all servers."""
+    cluster = machines(**fields)
+    store.start(cluster)
+    cluster.env.run(until=0.1)
+    return cluster
+
+
+def holders(cluster, key):
+    """The nodes that have a version of a key."""
+    return tuple(name for name in NAMES if versions(cluster[name], key))

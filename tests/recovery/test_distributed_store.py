@@ -6,22 +6,9 @@ import pytest
 from simcluster.cluster import Corrupted, StorageSpec, TimedOut
 from simcluster.engine import stream
 from simcluster.recovery import DistributedStore
-from tests.recovery.stores import DISK, finish, machines, versions
+from tests.recovery.stores import DISK, NAMES, finish, holders, machines, started, versions
 
-NAMES = tuple(f"n-{i}" for i in range(6))
 STORE = DistributedStore(coordinator="n-0", servers=NAMES, heartbeat_s=0.5, timeout_s=1.0)
-
-
-def started(store=STORE, **fields):
-    """A cluster with the store, at a time at which the coordinator has heard of all servers."""
-    cluster = machines(**fields)
-    store.start(cluster)
-    cluster.env.run(until=0.1)
-    return cluster
-
-
-def holders(cluster, key):
-    return tuple(name for name in NAMES if versions(cluster[name], key))
 
 
 def intact(cluster, name, key):
@@ -90,7 +77,7 @@ def test_a_write_waits_for_as_many_flushes_as_it_says_and_the_others_follow(ackn
 
 
 def test_a_server_that_is_full_or_down_is_passed_over():
-    cluster = started()
+    cluster = started(STORE)
     for name in ("n-1", "n-2"):
         cluster[name].storage.fill("fault")
     cluster["n-3"].crash()
@@ -100,7 +87,7 @@ def test_a_server_that_is_full_or_down_is_passed_over():
 
 
 def test_a_write_waits_until_there_are_servers_enough():
-    cluster = started()
+    cluster = started(STORE)
     for name in NAMES[2:]:
         cluster[name].crash()
     cluster.env.call_later(20, lambda _: cluster["n-5"].restart())
@@ -123,7 +110,7 @@ def test_attempts_that_run_out_are_a_time_out():
 
 
 def test_a_read_takes_the_nearest_copy():
-    cluster = started()
+    cluster = started(STORE)
     got = write(cluster, "key")
     far = [name for name in NAMES if name not in got]
     beside = next(name for name in far if cluster[name].spec.rack in racks(cluster, got))
@@ -136,13 +123,13 @@ def test_a_read_takes_the_nearest_copy():
 
 
 def test_what_was_never_written_is_a_key_error_once_that_is_certain():
-    cluster = started()
+    cluster = started(STORE)
     assert isinstance(read(cluster, "key"), KeyError)
     assert cluster.env.now > 1.5  # before that a server that the coordinator has not heard of might have it
 
 
 def test_a_damaged_copy_is_found_by_its_checksum_replaced_and_nobody_notices():
-    cluster = started()
+    cluster = started(STORE)
     got = write(cluster, "key")
     cluster["n-1"].storage.rot(1, stream(0, "rot"))
     assert read(cluster, "key") == "value"
@@ -155,7 +142,7 @@ def test_a_damaged_copy_is_found_by_its_checksum_replaced_and_nobody_notices():
 
 
 def test_when_every_copy_is_damaged_the_reader_is_told():
-    cluster = started()
+    cluster = started(STORE)
     for name in write(cluster, "key"):
         cluster[name].storage.rot(1, stream(0, "rot"))
 
@@ -177,7 +164,7 @@ def test_scrubbing_finds_rot_that_nobody_reads():
 
 
 def test_after_a_node_is_lost_its_blocks_are_copied_over_the_network_into_two_racks():
-    cluster = started()
+    cluster = started(STORE)
     blocks = {f"key-{i}": 20_000 + 1000 * i for i in range(8)}
     for i, (key, size_bytes) in enumerate(blocks.items()):
         write(cluster, key, i, size_bytes, node=f"n-{i % 6}")
@@ -197,7 +184,7 @@ def test_after_a_node_is_lost_its_blocks_are_copied_over_the_network_into_two_ra
 
 
 def test_a_short_outage_causes_no_copies():
-    cluster = started()
+    cluster = started(STORE)
     write(cluster, "key")
     cluster["n-1"].crash()
     cluster.env.call_later(1.0, lambda _: cluster["n-1"].restart())
@@ -207,7 +194,7 @@ def test_a_short_outage_causes_no_copies():
 
 
 def test_after_a_disk_is_lost_its_blocks_come_back_though_its_node_lives():
-    cluster = started()
+    cluster = started(STORE)
     for i in range(4):
         write(cluster, f"key-{i}")
     cluster["n-1"].storage.lose()
@@ -218,7 +205,7 @@ def test_after_a_disk_is_lost_its_blocks_come_back_though_its_node_lives():
 
 
 def test_a_copy_on_a_node_that_is_down_does_not_count():
-    cluster = started()
+    cluster = started(STORE)
     got = write(cluster, "key")
     cluster[got[1]].crash()
     cluster.env.run(until=cluster.env.now + 10)
@@ -231,7 +218,7 @@ def test_a_copy_on_a_node_that_is_down_does_not_count():
 
 
 def test_no_source_sends_more_copies_at_once_than_it_may():
-    cluster = started(storage=DISK)
+    cluster = started(STORE, storage=DISK)
     for i in range(10):
         write(cluster, f"key-{i}")
     cluster["n-1"].crash()
@@ -251,7 +238,7 @@ def test_no_source_sends_more_copies_at_once_than_it_may():
 
 
 def test_a_coordinator_that_crashes_forgets_nothing_that_the_servers_know():
-    cluster = started()
+    cluster = started(STORE)
     write(cluster, "key")
     cluster["n-0"].crash()
     cluster.env.call_later(3.0, lambda _: cluster["n-0"].restart())
@@ -264,7 +251,7 @@ def test_a_coordinator_that_crashes_forgets_nothing_that_the_servers_know():
 
 
 def test_copies_are_restored_only_where_there_is_room():
-    cluster = started(storage=StorageSpec(capacity_bytes=100_000, bandwidth_bytes_per_s=1e6))
+    cluster = started(STORE, storage=StorageSpec(capacity_bytes=100_000, bandwidth_bytes_per_s=1e6))
     for i in range(3):
         write(cluster, f"key-{i}", node="n-1" if i < 2 else "n-2")
     cluster["n-1"].crash()

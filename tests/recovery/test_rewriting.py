@@ -4,22 +4,9 @@ import pytest
 
 from simcluster.cluster import Drop, StorageSpec
 from simcluster.recovery import DistributedStore
-from tests.recovery.stores import finish, machines, versions
+from tests.recovery.stores import NAMES, finish, holders, started, versions
 
-NAMES = tuple(f"n-{i}" for i in range(6))
 STORE = DistributedStore(coordinator="n-0", servers=NAMES, heartbeat_s=0.5)
-
-
-def started(store=STORE, **fields):
-    """A cluster with the store, at a time at which the coordinator has heard of all servers."""
-    cluster = machines(**fields)
-    store.start(cluster)
-    cluster.env.run(until=0.1)
-    return cluster
-
-
-def holders(cluster, key):
-    return [name for name in NAMES if versions(cluster[name], key)]
 
 
 def write(cluster, key, value, size_bytes=50_000, *, store=STORE, node="n-1"):
@@ -31,7 +18,7 @@ def read(cluster, key, *, store=STORE, node="n-1"):
 
 
 def test_to_write_a_key_again_replaces_its_value_and_the_old_version_is_deleted():
-    cluster = started()
+    cluster = started(STORE)
     for value in range(4):
         write(cluster, "key", value)
         assert read(cluster, "key", node="n-4") == value
@@ -42,7 +29,7 @@ def test_to_write_a_key_again_replaces_its_value_and_the_old_version_is_deleted(
 
 
 def test_of_two_writes_that_overlap_the_one_begun_later_stays_though_it_is_done_first():
-    cluster = started()
+    cluster = started(STORE)
 
     def cut(message):
         return Drop("loss") if message.kind == "store-commit" and message.source == "n-1" else None
@@ -71,7 +58,7 @@ def test_a_key_can_be_written_as_often_as_one_likes_on_disks_that_have_room_for_
 
 
 def test_an_old_version_of_a_server_that_was_away_is_deleted_when_it_is_back():
-    cluster = started()
+    cluster = started(STORE)
     away = write(cluster, "key", "old")[1]
     cluster[away].crash()
     write(cluster, "key", "new")
@@ -85,7 +72,7 @@ def test_an_old_version_of_a_server_that_was_away_is_deleted_when_it_is_back():
 
 @pytest.mark.parametrize("crash", [False, True])
 def test_what_a_writer_has_half_written_keeps_nobody_from_the_value_before_and_may_count_later(crash):
-    cluster = started()
+    cluster = started(STORE)
     write(cluster, "key", "old", 1_000, node="n-3")
 
     def cut(message):
