@@ -89,18 +89,25 @@ suspicions = (
 )
 patient = suspicions.map(lambda rule: rule.replace(after_s=2e6) if isinstance(rule, Timeout) else rule)
 detectors = st.none() | st.builds(Heartbeats, period_s=positive, suspicion=patient)
-stores = (
-    st.builds(LocalStore)
-    | st.builds(RemoteStore, server=st.just("node-0"), timeout_s=positive)
-    | st.builds(
-        DistributedStore,
-        coordinator=st.just("node-0"),
-        servers=st.just(("node-1", "node-2")),
-        replication=st.integers(1, 2),
-        suspicion=st.none() | patient,
+
+
+def recoveries(name):
+    """No recovery, or checkpoints in a store that is called so: two jobs beside each other each have their own."""
+    stores = (
+        st.builds(LocalStore)
+        | st.builds(RemoteStore, server=st.just("node-0"), timeout_s=positive)
+        | st.builds(
+            DistributedStore,
+            name=st.just(name),
+            coordinator=st.just("node-0"),
+            servers=st.just(("node-1", "node-2")),
+            replication=st.integers(1, 2),
+            suspicion=st.none() | patient,
+        )
     )
-)
-recoveries = st.none() | st.builds(Checkpoints, every=st.integers(1, 9), store=stores)
+    return st.none() | st.builds(Checkpoints, every=st.integers(1, 9), store=stores)
+
+
 trainings = st.builds(
     dict,
     model=st.builds(Softmax, l2=numbers) | st.builds(KMeans, clusters=st.integers(1, 9)) | st.builds(Deep, l2=numbers),
@@ -112,7 +119,7 @@ trainings = st.builds(
     waiting=st.builds(BoundedStaleness, staleness=st.integers(0, 99) | st.just(math.inf))
     | st.builds(Fastest, st.integers(1, 3) | st.sampled_from([math.inf, -math.inf])),
     compression=st.none() | st.builds(TopK, share=st.floats(0.01, 1)),
-    recovery=recoveries,
+    recovery=recoveries("of-training"),
     detector=detectors,
     steps=st.integers(1, 99),
     target_loss=st.none() | st.floats(allow_nan=False, allow_infinity=False),
@@ -139,7 +146,7 @@ tasks = st.builds(
     policy=st.sampled_from([Heft(), fifo, priority, utilisation]),
     retry_s=positive,
     suspicion=st.none() | suspicions,
-    recovery=recoveries,
+    recovery=recoveries("of-tasks"),
 )
 
 
