@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import sklearn.datasets  # noqa: F401 (as it is imported it uses the random module, which no strategy may)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,7 @@ def recoveries(name):
     """No recovery, or checkpoints in a store that is called so: two jobs beside each other each have their own."""
     stores = (
         st.builds(LocalStore)
-        | st.builds(RemoteStore, server=st.just("node-0"), timeout_s=positive)
+        | st.builds(RemoteStore, name=st.just(name), server=st.just("node-0"), timeout_s=positive)
         | st.builds(
             DistributedStore,
             name=st.just(name),
