@@ -1,42 +1,31 @@
-"""Sweep: scenarios × seeds, each run measured, in one table."""
+"""Sweep: scenarios × seeds, each run measured, in one table in memory; a ``Study`` keeps its runs in a file."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import pickle
-import signal
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from itertools import islice
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pandas as pd
+from simcluster.engine import check_seeds, check_whole
+from simcluster.scenario import NEVER_BEGAN, Scenario
+from simcluster.study import Interrupted, Processes, Study
+from simcluster.study.execution import cores
+from simcluster.study.fingerprint import fingerprint
+from simcluster.study.journal import Unfinished
+from simcluster.study.plan import MEASURED, Executor, Here, Measure, Plan, Row, Seeded, Task, check_columns, scenario_of
 
-from simcluster.engine import check_differ, check_seeds, check_whole
-from simcluster.scenario import NEVER_BEGAN, Result, Scenario, run
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Interrupted", "Label", "Measure", "Progress", "Row", "Seeded", "Workers", "sweep", "workers"]
 
 Label = str | float | tuple[str | float, ...]
-Row = Mapping[str, object]
-Measure = Callable[[Result], Row | Sequence[Row]]
-Seeded = Scenario | Callable[[int], Scenario]
 Progress = Callable[[int, int], None]
 Workers = Executor | None
-_COLUMNS = ("seed", "ended", "verdicts", "digest")
-_AHEAD = 256  # runs that wait in a pool: enough for all its processes, few enough to lie in memory
 L = TypeVar("L", bound=Label)
-T = TypeVar("T")
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C came; ``table`` holds the runs that were done by then."""
-
-    def __init__(self, table: pd.DataFrame, done: int, total: int) -> None:
-        super().__init__(f"interrupted after {done} of {total} runs")
-        self.table = table
 
 
 @contextmanager
@@ -45,22 +34,16 @@ def workers(processes: int | None = None) -> Iterator[Workers]:
 
     With 1 there is none, and sweeps run in this process.
     """
-    count = _cores() if processes is None else processes
+    count = cores() if processes is None else processes
     check_whole("processes", count, 1)
     if count == 1:
         yield None
         return
-    # Spawned, not forked: the same on every system, and no thread's lock is copied while it is held.
-    pool = ProcessPoolExecutor(
-        count,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),
-    )
+    pool = Processes(count)
     try:
         yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.close()
 
 
 def sweep(
@@ -71,13 +54,14 @@ def sweep(
     labels: Sequence[str] = ("scenario",),
     within: Workers = None,
     progress: Progress | None = None,
+    path: Path | str | None = None,
 ) -> pd.DataFrame:
     """Run every scenario under every seed and tabulate what ``measure`` says of each result.
 
     Raises ``ValueError`` before anything runs for labels that do not fit their columns, for seeds that are none or are
     there twice, and for what a function of the seed gives or raises; and, as soon as it comes, for what a run itself
-    raises, and for a measure that writes over a column. Ctrl-C raises ``Interrupted``, which holds the rows of the runs
-    that were done.
+    raises, and for a measure that writes over a column: such an error has the rows of the runs that were done as its
+    ``table``. Ctrl-C raises ``Interrupted``, which has them too.
 
     A scenario's label is a value, or a tuple of them, which fills the columns named by ``labels``. Then come
     ``seed``, ``ended`` (finished, horizon or deadlock), ``verdicts`` (the names of what the result says of itself,
@@ -88,8 +72,9 @@ def sweep(
     A scenario that is no such function, and under no seed of which a fault began, is warned of: its figures are those
     of a run without.
 
-    It runs in this process, or ``within`` what ``workers`` gives, and then ``measure`` must be a function of a
-    module; the table is the same.
+    It runs in this process, or ``within`` what ``workers`` gives; the table is the same. A sweep within workers that
+    is killed (kill −9) has left its runs in ``.simcluster/``, and goes on from there when it is begun again in the same
+    folder; once it is over nothing is left. With a ``path`` the runs stay in that database (see ``Study``).
     """
     if not isinstance(scenarios, Mapping):
         raise ValueError(f"scenarios must be a mapping from labels to scenarios, got {scenarios!r}")
@@ -101,21 +86,46 @@ def sweep(
         raise ValueError(f"seeds must be several, got {seeds!r}: write range({seeds!r})")
     names, each = tuple(labels), tuple(seeds)
     check_seeds(each)
-    _check_labels(names)
-    heads = [_head(names, label, seed) for label in scenarios for seed in each]
-    for label, made in scenarios.items():
+    for name in names:
+        if name in MEASURED:
+            raise ValueError(f"labels must not be one of the columns {list(MEASURED)}, got {name!r}")
+    heads = {(cell, seed): _head(names, label, seed) for cell, label in enumerate(scenarios) for seed in each}
+    for cell, made in enumerate(scenarios.values()):
         for seed in each[:1] if isinstance(made, Scenario) else each:
-            _told(_head(names, label, seed), _made, made, seed)
-    tasks = ((_made(made, seed), seed) for made in scenarios.values() for seed in each)
-    done: dict[int, list[Row]] = {}
+            _checked(heads[cell, seed], made, seed)
+    done: dict[Task, Sequence[Row]] = {}
+    if path is not None:
+        return _kept(scenarios, each, measure, names, within, progress, path)
+    plan = Plan(list(scenarios.values()), measure)
+    unfinished = None if within is None else Unfinished(lambda: fingerprint(names, list(scenarios.items()), measure))
     try:
-        for index, rows in _runs(tasks, heads, measure, within):
-            _check_columns(rows, names)
-            done[index] = rows
+        if unfinished is not None:
+            done |= {task: run.rows for task, run in unfinished.taken_over().items() if task in heads}
+        for found in (within or Here()).outcomes(plan, [task for task in heads if task not in done]):
+            if unfinished is not None:
+                unfinished.add(found)
+            if found is None:
+                continue
+            task = found.cell, found.seed
+            if found.error is not None:
+                raise _told(heads[task], found.error, lambda: _table(names, heads, done))
+            try:
+                check_columns(found.rows, names)
+            except ValueError as error:
+                raise _told(heads[task], error, lambda: _table(names, heads, done)) from None
+            done[task] = found.rows
             if progress is not None:
                 progress(len(done), len(heads))
     except KeyboardInterrupt:
-        raise Interrupted(_table(names, heads, done), len(done), len(heads)) from None
+        if unfinished is not None:
+            unfinished.leave()
+        raise Interrupted(lambda: _table(names, heads, done), len(done), len(heads)) from None
+    except BaseException:
+        if unfinished is not None:
+            unfinished.end()
+        raise
+    if unfinished is not None:
+        unfinished.end()
     _warn_of_faults(scenarios, heads, done)
     return _table(names, heads, done)
 
@@ -132,116 +142,58 @@ def verdicts_in_words(
     return ", ".join(f"{name} in {count} of {len(runs)} runs" for name, count in counts.items())
 
 
-def measured(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
-    """The rows of one run."""
-    result = run(scenario, seed)
-    rows = measure(result)
-    said = ", ".join(dict.fromkeys(verdict.name for verdict in result.verdicts))
-    known: Row = {"ended": result.ended.word, "verdicts": said, "digest": result.digest}
-    each = _rows(rows)
-    _check_columns(each, _COLUMNS)
-    return [{**known, **row} for row in each]
+def _kept(
+    scenarios: Mapping[L, Seeded], seeds: Sequence[int], measure: Measure, names: Sequence[str], within: Workers,
+    progress: Progress | None, path: Path | str,
+) -> pd.DataFrame:  # fmt: skip
+    """The table of a study in a file."""
+    study = Study(scenarios, seeds, measure, labels=names, path=path)
+    tell = None if progress is None else lambda far: progress(far.done, far.total)
+    study.run(within=within or Here(), progress=tell, stop_on_error=True)
+    for failed in study.failed():
+        raise RuntimeError(f"{failed.error} (again: {study.command(failed.cell, failed.seed)})")
+    return study.frame()
 
 
-def _made(made: Seeded, seed: int) -> Scenario:
-    """The scenario for a seed."""
-    scenario = made(seed) if callable(made) else made
-    if not isinstance(scenario, Scenario):
-        raise ValueError(f"a scenario must be a Scenario or a function of the seed that gives one, got {scenario!r}")
-    return scenario
-
-
-def _told(head: Row, function: Callable[..., T], *arguments: object) -> T:
-    """What ``function`` gives; what it raises names the cell of the table."""
+def _checked(head: Row, made: Seeded, seed: int) -> None:
+    """Make the scenario of a cell; what that raises names the cell."""
     try:
-        return function(*arguments)
+        scenario_of(made, seed)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # SystemExit of a program too
-        error.add_note(f"in the run {_in_words(head)} under seed {head['seed']}")
+    except BaseException as error:
+        error.add_note(_where(head))
         raise
+
+
+def _told(head: Row, error: BaseException, table: Callable[[], pd.DataFrame]) -> BaseException:
+    """The error, which names the cell and has the table of what is done."""
+    told: Any = error
+    told.add_note(_where(head))
+    told.table = table()
+    return error
+
+
+def _where(head: Row) -> str:
+    return f"in the run {_in_words(head)} under seed {head['seed']}"
 
 
 def _in_words(head: Row) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in head.items() if name != "seed")
 
 
-def _runs(
-    tasks: Iterable[tuple[Scenario, int]], heads: Sequence[Row], measure: Measure, within: Workers
-) -> Iterator[tuple[int, list[Row]]]:
-    numbered = enumerate(tasks)
-    if within is None:
-        for index, (scenario, seed) in numbered:
-            yield index, _told(heads[index], measured, scenario, seed, measure)
-        return
-    places: dict[Future[list[Row]], int] = {}
-    try:
-        while True:
-            for index, (scenario, seed) in islice(numbered, _AHEAD - len(places)):
-                places[within.submit(_measured_elsewhere, scenario, seed, measure)] = index
-            if not places:
-                return
-            wait(places, return_when=FIRST_COMPLETED)
-            for future in [future for future in places if future.done()]:
-                index = places.pop(future)
-                yield index, _told(heads[index], future.result)
-    finally:
-        for future in places:
-            future.cancel()
-
-
-def _measured_elsewhere(scenario: Scenario, seed: int, measure: Measure) -> list[Row]:
-    """The rows of one run in another process, out of which only what can be pickled comes."""
-    try:
-        return measured(scenario, seed, measure)
-    except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception as reason:  # whatever the class of the error raises
-            told = RuntimeError(f"{type(error).__name__}: {error} (which cannot leave its process: {reason})")
-            for note in getattr(error, "__notes__", ()):
-                told.add_note(note)
-            raise told.with_traceback(error.__traceback__) from None
-        raise
-
-
-def _warn_of_faults(scenarios: Mapping[L, Seeded], heads: Sequence[Row], done: Mapping[int, list[Row]]) -> None:
+def _warn_of_faults(
+    scenarios: Mapping[L, Seeded], heads: Mapping[Task, Row], done: Mapping[Task, Sequence[Row]]
+) -> None:
     """Warn of each scenario in every run of which some fault never began: a time that is mistyped, say."""
-    for place, made in enumerate(scenarios.values()):
-        runs = len(heads) // len(scenarios)
-        rows = [row for index in range(place * runs, (place + 1) * runs) for row in done[index]]
+    by_cell: dict[int, list[Task]] = {}
+    for task in heads:
+        by_cell.setdefault(task[0], []).append(task)
+    for made, tasks in zip(scenarios.values(), by_cell.values(), strict=False):
+        rows = [row for task in tasks for row in done[task]]
         if isinstance(made, Scenario) and rows and all(NEVER_BEGAN in str(row["verdicts"]) for row in rows):
-            cell = _in_words(heads[place * runs])
+            cell = _in_words(heads[tasks[0]])
             warnings.warn(f"{NEVER_BEGAN}: under no seed did all faults of {cell} begin", stacklevel=3)
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _check_labels(names: Sequence[str]) -> None:
-    for name in names:
-        if name in _COLUMNS:
-            raise ValueError(f"labels must not be one of the columns {list(_COLUMNS)}, got {name!r}")
-    check_differ("labels", names)
-
-
-def _rows(given: object) -> list[Row]:
-    """The rows that a measure gave."""
-    if isinstance(given, Mapping):
-        return [given]
-    rows = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
-    if rows is None or not all(isinstance(row, Mapping) for row in rows):
-        raise ValueError(f"measure must give a mapping of names to values, or several, got {given!r:.80}")
-    return rows
-
-
-def _check_columns(rows: Iterable[Row], taken: Sequence[str]) -> None:
-    for row in rows:
-        for name in row:
-            if name in taken:
-                raise ValueError(f"measure must not write over the columns {list(taken)}, got {name!r}")
 
 
 def _head(names: Sequence[str], label: Label, seed: int) -> dict[str, object]:
@@ -252,7 +204,9 @@ def _head(names: Sequence[str], label: Label, seed: int) -> dict[str, object]:
 
 
 def _table(
-    names: Sequence[str], heads: Sequence[Mapping[str, object]], done: Mapping[int, list[Row]]
+    names: Sequence[str], heads: Mapping[Task, Row], done: Mapping[Task, Sequence[Row]]
 ) -> pd.DataFrame:
-    rows = [{**heads[index], **row} for index in sorted(done) for row in done[index]]
+    import pandas as pd
+
+    rows = [{**head, **row} for task, head in heads.items() for row in done.get(task, ())]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*names, "seed", "ended", "verdicts", "digest"])

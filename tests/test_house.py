@@ -87,6 +87,8 @@ SUMS_OF_INTEGERS = {
     },
 }
 #: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
+#: How long runs take on the machine is theirs to know; it reaches no run.
+CLOCK_OF_THE_MACHINE = {f"simcluster/study/{each}.py" for each in ("journal", "plan", "processes", "store", "study")}
 MAY_CALL = {"simcluster/engine/streams.py": {"Generator", "PCG64", "SeedSequence"}}
 
 
@@ -116,7 +118,8 @@ def test_the_library_draws_from_streams_and_knows_no_clock_but_the_simulation(pa
     modules = {module.partition(".")[0] for module, _ in imported(tree)}
     drawn = {call.split(".")[-1] for call in calls(tree) if call.startswith(("np.random.", "numpy.random."))}
 
-    assert not modules & {"random", "time", "datetime", "secrets", "uuid"}
+    clock = {"time"} if name(path) not in CLOCK_OF_THE_MACHINE else set()
+    assert not modules & ({"random", "datetime", "secrets", "uuid"} | clock)
     assert not any(module == "numpy.random" for module, _ in imported(tree))
     assert drawn <= MAY_CALL.get(name(path), set())
 
@@ -132,7 +135,7 @@ def test_nothing_depends_on_hashes_addresses_or_the_order_of_a_set(path):
         or (isinstance(over, ast.Call) and ast.unparse(over.func) in {"set", "frozenset"})
     ]
 
-    assert not calls(tree) & {"hash", "id"}
+    assert not calls(tree) & {"hash", "id"} or name(path) == "simcluster/study/fingerprint.py"  # what it has seen
     assert not over_sets
 
 

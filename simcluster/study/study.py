@@ -1,0 +1,260 @@
+"""Study: cells × seeds, run wherever there is room, and kept."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simcluster.engine import check_seeds
+from simcluster.scenario import Result, Scenario
+from simcluster.study.design import Cell, Design
+from simcluster.study.execution import executor
+from simcluster.study.fields import short_names, with_fields
+from simcluster.study.fingerprint import fingerprint
+from simcluster.study.journal import Journal
+from simcluster.study.plan import MEASURED, Executor, Measure, Outcome, Plan, Row, Seeded, Task, scenario_of
+from simcluster.study.store import Store
+from simcluster.study.stored import StoredStudy
+
+#: So many runs are begun for a study at a time; what others may then still take is what nobody has begun.
+CLAIM = 32
+#: After how long a look is taken at what others have done.
+POLL_S = 0.5
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came; ``table`` holds the runs that were done by then."""
+
+    def __init__(self, table: Callable[[], Any], done: int, total: int) -> None:
+        super().__init__(f"interrupted after {done} of {total} runs")
+        self._table = table
+
+    @property
+    def table(self) -> Any:
+        """The rows of the runs that were done."""
+        return self._table()
+
+
+class RunFailed(RuntimeError):
+    """A run has failed, and the study was to stop then; the other runs that were done are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a study has come: runs that are done, those of them that failed, and all of them."""
+
+    done: int
+    failed: int
+    total: int
+
+
+class Study(StoredStudy):
+    """Scenarios by label, with other values of some fields, each run under every seed; and the runs that are done.
+
+    ``scenarios`` is one scenario, or several by label, which fills the columns ``labels``; each may be a function of
+    the seed. ``vary`` is a design: which fields have which values in a cell (see ``grid``); the last name of each path
+    that tells it from the others names its column. All cells have the same ``seeds``. ``measure`` gives of a result a
+    mapping of names to numbers and words, or several; without it, it is ``result.metrics``.
+
+    ``path`` is the database that keeps what is done, made where there is none. A study that it knows goes on where
+    it stood; one that differs in any field, in the code of its functions or in the version of simcluster is another.
+    Without a path the runs are in memory.
+
+    Raises ``ValueError`` for what is wrong with any cell, before anything is run.
+    """
+
+    def __init__(
+        self,
+        scenarios: Seeded | Mapping[Any, Seeded],
+        seeds: Iterable[int],
+        measure: Measure | None = None,
+        *,
+        vary: Design | None = None,
+        labels: Sequence[str] = ("scenario",),
+        path: Path | str = ":memory:",
+        name: str = "study",
+    ) -> None:
+        if not isinstance(seeds, Iterable):
+            raise ValueError(f"seeds must be several, got {seeds!r}: write range({seeds!r})")
+        self.seeds = tuple(seeds)
+        check_seeds(self.seeds)
+        if measure is not None and not callable(measure):
+            raise ValueError(f"measure must be a function of a result, got {measure!r}")
+        columns, cells = _cells(scenarios, vary, labels)
+        self.plan = Plan([made for _, made in cells], measure or all_metrics)
+        for label, made in cells:
+            if not isinstance(made, Scenario):
+                for seed in self.seeds:
+                    _checked(dict(zip(columns, label, strict=True)), made, seed)
+        key = fingerprint(_version(), columns, cells, self.plan.measure)
+        definition = {
+            "columns": list(columns), "cells": len(cells), "seeds": list(self.seeds), "version": _version()
+        }  # fmt: skip
+        store = Store(path)
+        kept = [([_in_a_column(each) for each in label], _text(made)) for label, made in cells]
+        super().__init__(store, key, name, store.enter(key, name, definition, kept))
+
+    def run(
+        self,
+        processes: int | None = None,
+        *,
+        dask: str | None = None,
+        progress: Callable[[Progress], object] | None = None,
+        stop_on_error: bool = False,
+        retry_failed: bool = False,
+        time_limit_s: float | None = None,
+        memory_limit_bytes: int | None = None,
+        within: Executor | None = None,
+    ) -> Study:
+        """Run what is not done yet, in so many processes (every core when ``None``), and keep it.
+
+        With ``dask`` it is run by the workers of that scheduler, or of a new one on this machine (``"local"``); or
+        ``within`` what one has already. A run that raises, kills its process or takes more than it may is kept as
+        failed, and the study goes on, unless it is to ``stop_on_error``, which raises ``RunFailed``. Other processes
+        may run the same study in the same file meanwhile; this returns when all of it is done. Ctrl-C raises
+        ``Interrupted``; what was done is kept.
+        """
+        if retry_failed:
+            self.store.forget_failed(self.key)
+        limits: dict[str, Any] = {"time_limit_s": time_limit_s, "memory_limit_bytes": memory_limit_bytes}
+        with executor(processes, dask, within, **limits) as where:
+            try:
+                self._run(where, progress, stop_on_error)
+            except KeyboardInterrupt:
+                raise Interrupted(self.frame, self.store.counts(self.key)[0], self.total) from None
+        return self
+
+    def _run(
+        self, where: Executor, progress: Callable[[Progress], object] | None, stop_on_error: bool
+    ) -> None:
+        while True:
+            finished = self.store.finished(self.key)
+            every = ((cell, seed) for cell in range(len(self.plan.cells)) for seed in self.seeds)
+            wanted = [task for task in every if task not in finished]
+            if not wanted:
+                return
+            if not self._run_ours(where, wanted, progress, stop_on_error):
+                # The rest has been begun by others, who may be gone before they end it.
+                self._tell(progress)
+                time.sleep(POLL_S)
+
+    def _run_ours(
+        self,
+        where: Executor,
+        wanted: Sequence[Task],
+        progress: Callable[[Progress], object] | None,
+        stop_on_error: bool,
+    ) -> bool:
+        """Run those of ``wanted`` that nobody else has begun; whether there was one."""
+        journal = Journal(self.store, self.key)
+        any_of_ours = False
+        outcomes = where.outcomes(self.plan, self._claimed(wanted))
+        try:
+            for found in outcomes:
+                any_of_ours |= found is not None
+                if journal.add(found):
+                    self._tell(progress)
+                if found is not None and found.error is not None and stop_on_error:
+                    raise self._failed(found)
+        finally:
+            journal.flush()
+        self._tell(progress)
+        return any_of_ours
+
+    def _claimed(self, wanted: Sequence[Task]) -> Iterator[Task]:
+        for first in range(0, len(wanted), CLAIM):
+            yield from self.store.claim(self.key, wanted[first : first + CLAIM])
+
+    def _failed(self, found: Outcome) -> RunFailed:
+        label = dict(zip(self.columns, self.labels[found.cell], strict=True))
+        said = ", ".join(f"{name}={value!r}" for name, value in label.items())
+        return RunFailed(
+            f"{type(found.error).__name__}: {found.error} (in the run {said} under seed {found.seed}; again: "
+            f"{self.command(found.cell, found.seed)})"
+        )
+
+    def _tell(self, progress: Callable[[Progress], object] | None) -> None:
+        if progress is not None:
+            progress(Progress(*self.store.counts(self.key), self.total))
+
+
+def all_metrics(result: Result) -> Row:
+    """What a result says of itself."""
+    return {name: value for name, value in result.metrics.items() if name not in MEASURED}
+
+
+def _cells(
+    scenarios: Seeded | Mapping[Any, Seeded], vary: Design | None, labels: Sequence[str]
+) -> tuple[tuple[str, ...], list[tuple[tuple[Any, ...], Seeded]]]:
+    """The names of the columns, and label and scenario of each cell."""
+    if isinstance(labels, str):
+        raise ValueError(f"labels must be in a tuple, got {labels!r}: write ({labels!r},)")
+    named: Mapping[Any, Seeded] = scenarios if isinstance(scenarios, Mapping) else {(): scenarios}
+    heads = tuple(labels) if isinstance(scenarios, Mapping) else ()
+    if not named:
+        raise ValueError("scenarios must be at least one, got none")
+    values: list[Cell] = [{}] if vary is None else vary.cells()
+    columns = short_names(values[0])
+    names = (*heads, *columns.values())
+    for name in names:
+        if names.count(name) > 1 or name in MEASURED:
+            raise ValueError(f"labels must differ from each other and from {list(MEASURED)}, got {name!r}")
+    cells: list[tuple[tuple[Any, ...], Seeded]] = []
+    for label, made in named.items():
+        head = label if isinstance(label, tuple) else (label,)
+        if len(head) != len(heads):
+            raise ValueError(f"a label must have one value for each of {heads}, got {label!r}")
+        for cell in values:
+            cells.append(((*head, *cell.values()), _varied(made, cell) if cell else made))
+    shown = [tuple(_in_a_column(value) for value in label) for label, _ in cells]
+    if len(set(shown)) < len(shown):
+        twice = next(label for label in shown if shown.count(label) > 1)
+        told = dict(zip(names, twice, strict=True))
+        raise ValueError(f"cells must differ in what tells them apart, got {told} twice")
+    return names, cells
+
+
+def _varied(made: Seeded, cell: Cell) -> Seeded:
+    return with_fields(made, cell) if isinstance(made, Scenario) else functools.partial(_made_and_varied, made, cell)
+
+
+def _made_and_varied(made: Callable[[int], Scenario], cell: Cell, seed: int) -> Scenario:
+    scenario: Scenario = with_fields(scenario_of(made, seed), cell)
+    return scenario
+
+
+def _checked(label: Mapping[str, Any], made: Seeded, seed: int) -> None:
+    try:
+        scenario_of(made, seed)
+    except Exception as error:
+        said = ", ".join(f"{name}={value!r}" for name, value in label.items())
+        error.add_note(f"in the run {said} under seed {seed}")
+        raise
+
+
+def _in_a_column(value: Any) -> Any:
+    """A label's value as a number or a word."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    word = getattr(value, "kind", None) or getattr(value, "__name__", None)
+    return word if isinstance(word, str) else f"{value!r}"
+
+
+def _text(made: Seeded) -> str | None:
+    """A scenario as JSON, if it can be written."""
+    if not isinstance(made, Scenario):
+        return None
+    try:
+        return json.dumps(json.loads(made.model_dump_json()), separators=(",", ":"))
+    except ValueError:  # a part of one's own that no file can name, such as a closure
+        return None
+
+
+def _version() -> str:
+    return str(importlib.import_module("simcluster").__version__)
