@@ -11,6 +11,6 @@ from simcluster.study.study import Interrupted, Progress, RunFailed, Study
 
 __all__ = [
     "Design", "Grid", "Interrupted", "LatinHypercube", "Outcome", "Processes", "Progress", "RandomSample", "Range",
-    "RunFailed", "Sobol", "Store", "StoreError", "StoredStudy", "Study", "StudyFile", "TimeLimit", "WorkerDied", "Zip", "field",
-    "grid", "open_study", "with_fields", "zipped",
+    "RunFailed", "Sobol", "Store", "StoreError", "StoredStudy", "Study", "StudyFile", "TimeLimit", "WorkerDied", "Zip",
+    "field", "grid", "open_study", "with_fields", "zipped",
 ]  # fmt: skip

@@ -68,8 +68,9 @@ class OnDask:
         waiting: dict[Any, list[Task]] = {}
         try:
             while True:
-                room = AHEAD * max(1, len(self._client.nthreads()))
                 size = max(1, min(BATCH, int(BATCH_S / self._run_s)))
+                # Dask blames all that a worker had when it died: who is under suspicion is run by itself.
+                room = 1 if alone else AHEAD * max(1, len(self._client.nthreads()))
                 while len(waiting) < room:
                     batch = [alone.popleft()] if alone else list(islice(coming, size))
                     if not batch:
@@ -90,17 +91,15 @@ class OnDask:
     def _read(self, future: Any, batch: list[Task], alone: deque[Task]) -> Iterator[Outcome]:
         from distributed import KilledWorker
 
-        error = future.exception()
-        if isinstance(error, KilledWorker):
+        try:
+            found: list[Outcome] = future.result()
+        except KilledWorker:
             if len(batch) > 1:
                 alone.extend(batch)  # one of them has done it
             else:
                 died = WorkerDied(f"the worker that ran it ended, {ATTEMPTS} times")
                 yield Outcome(*batch[0], (), died, attempts=ATTEMPTS)
             return
-        if error is not None:
-            raise error
-        found: list[Outcome] = future.result()
         self._run_s += (max(math.fsum(each.elapsed_s for each in found) / len(found), 1e-5) - self._run_s) / 4
         yield from found
 
