@@ -2,7 +2,7 @@
 
 from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull, plugins
-from simcluster.scenario import Result, Scenario, run
+from simcluster.scenario import Result, Scenario, replay, run
 from simcluster.sweep import sweep
 from simcluster.together import Together
 
@@ -25,6 +25,7 @@ __all__ = [
     "__version__",
     "nodes",
     "plugins",
+    "replay",
     "run",
     "sweep",
 ]

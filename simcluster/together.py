@@ -81,7 +81,7 @@ class Together(Spec):
         for place, (job, outcome) in enumerate(zip(self.jobs, outcomes, strict=True)):
             asked = getattr(job, what, None)
             name = getattr(job, "name", f"job-{place}")
-            if asked is not None:
+            if callable(asked):
                 given = asked(_Part(outcome, result.ended, result.ended_s, trace))
                 found |= {f"{name}.{each}": value for each, value in given.items()}
         return found

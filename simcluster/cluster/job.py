@@ -24,9 +24,9 @@ class Job(Protocol):
     own, so that ``Scenario.trace_kinds`` may name them and a typing error is noticed.
 
     And ``metrics(result)``, asked with a run that is over (see ``Ran``) when somebody reads ``Result.metrics``: figures
-    by name, units last, of which the general ones are not to be. And ``series(result)`` for ``Result.series``: frames by
-    name, with a column for each quantity. A run that has not finished has figures too, and one that did not keep the
-    records behind a figure goes without it.
+    by name, units last, none of them called like a general one. And ``series(result)`` for ``Result.series``: frames,
+    or mappings of columns, by name. A run that has not finished has figures too, and one that did not keep the records
+    behind a figure goes without it.
     """
 
     def start(self, cluster: Cluster, seed: int) -> Event:

@@ -67,9 +67,9 @@ class Trace:
         """
         made = cls(None, kinds)
         for row in rows:
-            time_s, kind, *values = (_plain(value) for value in row.values())
-            made._declare(kind, tuple(row)[2:])
-            made._rows.append((time_s, kind, *values))
+            kind, fields = str(row["kind"]), tuple(row)[2:]
+            made._declare(kind, fields)
+            made._rows.append((row["time_s"], kind, *(_plain(row[field]) for field in fields)))
         return made
 
     def without(self, *kinds: str) -> Trace:

@@ -71,7 +71,10 @@ def encoded(value: Any, arrays: Arrays, within: Sequence[Any] = ()) -> Any:
 
 
 def decoded(given: Any, array: Callable[[int], Any]) -> Any:
-    """What ``encoded`` was given, where ``array`` gives an array by its number. Raises ``ValueError`` for what it does not give."""
+    """What ``encoded`` was given, where ``array`` gives an array by its number.
+
+    Raises ``ValueError`` for what ``encoded`` does not give.
+    """
     if isinstance(given, list):
         return [decoded(each, array) for each in given]
     if not isinstance(given, dict):

@@ -19,12 +19,16 @@ class NotTheSame(RuntimeError):
 def replay(result: Result | StoredResult | Path | str) -> Result:
     """Run a result, or the one in a file, again with its full trace.
 
-    Raises ``NotTheSame`` when its records, of those kinds that were kept, have another digest, and what ``read``,
-    ``StoredResult.scenario`` and ``run`` raise.
+    Raises ``NotTheSame`` when its records, of those kinds that were kept, have another digest, or when it ends
+    otherwise, and what ``read``, ``StoredResult.scenario`` and ``run`` raise.
     """
     stored = result if isinstance(result, Result | StoredResult) else read(result)
     known = {**stored.versions, "machine": stored.machine}
-    return run_again(stored.scenario, stored.seed, stored.digest, known)
+    again = run_again(stored.scenario, stored.seed, stored.digest, known)
+    ends = [f"{each.ended.word} at {each.ended_s} s" for each in (stored, again)]
+    if ends[0] != ends[1]:  # which no digest says where no records were kept
+        raise NotTheSame(f"the run under seed {stored.seed} must be {ends[0]}, got {ends[1]}; {_differ(known)}")
+    return again
 
 
 def run_again(scenario: Scenario, seed: int, digest: str, known: Mapping[str, str] | None = None) -> Result:

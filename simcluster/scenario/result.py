@@ -15,7 +15,7 @@ from simcluster.cluster import Ending
 from simcluster.engine import Trace, Verdict
 from simcluster.faults import Fault
 from simcluster.scenario.scenario import Scenario
-from simcluster.scenario.shown import Shown
+from simcluster.scenario.shown import printed, tabulated
 from simcluster.scenario.stored import StoredResult, read, write
 from simcluster.scenario.versions import machine, versions
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Result(Shown):
+class Result:
     """What a run gave.
 
     ``ended`` is "finished" (the job is over), "horizon" (time ran out) or "deadlock" (nothing was left that could
@@ -34,8 +34,8 @@ class Result(Shown):
     node where anything does (messages in its inbox, computations, operations of its disk, what a pause holds back) and,
     as "network", how many messages wait at interfaces or are held.
 
-    Printed it is a dozen lines, in a notebook a table. ``save`` writes it to a file without pickle, and ``load`` reads it
-    from one and runs no code.
+    Printed it is a dozen lines, in a notebook a table. ``save`` writes it to a file without pickle, and ``load`` reads
+    it from one and runs no code.
 
     It can be pickled where scenario and outcome can; else pickling raises ``TypeError``, which says what cannot.
     """
@@ -50,6 +50,13 @@ class Result(Shown):
     faults_never_begun: tuple[Fault, ...]
     backlog: dict[str, int]
 
+    def __repr__(self) -> str:
+        return printed(self, self._what)
+
+    def _repr_html_(self) -> str:
+        return tabulated(self, self._what)
+
+    @property
     def _what(self) -> str:
         return f"{type(self.scenario.job).__name__} on {len(self.scenario.cluster.nodes)} nodes"
 
@@ -75,21 +82,22 @@ class Result(Shown):
         Nothing is computed before somebody asks. The job's are what its ``metrics(result)`` gives, if it has that; a
         name of it must be none of the others. Raises ``ValueError`` for what are no figures.
         """
-        from simcluster.measurement.metrics import flat, trace_metrics  # with SciPy's statistics, which no run waits for
+        # With SciPy's statistics, which no run waits for that is not asked.
+        from simcluster.measurement.metrics import flat, trace_metrics
 
         of_trace = trace_metrics(self.trace)
         given = getattr(self.scenario.job, "metrics", None)
         taken = {"ended_s": float(self.ended_s), **of_trace}
-        own = {} if given is None else flat(given(self), type(self.scenario.job).__name__, taken)
+        own = flat(given(self), type(self.scenario.job).__name__, taken) if callable(given) else {}
         return {"ended_s": taken["ended_s"], **own, **of_trace}
 
     @cached_property
     def series(self) -> dict[str, pd.DataFrame]:
-        """What changed over time, by name: a frame with a column for each quantity, as the job's ``series`` gives it."""
+        """What changed over time, by name: a frame with a column for each quantity, as the job's ``series`` gives."""
         import pandas as pd  # which a run that nobody asks for frames goes without
 
         given = getattr(self.scenario.job, "series", None)
-        return {} if given is None else {str(name): pd.DataFrame(frame) for name, frame in given(self).items()}
+        return {str(name): pd.DataFrame(frame) for name, frame in given(self).items()} if callable(given) else {}
 
     @cached_property
     def versions(self) -> dict[str, str]:

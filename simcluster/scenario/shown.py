@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from simcluster.cluster import Ending
 from simcluster.engine import Spec, Verdict
@@ -19,47 +19,74 @@ _SHORT = reprlib.Repr()
 _SHORT.maxother = _SHORT.maxstring = _WIDTH
 
 
-class Shown:
-    """What prints itself in about a dozen lines: how and when it ended, what is said of it, and its figures."""
+class Facts(Protocol):
+    """What is shown of a result, be it of a run or of a file."""
 
-    seed: int
-    digest: str
-    ended: Ending
-    ended_s: float
-    verdicts: tuple[Verdict, ...]
-    metrics: Mapping[str, float | str]
-    backlog: Mapping[str, int]
-    faults: Sequence[Any]
-    faults_never_begun: Sequence[Any]
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
 
-    def _what(self) -> str:
-        """What ran, and on how many nodes."""
-        raise NotImplementedError
+    @property
+    def digest(self) -> str:
+        """The fingerprint of its trace."""
 
-    def __repr__(self) -> str:
-        head, *rows = self._rows()
-        width = max(len(name) for name, _ in rows)
-        return "\n".join([": ".join(head), *(f"  {name:<{width}}  {said}" for name, said in rows)])
+    @property
+    def ended(self) -> Ending:
+        """How it ended."""
 
-    def _repr_html_(self) -> str:
-        head, *rows = self._rows()
-        return table(": ".join(head), rows)
+    @property
+    def ended_s(self) -> float:
+        """When, in simulated seconds."""
 
-    def _rows(self) -> Rows:
-        never = f", {len(self.faults_never_begun)} of which never began" if self.faults_never_begun else ""
-        rows = [
-            (f"{type(self).__name__} under seed {self.seed}", f"{self.ended.word} at {self.ended_s:.6g} s"),
-            ("scenario", f"{self._what()}, {_counted(len(self.faults), 'fault')}{never}"),
-        ]
-        said = [_shortened(str(verdict)) for verdict in self.verdicts] or ["none"]
-        rows += zip(["verdicts", *[""] * len(said)], _first(said, _VERDICTS), strict=False)
-        if self.backlog:
-            rows.append(("backlog", _shortened(", ".join(f"{name} {count}" for name, count in self.backlog.items()))))
-        figures = {name: value for name, value in self.metrics.items() if value != 0 and name != "ended_s"}
-        rows += [(name, _number(value)) for name, value in list(figures.items())[:_METRICS]]
-        if (more := len(self.metrics) - min(len(figures), _METRICS) - 1) > 0:
-            rows.append(("…", f"{more} more in metrics"))
-        return [*rows, ("digest", self.digest)]
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What is said of it."""
+
+    @property
+    def metrics(self) -> Mapping[str, float | str]:
+        """Its figures."""
+
+    @property
+    def backlog(self) -> Mapping[str, int]:
+        """What waits."""
+
+    @property
+    def faults(self) -> Sequence[Any]:
+        """All faults."""
+
+    @property
+    def faults_never_begun(self) -> Sequence[Any]:
+        """Those that never began."""
+
+
+def printed(result: Facts, what: str) -> str:
+    """A result in about a dozen lines: how and when it ended, what is said of it, and its figures; ``what`` ran."""
+    head, *rows = _rows(result, what)
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([": ".join(head), *(f"  {name:<{width}}  {said}" for name, said in rows)])
+
+
+def tabulated(result: Facts, what: str) -> str:
+    """The same as a table of HTML."""
+    head, *rows = _rows(result, what)
+    return table(": ".join(head), rows)
+
+
+def _rows(result: Facts, what: str) -> Rows:
+    never = f", {len(result.faults_never_begun)} of which never began" if result.faults_never_begun else ""
+    rows = [
+        (f"{type(result).__name__} under seed {result.seed}", f"{result.ended.word} at {result.ended_s:.6g} s"),
+        ("scenario", f"{what}, {_counted(len(result.faults), 'fault')}{never}"),
+    ]
+    said = _first([_shortened(str(verdict)) for verdict in result.verdicts] or ["none"], _VERDICTS)
+    rows += zip(["verdicts", *[""] * (len(said) - 1)], said, strict=True)
+    if result.backlog:
+        rows.append(("backlog", _shortened(", ".join(f"{name} {count}" for name, count in result.backlog.items()))))
+    figures = {name: value for name, value in result.metrics.items() if value != 0 and name != "ended_s"}
+    rows += [(name, _number(value)) for name, value in list(figures.items())[:_METRICS]]
+    if (more := len(result.metrics) - min(len(figures), _METRICS) - 1) > 0:
+        rows.append(("…", f"{more} more in metrics"))
+    return [*rows, ("digest", result.digest)]
 
 
 def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
@@ -77,7 +104,7 @@ def differences(spec: Spec, path: str = "") -> Iterator[tuple[str, str]]:
     for name, value in spec.__repr_args__():
         at = f"{path}{name}"
         if isinstance(value, Spec):
-            if type(spec).model_fields[name].annotation is not type(value):  # else it goes without saying
+            if type(spec).model_fields[str(name)].annotation is not type(value):  # else it goes without saying
                 yield at, type(value).__name__
             yield from differences(value, f"{at}.")
         elif isinstance(value, tuple) and value and all(isinstance(each, Spec) for each in value):

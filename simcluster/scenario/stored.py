@@ -22,7 +22,7 @@ from simcluster.cluster import Ending
 from simcluster.engine import Trace, Verdict
 from simcluster.scenario.encoding import Arrays, decoded, encoded
 from simcluster.scenario.scenario import Scenario
-from simcluster.scenario.shown import Shown
+from simcluster.scenario.shown import printed, tabulated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class _Document(BaseModel):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class StoredResult(Shown):
+class StoredResult:
     """A result that was read from a file: what ``Result`` has, by the same names, but for what only code could make.
 
     ``scenario_data`` is the scenario as a file has it, and ``faults`` are parts of it; ``scenario`` makes it anew. Of
@@ -81,6 +81,13 @@ class StoredResult(Shown):
     _records: bytes
     _columns: dict[str, dict[str, Any]]
 
+    def __repr__(self) -> str:
+        return printed(self, self._what)
+
+    def _repr_html_(self) -> str:
+        return tabulated(self, self._what)
+
+    @property
     def _what(self) -> str:
         data = self.scenario_data
         return f"{data['job']['kind']} on {len(data['cluster']['nodes'])} nodes"

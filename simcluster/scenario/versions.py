@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import platform
 from functools import cache
@@ -24,10 +25,8 @@ def machine() -> str:
 
 @cache
 def _versions() -> dict[str, str]:
-    from simcluster import __version__  # which this module is a part of
-
     return {
-        "simcluster": __version__,
+        "simcluster": str(importlib.import_module("simcluster").__version__),  # whose first import imports this module
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         **{package: importlib.metadata.version(package) for package in PACKAGES},
         "engine": ENGINE,
