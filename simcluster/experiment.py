@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -123,7 +123,8 @@ class Experiment:
     ) -> Answer:
         """Run the experiment over ``seeds``; ``small`` is the version of the demo, ``out`` a folder to write to.
 
-        It runs in this process, or ``within`` what ``sweep.workers`` gives. ``formats`` and ``width`` of the picture
+        It runs in this process, or ``within`` what ``sweep.workers`` gives. ``progress(done, total)`` is called after
+        each run; without one, a notebook shows a line of text. ``formats`` and ``width`` of the picture
         are those of ``report.save``.
 
         Raises ``ValueError`` before anything runs when ``out`` cannot be written. Ctrl-C raises ``Interrupted``;
@@ -134,15 +135,12 @@ class Experiment:
         check_formats(formats, width)
         if out is not None:
             check_folder(out)
+        shown = one_bar(self.name) if progress is None and Console().is_jupyter else nullcontext(progress)
         try:
-            table = sweep(
-                self.scenarios(small),
-                seeds,
-                self.measure,
-                labels=self.labels,
-                within=within,
-                progress=progress,
-            )
+            with shown as report:
+                table = sweep(
+                    self.scenarios(small), seeds, self.measure, labels=self.labels, within=within, progress=report
+                )
         except Interrupted as interrupt:
             if out is not None:
                 save(None, interrupt.table, out, self.name)

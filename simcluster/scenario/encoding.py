@@ -1,12 +1,14 @@
 """Encoding: what a run gave as JSON and arrays, and back, without any code that a file could name.
 
-Numbers, text and lists stand for themselves. Everything else is a mapping with one key that says what it is: "tuple",
-"dict", "array" (its number among the arrays of the file), "scalar", "complex", "bytes", "object" (a dataclass, a named
-tuple or a specification: its class, in words, and its fields) or "repr", for what cannot be stored.
+Numbers, text and lists stand for themselves. Everything else is a mapping with one key that says what it is: "float"
+(infinity or NaN, which JSON has not), "tuple", "dict", "array" (its number among the arrays of the file), "scalar",
+"complex", "bytes", "object" (a dataclass, a named tuple or a specification: its class, in words, and its fields) or
+"repr", for what cannot be stored.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -43,13 +45,15 @@ class NotStored:
 
 def encoded(value: Any, arrays: Arrays, within: Sequence[Any] = ()) -> Any:
     """``value`` as JSON has it; its arrays are appended to ``arrays``."""
+    if type(value) is float and not math.isfinite(value):
+        return {"float": repr(value)}
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
         arrays.append(np.asarray(value))
         return {"scalar" if isinstance(value, np.generic) else "array": len(arrays) - 1}
     if isinstance(value, complex):
-        return {"complex": [value.real, value.imag]}
+        return {"complex": [encoded(value.real, arrays), encoded(value.imag, arrays)]}
     if isinstance(value, bytes | bytearray):
         return {"bytes": value.hex()}
     if isinstance(value, NotStored):
@@ -102,7 +106,8 @@ _DECODERS: dict[str, Any] = {
     "dict": lambda inner, array: {_hashable(name): value for name, value in _pairs(inner, array)},
     "array": lambda inner, array: array(inner),
     "scalar": lambda inner, array: array(inner)[()],
-    "complex": lambda inner, array: complex(*inner),
+    "float": lambda inner, array: float(inner),
+    "complex": lambda inner, array: complex(*(decoded(each, array) for each in inner)),
     "bytes": lambda inner, array: bytes.fromhex(inner),
     "object": lambda inner, array: StoredObject(str(inner[0]), dict(_pairs(inner[1], array))),
     "repr": lambda inner, array: NotStored(str(inner)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
@@ -112,11 +113,21 @@ def differences(spec: Spec, path: str = "") -> Iterator[tuple[str, str]]:
             said = [f"{f'{len(items)} × ' * (len(items) > 1)}{kind}{_names(items)}" for kind, items in alike]
             yield from ((at, _shortened(each)) for each in _first(said, _ITEMS))
         else:
-            yield at, _shortened(_SHORT.repr(value))
+            yield at, _shortened(_in_words(value))
+
+
+def _in_words(value: Any) -> str:
+    """A value without the address that Python would give for a function and for most objects."""
+    if inspect.isfunction(value):
+        return value.__qualname__
+    if not any("__repr__" in vars(kind) for kind in type(value).__mro__[:-1]):
+        made = ", ".join(f"{name}={_SHORT.repr(part)}" for name, part in getattr(value, "__dict__", {}).items())
+        return f"{type(value).__qualname__}({made})"
+    return _SHORT.repr(value)
 
 
 def _but_name(spec: Spec) -> str:
-    said = ", ".join(f"{name}={_SHORT.repr(value)}" for name, value in spec.__repr_args__() if name != "name")
+    said = ", ".join(f"{name}={_in_words(value)}" for name, value in spec.__repr_args__() if name != "name")
     return f"{type(spec).__name__}({said})"
 
 

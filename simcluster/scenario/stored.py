@@ -47,13 +47,34 @@ class _Document(BaseModel):
     waits: tuple[str, ...]
     ended_s: float
     outcome: Any
-    metrics: dict[str, bool | int | float | str]
+    metrics: Any
     series: dict[str, list[tuple[Any, Any]]]
     verdicts: list[tuple[str, str]]
     never_begun: list[int]
     backlog: dict[str, int]
     versions: dict[str, str]
     machine: str
+
+
+class _Job(BaseModel):
+    """What must be said of a job, be it what it may."""
+
+    kind: str
+
+
+class _Cluster(BaseModel):
+    """What must be said of a cluster."""
+
+    nodes: list[Any]
+
+
+class _Scenario(BaseModel):
+    """What must be said of a scenario, so that it can be shown."""
+
+    job: _Job
+    cluster: _Cluster
+    faults: list[dict[str, Any]]
+    trace_kinds: list[str] | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,7 +198,7 @@ def _packed(result: Result) -> bytes:
         "waits": result.ended.waits,
         "ended_s": float(result.ended_s),
         "outcome": encoded(result.outcome, arrays),
-        "metrics": result.metrics,
+        "metrics": encoded(result.metrics, arrays),
         "series": {name: _columns_of(frame, arrays) for name, frame in result.series.items()},
         "verdicts": [(verdict.name, verdict.sentence) for verdict in result.verdicts],
         "never_begun": [result.scenario.faults.index(fault) for fault in result.faults_never_begun],
@@ -185,7 +206,7 @@ def _packed(result: Result) -> bytes:
         "versions": result.versions,
         "machine": result.machine,
     }
-    members = {"result.json": json.dumps(document, indent=1).encode()}
+    members = {"result.json": json.dumps(document, indent=1, allow_nan=False).encode()}
     members["trace.jsonl"] = "".join(line + "\n" for line in result.trace.lines()).encode()
     for place, array in enumerate(arrays):
         file = io.BytesIO()
@@ -223,13 +244,14 @@ def _unpacked(content: bytes) -> StoredResult:
         if given["format_version"] != FORMAT_VERSION:
             raise ValueError(f"its format is {given['format_version']!r}, and {FORMAT_VERSION} is what is known here")
         document = _Document.model_validate(given)
+        _Scenario.model_validate(document.scenario)
         records = zipped.read("trace.jsonl")
 
         def array(place: int) -> Any:
             file = io.BytesIO(zipped.read(f"arrays/{place}.npy"))
             return np.lib.format.read_array(file, allow_pickle=False)
 
-        outcome = decoded(document.outcome, array)
+        outcome, metrics = decoded(document.outcome, array), decoded(document.metrics, array)
         columns = {
             name: {decoded(column, array): decoded(values, array) for column, values in each}
             for name, each in document.series.items()
@@ -245,7 +267,7 @@ def _unpacked(content: bytes) -> StoredResult:
         ended=Ending(document.ended, document.waits),
         ended_s=document.ended_s,
         outcome=outcome,
-        metrics=document.metrics,
+        metrics=metrics,
         verdicts=tuple(Verdict(name, sentence) for name, sentence in document.verdicts),
         faults_never_begun=tuple(faults[place] for place in document.never_begun),
         backlog=document.backlog,

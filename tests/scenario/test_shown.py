@@ -91,7 +91,7 @@ def test_a_scenario_says_what_differs_and_nothing_else():
 
     assert dict(differences(made)) == {
         "cluster.nodes": "40 × NodeSpec(cores=2) n-0 … n-39",
-        "job": repr(made.job),
+        "job": "Gives(outcome=None)",
         "horizon_s": "5.0",
     }
     assert all(path in str(made) for path, _ in differences(made))
@@ -104,6 +104,10 @@ def test_a_part_of_another_kind_is_named_and_one_that_goes_without_saying_is_not
     assert rows["cluster.network.latency"] == "Exponential"
     assert rows["job.exchange.server"] == "'server'"
     assert "cluster" not in rows
+
+
+def test_a_function_is_its_name():
+    assert dict(differences(training(sharding="by_key")))["job.sharding"] == "by_key"
 
 
 def test_a_long_schedule_is_cut():

@@ -134,6 +134,22 @@ def test_the_same_result_is_the_same_bytes(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
+def test_what_is_in_the_file_can_be_read_without_simcluster(tmp_path):
+    def refused(word):
+        raise AssertionError(f"JSON has no {word}")
+
+    result = run(training(steps=2, target_loss=-1.0), 0)
+    with zipfile.ZipFile(result.save(tmp_path / "result")) as zipped:
+        document = json.loads(zipped.read("result.json"), parse_constant=refused)
+        records = [json.loads(line) for line in zipped.read("trace.jsonl").splitlines()]
+        parameters = np.load(io.BytesIO(zipped.read("arrays/0.npy")))
+
+    assert result.metrics["time_to_target_s"] == float("inf")
+    assert (document["digest"], document["scenario"]["job"]["kind"]) == (result.digest, "training")
+    assert records == list(result.trace.rows())
+    assert same(parameters, result.outcome.parameters)
+
+
 def saved(folder):
     """A small file."""
     return run(Scenario(cluster=TWO, job=Gives("here"), trace_kinds=()), 0).save(folder / "small")
@@ -198,6 +214,8 @@ def remade(path, change, **members):
         (lambda document: document.update(outcome={"tuple": 7}), "'int' object is not iterable"),
         (lambda document: document.update(outcome={}), "a value must say in one word what it is"),
         (lambda document: document.update(never_begun=[4]), "out of range"),
+        (lambda document: document["scenario"].update(job={}), "validation error"),
+        (lambda document: document["scenario"].pop("trace_kinds"), "validation error"),
         (lambda document: document.update(digest="0"), "its records have another digest than it says"),
     ],
 )
