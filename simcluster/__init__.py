@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
     from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull, plugins
     from simcluster.scenario import Result, Scenario
+    from simcluster.scenario.replay import replay
     from simcluster.scenario.run import run
     from simcluster.study import Study, grid
     from simcluster.sweep import sweep
@@ -35,6 +36,7 @@ __all__ = [
     "grid",
     "nodes",
     "plugins",
+    "replay",
     "run",
     "sweep",
 ]
@@ -46,7 +48,7 @@ _PLACES = {
     "engine": (
         "Constant", "Empirical", "Exponential", "Lognormal", "Pareto", "Spec", "Uniform", "Weibull", "plugins"
     ),
-    "scenario": ("Result", "Scenario", "run"),
+    "scenario": ("Result", "Scenario", "replay", "run"),
     "study": ("Study", "grid"),
     "sweep": ("sweep",),
     "together": ("Together",),

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from readme import blocks
 
+from simcluster.engine import Trace
+from simcluster.measurement.metrics import graph_metrics, service_metrics, trace_metrics, training_metrics
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 ARCHITECTURE = (DOCS / "architecture.md").read_text(encoding="utf-8")
@@ -17,7 +20,7 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md", "topologies.md", "verdicts.md"])
+@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md", "results.md", "topologies.md", "verdicts.md"])
 def test_the_snippets_of_a_page_run(page, tmp_path):
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(DOCS / page, "python")), encoding="utf-8")
@@ -34,6 +37,14 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
         assert done.stdout.endswith(blocks(DOCS / page, "python")[6])
     if page == "verdicts.md":
         assert [done.stdout] == blocks(DOCS / page, "text")
+
+
+def test_the_page_on_results_names_all_metrics():
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    empty = Trace.of([])
+    found = [trace_metrics(empty), training_metrics(empty, 0.0), graph_metrics(empty), service_metrics(empty)]
+
+    assert [name for each in found for name in each if f"`{name}`" not in page] == []
 
 
 def test_the_page_on_architecture_has_every_room_in_the_order_of_the_layers():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from simcluster.engine import check_seeds
 from simcluster.scenario import Result, Scenario
+from simcluster.scenario.versions import machine, versions
 from simcluster.study.design import Cell, Design
 from simcluster.study.execution import executor
 from simcluster.study.fields import short_names, with_fields
@@ -92,9 +92,10 @@ class Study(StoredStudy):
             if not isinstance(made, Scenario):
                 for seed in self.seeds:
                     _checked(dict(zip(columns, label, strict=True)), made, seed)
-        key = fingerprint(_version(), columns, cells, self.plan.measure)
+        key = fingerprint(versions()["simcluster"], columns, cells, self.plan.measure)
         definition = {
-            "columns": list(columns), "cells": len(cells), "seeds": list(self.seeds), "version": _version()
+            "columns": list(columns), "cells": len(cells), "seeds": list(self.seeds), "versions": versions(),
+            "machine": machine(),
         }  # fmt: skip
         store = Store(path)
         kept = [([_in_a_column(each) for each in label], _text(made)) for label, made in cells]
@@ -254,7 +255,3 @@ def _text(made: Seeded) -> str | None:
         return json.dumps(json.loads(made.model_dump_json()), separators=(",", ":"))
     except ValueError:  # a part of one's own that no file can name, such as a closure
         return None
-
-
-def _version() -> str:
-    return str(importlib.import_module("simcluster").__version__)

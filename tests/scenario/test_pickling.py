@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simcluster import Scenario, run
+from simcluster.scenario import versions
 from tests.scenario.ends import TWO, Gives, scenario
 from tests.strategies import training
 
@@ -44,3 +45,10 @@ def test_a_copy_is_like_it():
     result = run(scenario("busy_at_once"), 0)
 
     assert copy.copy(result).digest == result.digest
+
+
+def test_a_result_that_is_read_back_elsewhere_says_with_what_it_was_made(monkeypatch):
+    made = pickle.dumps(run(scenario("busy_at_once"), 0))
+    monkeypatch.setattr("simcluster.scenario.result.versions", lambda: {"numpy": "of another process"})
+
+    assert pickle.loads(made).versions == versions()
