@@ -2,7 +2,7 @@
 
 from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull, plugins
-from simcluster.scenario import Result, Scenario, run
+from simcluster.scenario import Result, Scenario, load_scenario, run, save_scenario
 from simcluster.sweep import sweep
 from simcluster.together import Together
 
@@ -23,9 +23,11 @@ __all__ = [
     "Uniform",
     "Weibull",
     "__version__",
+    "load_scenario",
     "nodes",
     "plugins",
     "run",
+    "save_scenario",
     "sweep",
 ]
 

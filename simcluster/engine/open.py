@@ -149,7 +149,8 @@ def _read(field: Any) -> Any:
 
 def hint(word: object, known: Iterable[str]) -> str:
     """Which of the ``known`` words somebody may have meant by ``word``, to stand at the end of an error."""
-    near = difflib.get_close_matches(str(word), list(known), 1)
+    # Of a long text the beginning says it, and what is near to all of it takes long to find.
+    near = difflib.get_close_matches(str(word)[:100], list(known), 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 

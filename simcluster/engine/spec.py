@@ -134,13 +134,24 @@ def broken_rules(error: ValidationError, kind: type[BaseModel] | None = None, gi
 
     Where it is known, ``kind`` is what could not be made, and ``given`` the fields that it was to be made of.
     """
+    told: dict[str, None] = {}
+    for place, said in broken_fields(error, kind, given):
+        named = ".".join(str(part) for part in place if "[" not in str(part) or part == "[key]")  # no types of a union
+        told[": ".join(filter(None, (named, said)))] = None
+    return list(told)
+
+
+def broken_fields(
+    error: ValidationError, kind: type[BaseModel] | None = None, given: Any = None
+) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """The place of each field that ``error`` is about, as pydantic has it, and "rule, got value"."""
     fields = {} if kind is None else kind.model_fields
     details = error.errors(include_url=False)
-    told: dict[str, None] = {}
+    deepest = max(len(detail["loc"]) for detail in details)
     for detail in details:
         place, rule, value = detail["loc"], detail["msg"].removeprefix("Value error, "), detail["input"]
         first = given.get(place[0]) if place and isinstance(given, Mapping) else None
-        if detail["type"] == "too_short" and any(len(other["loc"]) > len(place) for other in details):
+        if detail["type"] == "too_short" and deepest > len(place):
             continue  # only for want of the items that have a line of their own
         if isinstance(first, BaseModel) and len(place) > 1 and type(place[1]) is int:
             # It iterates over its fields, so each of them was taken for an item.
@@ -155,9 +166,7 @@ def broken_rules(error: ValidationError, kind: type[BaseModel] | None = None, gi
         elif detail["type"] == "missing":
             rule = "must be given, got nothing"
         said = rule if ", got " in rule else f"{rule}, got {_SHORT.repr(value)}"
-        named = ".".join(str(part) for part in place if "[" not in str(part) or part == "[key]")  # no types of a union
-        told[": ".join(filter(None, (named, said)))] = None
-    return list(told)
+        yield place, said
 
 
 def _items(annotation: Any) -> str:
