@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from simcluster.engine.open import hint
 
@@ -24,6 +24,13 @@ class _Schema(GenerateJsonSchema):
         if isinstance(dft, tuple) and all(isinstance(each, type) for each in dft):
             return [each.model_fields["kind"].default for each in dft]
         return super().encode_default(dft)
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        """A number that JSON does not have is text in it."""
+        low, high = (any(bound in schema for bound in each) for each in (("ge", "gt"), ("le", "lt")))
+        words = [*([] if high else ["Infinity"]), *([] if low else ["-Infinity"]), *([] if low or high else ["NaN"])]
+        number = super().float_schema(schema)
+        return {"anyOf": [number, {"enum": words}]} if words and schema.get("allow_inf_nan", True) else number
 
 
 class InvalidSpec(ValueError):
@@ -89,9 +96,9 @@ class Spec(_Checked):
         return given
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The class's own words describe it."""
-        schema = handler(core_schema)
+        schema = handler(core)
         handler.resolve_ref_schema(schema)["description"] = cls._about
         return schema
 

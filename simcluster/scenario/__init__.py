@@ -6,6 +6,7 @@ from simcluster.scenario.files import load_scenario, load_spec, save_scenario, s
 from simcluster.scenario.result import Result
 from simcluster.scenario.run import run
 from simcluster.scenario.scenario import Scenario
+from simcluster.scenario.schema import schema
 from simcluster.scenario.verdicts import NEVER_BEGAN
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "run",
     "save_scenario",
     "save_spec",
+    "schema",
 ]

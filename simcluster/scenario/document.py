@@ -11,7 +11,7 @@ from typing import Any
 
 BYTES = 16 * 2**20
 """A file of more bytes is not read."""
-VALUES = 200_000
+VALUES = 100_000
 """A file of more values is not read: keys, texts, numbers, mappings, sequences; an alias counts as if written out."""
 DEPTH = 64
 """A value that lies in more mappings and sequences than this is not read."""

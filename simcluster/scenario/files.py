@@ -46,7 +46,7 @@ def load_spec(path: Path | str, kind: type[AnySpec]) -> AnySpec:
     except ValidationError as error:
         broken = broken_fields(error)
         lines = [told(path, *sentence(root, kind, place, rule)) for place, rule in islice(broken, RULES)]
-        more = len(list(broken))
+        more = max(0, error.error_count() - RULES)
         lines = [*dict.fromkeys(lines), *([told(path, None, f"and {more} more broken rules")] if more else [])]
         raise InvalidFile("\n".join(lines)) from None
 

@@ -33,11 +33,12 @@ def parse(text: str) -> Node:
 
 def resolved(text: str, line: int = 0) -> Any:
     """What a plain scalar means by the core schema. Raises ``Broken`` for a number that Python does not have."""
-    if _NULL.fullmatch(text):
+    begin = text[:1]
+    if begin in "~nN" and _NULL.fullmatch(text):
         return None
-    if _TRUTH.fullmatch(text):
-        return text in ("true", "True", "TRUE")
-    if text[:1] in "-+.0123456789":
+    if begin in "tTfF" and _TRUTH.fullmatch(text):
+        return begin in "tT"
+    if begin in "-+.0123456789":
         if _WHOLE.fullmatch(text) or _FLOAT.fullmatch(text):
             return number(text, line)
         if _NOT_FINITE.fullmatch(text):
