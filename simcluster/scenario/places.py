@@ -77,7 +77,7 @@ def _meant(place: Place, node: Node, rule: str) -> Place:
     about, got = _ABOUT.match(rule), _GOT.search(rule)
     names = about[1].split(".") if about else []
     if got is not None:
-        same = [(path, each.line) for path, each in node.scalars() if each.value == got[1]]
+        same = [(path, each.line) for path, each in node.scalars() if _shown(each.value) == got[1]]
         same = [each for each in same if names and names[-1] in each[0]] or same
         if same:
             path, line = same[1 if "more than once" in rule and len(same) > 1 else 0]
@@ -85,6 +85,11 @@ def _meant(place: Place, node: Node, rule: str) -> Place:
     if names and isinstance(node.value, dict) and names[0] in node.value:
         return Place((*place.path, names[0]), node.value[names[0]].line)
     return place
+
+
+def _shown(value: Any) -> str | None:
+    """Text as an error shows it, between its quotes."""
+    return repr(value)[1:-1] if isinstance(value, str) else None
 
 
 def _annotated(field: Any) -> Any:
