@@ -113,7 +113,9 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:
     words = {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}
-    return dumper.represent_scalar("tag:yaml.org,2002:float", words.get(repr(value), repr(value)))
+    text = words.get(repr(value), repr(value))
+    text = text if "." in text else text.replace("e", ".0e")  # else PyYAML, and YAML 1.1, take it for text
+    return dumper.represent_scalar("tag:yaml.org,2002:float", text)
 
 
 _Dumper.add_representer(str, _text)
