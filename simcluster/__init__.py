@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
     from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull, plugins
-    from simcluster.scenario import Result, Scenario
+    from simcluster.scenario import Result, Scenario, load_scenario, save_scenario
     from simcluster.scenario.replay import replay
     from simcluster.scenario.run import run
     from simcluster.study import Study, grid
@@ -34,10 +34,12 @@ __all__ = [
     "Weibull",
     "__version__",
     "grid",
+    "load_scenario",
     "nodes",
     "plugins",
     "replay",
     "run",
+    "save_scenario",
     "sweep",
 ]
 
@@ -48,7 +50,7 @@ _PLACES = {
     "engine": (
         "Constant", "Empirical", "Exponential", "Lognormal", "Pareto", "Spec", "Uniform", "Weibull", "plugins"
     ),
-    "scenario": ("Result", "Scenario", "replay", "run"),
+    "scenario": ("Result", "Scenario", "load_scenario", "replay", "run", "save_scenario"),
     "study": ("Study", "grid"),
     "sweep": ("sweep",),
     "together": ("Together",),

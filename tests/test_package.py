@@ -48,3 +48,11 @@ def test_the_experiments_are_installed_inside_the_package():
 
     assert {*EXPERIMENTS, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
     assert [experiment(name).name for name in EXPERIMENTS] == list(EXPERIMENTS)
+
+
+def test_the_examples_of_scenarios_are_installed_with_the_experiments():
+    folder = ROOT / "experiments"
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["simcluster.experiments"]
+    installed = {path for pattern in patterns for path in folder.glob(pattern)}
+
+    assert installed == {path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json")} != set()
