@@ -145,8 +145,9 @@ def bootstrap_mean_interval(
         return Interval(mean, mean, mean)
     drawn = sample[stream(seed, "bootstrap").integers(0, n, (resamples, n))]
     away, errors = np.mean(drawn, axis=1) - mean, np.std(drawn, axis=1, ddof=1) / math.sqrt(n)
-    same = np.all(drawn == drawn[:, :1], axis=1)
-    t = np.where(same, np.copysign(math.inf, away), away / np.where(same, 1.0, errors))
+    same = np.all(drawn == drawn[:, :1], axis=1) | (errors == 0)
+    with np.errstate(over="ignore"):
+        t = np.where(same, np.copysign(math.inf, away), away / np.where(same, 1.0, errors))
     error = float(np.std(sample, ddof=1)) / math.sqrt(n)
     least, most = np.quantile(t, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
     return Interval(mean, mean - float(most) * error, mean - float(least) * error)
