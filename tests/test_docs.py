@@ -20,7 +20,10 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["failure_traces.md", "fault_search.md", "results.md", "topologies.md", "verdicts.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["failure_traces.md", "fault_search.md", "results.md", "statistics.md", "topologies.md", "verdicts.md"],
+)
 def test_the_snippets_of_a_page_run(page, tmp_path):
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(DOCS / page, "python")), encoding="utf-8")
