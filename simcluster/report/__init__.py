@@ -1,7 +1,9 @@
 """Report: figures for a slide or a paper, each with its table and seeds beside it."""
 
+from simcluster.report.atomic import check_folder
 from simcluster.report.bands import COLOURS, band, wide
-from simcluster.report.files import check_folder, check_formats, save, seeds_in_words
+from simcluster.report.exports import read_csv, write_csv, write_parquet
+from simcluster.report.files import check_formats, save, seeds_in_words
 from simcluster.report.plots import figure, legend, plain_log, reference_line
 
 __all__ = [
@@ -12,8 +14,11 @@ __all__ = [
     "figure",
     "legend",
     "plain_log",
+    "read_csv",
     "reference_line",
     "save",
     "seeds_in_words",
     "wide",
+    "write_csv",
+    "write_parquet",
 ]
