@@ -117,6 +117,8 @@ def _intervals(table: Floats, interval: Callable[[ArrayLike], Interval]) -> Floa
 
 def twin_of(axes: Axes, at: Floats, line: Floats) -> Line2D | None:
     """The first earlier line that is equal; all that are become wider, so that they are seen beneath."""
+    if not np.isfinite(line).any():  # of nothing, nothing is equal
+        return None
     drawn = np.column_stack((at, line))
     twins = [
         other for other in axes.lines

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from simcluster.engine import printable
@@ -267,11 +267,13 @@ def test_hard_tables_are_drawn_without_a_warning_inside_their_picture(kind, fram
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(label=st.text(st.characters(codec=None), min_size=1, max_size=60))
+@settings(
+    max_examples=4, phases=(Phase.explicit, Phase.generate), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(label=st.text(min_size=1, max_size=60))
 @example(label="$\\frac$")
 @example(label="_child1")
-@example(label="\x1b[31m\udc80\x00")
+@example(label="\x1b[31m\x00")
 def test_any_text_is_a_label_and_is_text(label, tmp_path):
     drawn, (axes,) = figure(label, label, label, subtitle=label, panels=[label])
     band(axes, [1, 2], [[1.0, 2.0]], label, 0)
