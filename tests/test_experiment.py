@@ -181,3 +181,25 @@ def test_an_error_of_ours_is_not_hidden(monkeypatch):
 
     with pytest.raises(RuntimeError, match="a mistake in simcluster itself"):
         call(app)
+
+
+def test_no_control_character_reaches_the_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["command"])
+    answer = EXPERIMENT.compare(range(4), small=True)
+    loud = dataclasses.replace(answer.verdict, best="\x1b[2Ja\nb", runner_up="\u202ec")
+    app = typer.Typer()
+
+    @app.command()
+    def command():
+        say("plain \x1b]0;title\x07")
+        say(answers([dataclasses.replace(answer, verdict=loud, picture=Path("\x1b"))]))
+        raise ValueError("got '\x1b[31m'")
+
+    with pytest.raises(SystemExit):
+        call(app)
+
+    said = capsys.readouterr()
+    assert not {"\x1b", "\x07", "\u202e"} & set(said.out + said.err)
+    assert "\\x1b[2Ja\\nb" in said.out
+    assert "\\u202ec" in said.out
+    assert said.err == "error: got '\\x1b[31m'\n"
