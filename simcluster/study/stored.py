@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcluster.engine import hint
-from simcluster.scenario import Scenario
+from simcluster.measurement.statistics import Ranking
+from simcluster.scenario import Result, Scenario, run, run_again
+from simcluster.study.analysis import compared, summarised, what_matters
 from simcluster.study.plan import MEASURED
 from simcluster.study.store import Store, StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 class StoredStudy:
@@ -100,13 +102,47 @@ class StoredStudy:
             )
         return Scenario.model_validate_json(text)
 
-    def numbers(self, metric: str, frame: pd.DataFrame) -> pd.DataFrame:
-        """The frame, after a look whether the metric is a column of numbers in it."""
-        measured = [name for name in frame.columns if name not in (*self.columns, *MEASURED)]
-        _among("metric", metric, measured)
-        if frame[metric].dtype == object:
-            raise ValueError(f"metric must be a column of numbers, got {metric!r} with {frame[metric].iloc[0]!r}")
-        return frame
+    def replay(self, cell: int, seed: int) -> Result:
+        """Run a run again with its full trace; it must have the digest that is stored.
+
+        One that has failed raises its error again. Raises ``NotTheSame`` for another digest, which says which versions
+        differ, and what ``scenario`` raises.
+        """
+        stored, scenario = self.run_of(cell, seed), self.scenario(cell)
+        if stored.error is not None:
+            return run(scenario, seed)
+        known = {**self.definition["versions"], "machine": self.definition["machine"]}
+        return run_again(scenario, seed, stored.rows[0]["digest"], known)
+
+    def summary(self, metrics: Sequence[str] | None = None, level: float = 0.95) -> pd.DataFrame:
+        """A row for each cell and metric: how many runs have it, their mean and its interval, ``low`` to ``high``."""
+        return summarised(self.frame(), self.columns, metrics, level)
+
+    def compare(self, column: str, metric: str, *, lower_is_better: bool = True, level: float = 0.95) -> Ranking:
+        """The values of ``column`` in order of their mean ``metric``, and which differ, paired by seed.
+
+        Of each seed it is the mean over the values of the other columns.
+        """
+        return compared(self.frame(), self.columns, column, metric, lower_is_better=lower_is_better, level=level)
+
+    def sensitivity(self, metric: str, level: float = 0.95) -> pd.DataFrame:
+        """Which column matters to ``metric``: Sobol's indices of a grid, first order and total, with intervals."""
+        return what_matters(self.frame(), self.columns, metric, level)
+
+    def plot(self, kind: str = "lines", **options: Any) -> Figure:
+        """A figure of the runs: "lines" with bands, "cdf", "heat_map" or "pareto"; see ``report.plot``."""
+        from simcluster.report import plot
+
+        return plot(self.frame(), kind, **options)
+
+    def export(self, path: Path | str) -> Path:
+        """Write the frame to a ``.csv`` or ``.parquet`` file, whole or not at all."""
+        from simcluster.report import write_csv, write_parquet
+
+        write = {".csv": write_csv, ".parquet": write_parquet}.get(Path(path).suffix.lower())
+        if write is None:
+            raise ValueError(f"path must end in .csv or .parquet, got {str(path)!r}")
+        return write(self.frame(), path)
 
     def __repr__(self) -> str:
         """How many of its runs are done, in a line."""
@@ -131,8 +167,3 @@ def open_study(path: Path | str, study: str | None = None) -> StoredStudy:
     if not known:
         raise ValueError(f"{path}: there must be a study in it, got none")
     return StoredStudy(store, *known[-1])
-
-
-def _among(what: str, word: str, known: Sequence[str]) -> None:
-    if word not in known:
-        raise ValueError(f"{what} must be one of {', '.join(known) or 'nothing'}, got {word!r}{hint(word, known)}")

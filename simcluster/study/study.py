@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simcluster.engine import check_seeds
+from simcluster.measurement.statistics import Precision
 from simcluster.scenario import Result, Scenario
 from simcluster.scenario.versions import machine, versions
 from simcluster.study.design import Cell, Design
@@ -112,6 +113,8 @@ class Study(StoredStudy):
         time_limit_s: float | None = None,
         memory_limit_bytes: int | None = None,
         within: Executor | None = None,
+        until: Precision | None = None,
+        metric: str | None = None,
     ) -> Study:
         """Run what is not done yet, in so many processes (every core when ``None``), and keep it.
 
@@ -120,30 +123,43 @@ class Study(StoredStudy):
         failed, and the study goes on, unless it is to ``stop_on_error``, which raises ``RunFailed``. Other processes
         may run the same study in the same file meanwhile; this returns when all of it is done. Ctrl-C raises
         ``Interrupted``; what was done is kept.
+
+        ``until`` a cell's mean ``metric`` is known so precisely, it is run under more of the seeds, in their order; the
+        others are left.
         """
+        if (until is None) != (metric is None):
+            raise ValueError(f"until and metric must be given together, got {until!r} and {metric!r}")
         if retry_failed:
             self.store.forget_failed(self.key)
         limits: dict[str, Any] = {"time_limit_s": time_limit_s, "memory_limit_bytes": memory_limit_bytes}
         with executor(processes, dask, within, **limits) as where:
             try:
-                self._run(where, progress, stop_on_error)
+                while wanted := self._wanted(until, metric):
+                    if not self._run_ours(where, wanted, progress, stop_on_error):
+                        # The rest has been begun by others, who may be gone before they end it.
+                        self._tell(progress)
+                        time.sleep(POLL_S)
             except KeyboardInterrupt:
                 raise Interrupted(self.frame, self.store.counts(self.key)[0], self.total) from None
         return self
 
-    def _run(
-        self, where: Executor, progress: Callable[[Progress], object] | None, stop_on_error: bool
-    ) -> None:
-        while True:
-            finished = self.store.finished(self.key)
-            every = ((cell, seed) for cell in range(len(self.plan.cells)) for seed in self.seeds)
-            wanted = [task for task in every if task not in finished]
-            if not wanted:
-                return
-            if not self._run_ours(where, wanted, progress, stop_on_error):
-                # The rest has been begun by others, who may be gone before they end it.
-                self._tell(progress)
-                time.sleep(POLL_S)
+    def _wanted(self, until: Precision | None, metric: str | None) -> list[Task]:
+        """The runs that are yet to be done."""
+        finished = self.store.finished(self.key)
+        every = ((cell, seed) for cell in range(len(self.plan.cells)) for seed in self.seeds)
+        wanted = [task for task in every if task not in finished]
+        if until is None or metric is None:
+            return wanted
+        values: dict[int, list[Any]] = {cell: [] for cell in range(len(self.plan.cells))}
+        for run in self.store.runs(self.key):
+            values[run.cell] += [row.get(metric) for row in run.rows]
+        more = {cell: until.more(found) if found else until.at_least for cell, found in values.items()}
+        chosen = []
+        for task in wanted:
+            if more[task[0]] > 0:
+                more[task[0]] -= 1
+                chosen.append(task)
+        return chosen
 
     def _run_ours(
         self,
