@@ -74,7 +74,7 @@ class Processes:
 
     def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[Outcome | None]:
         """The outcomes as they come; ``None`` when none has come for a while."""
-        measures = pickle.dumps(("measure", list(sys.path), _pickled("measure", plan.measure)))
+        measures = pickle.dumps(("measure", list(sys.path), sys.argv, _pickled("measure", plan.measure)))
         cells: dict[int, bytes] = {}
         coming, again, begun = iter(tasks), deque[Task](), dict[Task, int]()
         try:

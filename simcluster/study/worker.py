@@ -16,7 +16,7 @@ READY = b"ready"
 def main(reads: int, writes: int, memory_bytes: int | None) -> None:
     """Run what comes on one pipe, and send what became of it on the other.
 
-    A message is a list of modules' folders and what is measured, or a cell of the plan, or tasks. Each outcome is sent
+    A message is the parent's ``sys.path`` and ``sys.argv`` and what is measured, or a cell of the plan, or tasks. Each outcome is sent
     as soon as it is there: when this process dies, the run that it died of is the first without one.
     """
     coming: SimpleQueue[bytes] = SimpleQueue()
@@ -34,7 +34,7 @@ def main(reads: int, writes: int, memory_bytes: int | None) -> None:
     while True:
         word, *rest = pickle.loads(coming.get())
         if word == "measure":
-            sys.path[:], pickled = rest[0], rest[1]
+            sys.path[:], sys.argv[:], pickled = rest
             cells.clear()
             measure = _loaded(pickled)
         elif word == "cell":

@@ -1,0 +1,317 @@
+"""A study: its cells, its rows, and that nothing done is lost, repeated or mixed."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from studying import how_long, scenario
+
+from simcluster import plugins, run, sweep
+from simcluster.measurement import Precision
+from simcluster.study import (
+    Interrupted,
+    RunFailed,
+    Store,
+    Study,
+    StudyFile,
+    grid,
+    open_study,
+)
+
+
+def study(path=":memory:", measure=how_long, seeds=range(3), **fields):
+    return Study(scenario(**fields), seeds, measure, vary=grid({"job.steps": [1, 2, 5]}), path=path)
+
+
+def test_the_frame_is_that_of_a_sweep_over_the_same_scenarios():
+    made = study().run(1).frame()
+    swept = sweep({steps: scenario(steps=steps) for steps in (1, 2, 5)}, range(3), how_long, labels=("steps",))
+
+    pd.testing.assert_frame_equal(made, swept)
+
+
+def test_scenarios_by_label_and_functions_of_the_seed_have_their_columns():
+    made = Study(
+        {"a": scenario(), "b": lambda seed: scenario(steps=seed)},
+        range(2),
+        how_long,
+        labels=("who",),
+        vary=grid({"job.steps": [7], "horizon_s": [3.0, 100.0]}),
+    ).run(1)
+
+    frame = made.frame()
+    assert list(frame.columns) == ["who", "steps", "horizon_s", "seed", "ended", "verdicts", "digest", "time_s"]
+    assert list(frame["time_s"]) == [3.0, 3.0, 7.0, 8.0] * 2
+
+
+def test_what_is_done_is_not_done_again_and_a_change_is_another_study(tmp_path):
+    path = tmp_path / "x.db"
+    calls = tmp_path / "calls"
+
+    def counting(result):
+        with calls.open("a") as file:
+            file.write("x")
+        return how_long(result)
+
+    first = study(path, counting).run(1)
+    again = study(path, counting).run(1)
+    more = study(path, counting, seeds=range(4)).run(1)
+    assert len(calls.read_text()) == 12
+    assert first.key == again.key == more.key
+    assert len(open_study(path).frame()) == 12
+
+    other = study(path, lambda result: {"time_s": result.ended_s + 1}).run(1)
+    assert other.key != first.key
+    assert [key for key, _, _ in Store(path).studies()] == [first.key, other.key]
+    assert open_study(path).key == other.key
+    assert len(open_study(path, first.key[:8]).frame()) == 12
+
+
+def test_a_failed_run_is_a_row_and_the_others_are_there(tmp_path):
+    path = tmp_path / "x.db"
+    made = Study(scenario(), range(2), how_long, vary=grid({"job.word": ["", "raise", "leave"]}), path=path).run(1)
+
+    assert len(made.frame()) == 2
+    failures = open_study(path).failures()
+    assert list(failures["word"]) == ["raise", "raise", "leave", "leave"]
+    assert failures["error"][0] == "ValueError: as seed 0 says"
+    assert failures["command"][1] == f"simcluster replay {path} --study {made.key[:8]} --cell 1 --seed 1"
+    assert "in start" in failures["traceback"][0]
+    assert repr(made) == f"<study study {made.key[:8]}: 6 of 6 runs are done, 4 of them failed>"
+
+
+def test_a_study_stops_on_an_error_that_names_the_run_and_keeps_what_is_done():
+    made = Study(scenario(), range(2), how_long, vary=grid({"job.word": ["", "raise", "x"]}))
+    with pytest.raises(RunFailed, match=r"ValueError: as seed 0 says .in the run word='raise' under seed 0; again: sim"):
+        made.run(1, stop_on_error=True)
+
+    assert len(made.frame()) == 2
+
+
+def test_failed_runs_are_run_again_when_that_is_asked(tmp_path):
+    switch = tmp_path / "switch"
+
+    def measure(result):
+        if not switch.exists():
+            raise ValueError("not yet")
+        return how_long(result)
+
+    made = study(measure=measure).run(1)
+    assert len(made.failures()) == 9
+    switch.touch()
+    assert len(made.run(1).failures()) == 9
+    assert len(made.run(1, retry_failed=True).frame()) == 9
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: study(seeds=3), "seeds must be several, got 3: write range.3."),
+        (lambda: study(seeds=[1, 1]), "seeds must"),
+        (lambda: study(measure=3), "measure must be a function of a result, got 3"),
+        (lambda: Study({}, [0]), "scenarios must be at least one, got none"),
+        (lambda: Study({"a": scenario()}, [0], labels="who"), r"labels must be in a tuple, got 'who': write"),
+        (lambda: Study({"a": scenario()}, [0], labels=("seed",)), "labels must differ .* got 'seed'"),
+        (lambda: Study({("a", 1): scenario()}, [0]), "a label must have one value for each of"),
+        (lambda: Study(scenario(), [0], vary=grid({"job.stepps": [1]})), "job.stepps.*did you mean.*steps"),
+        (lambda: Study(scenario(), [0], vary=grid({"job.steps": [1, 1]})), "cells must differ .* twice"),
+        (lambda: Study(lambda seed: 3, [0]), "a scenario must be a Scenario or a function of the seed"),
+        (lambda: study().run(0), "processes must be"),
+        (lambda: study().run(1, until=Precision()), "until and metric must be given together"),
+        (lambda: study().run(dask="local", time_limit_s=1.0), "limits of a run are for processes of this machine"),
+        (lambda: study().compare("stepps", "time_s"), "column must be one of steps, got 'stepps'"),
+        (lambda: study().run(1).compare("steps", "time"), "metric must be one of time_s, got 'time'"),
+        (lambda: study().run(1).export("x.xlsx"), "path must end in .csv or .parquet, got 'x.xlsx'"),
+        (lambda: study().scenario(7), "cell must be from 0 to 2, got 7"),
+    ],
+)
+def test_what_is_wrong_is_said(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def test_without_a_measure_the_metrics_are_kept():
+    made = Study(scenario(), range(2)).run(1)
+
+    known = run(scenario(), 0).metrics
+    assert made.frame().iloc[0]["ended_s"] == known["ended_s"]
+
+
+def test_a_stored_run_is_replayed_and_checked(tmp_path):
+    path = tmp_path / "x.db"
+    study(path).run(1)
+    stored = open_study(path)
+    with plugins("studying"):
+        assert stored.scenario(2) == scenario(steps=5)
+        assert stored.replay(2, 1).ended_s == 6
+
+
+def test_comparisons_and_summaries_are_those_of_the_numbers():
+    noise = {seed: float(np.random.default_rng(seed).normal()) for seed in range(30)}
+    made = Study(
+        scenario(),
+        range(30),
+        lambda result: {"cost": result.scenario.job.steps + noise[result.seed]},
+        vary=grid({"job.steps": [1, 2], "horizon_s": [50.0, 60.0]}),
+    ).run(1)
+
+    ranked = made.compare("steps", "cost")
+    assert ranked.winner == "1"
+    assert ranked.pairs[0].difference.estimate == pytest.approx(-1)
+    assert ranked.pairs[0].difference.high == pytest.approx(-1)  # what seeds share is no difference
+    summary = made.summary()
+    assert list(summary["mean"]) == pytest.approx(
+        [
+            made.frame().groupby(["steps", "horizon_s"])["cost"].mean()[key]
+            for key in [(1, 50), (1, 60), (2, 50), (2, 60)]
+        ]
+    )
+    matters = made.sensitivity("cost")
+    assert matters.loc["horizon_s", "total"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_comparison_over_missing_runs_is_refused():
+    made = Study(
+        scenario(),
+        range(3),
+        lambda r: how_long(r) if r.seed or r.scenario.job.steps < 5 else 1 / 0,
+        vary=grid({"job.steps": [1, 5]}),
+    ).run(1)
+
+    with pytest.raises(ValueError, match="steps must have the same runs for each of its values, got so many"):
+        made.compare("steps", "time_s")
+
+
+def test_a_study_runs_until_its_metric_is_precise():
+    def noisy(result):
+        return {"x": 10 + float(np.random.default_rng(result.seed).normal()) * result.scenario.job.steps}
+
+    rule = Precision(relative=0.1, at_least=5, at_most=400)
+    made = Study(scenario(), range(400), noisy, vary=grid({"job.steps": [1, 4]})).run(1, until=rule, metric="x")
+
+    counts = made.frame().groupby("steps").size()
+    values = {steps: group["x"].to_numpy() for steps, group in made.frame().groupby("steps")}
+    assert all(rule.reached(each) for each in values.values())
+    assert 5 <= counts[1] < counts[4] < 400
+    assert list(made.frame().query("steps == 4")["seed"]) == list(range(counts[4]))
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path):
+    def measure(result):
+        if result.seed == 2:
+            raise KeyboardInterrupt
+        return how_long(result)
+
+    made = study(tmp_path / "x.db", measure)
+    with pytest.raises(Interrupted, match="interrupted after 2 of 9 runs") as interrupted:
+        made.run(1)
+
+    assert len(interrupted.value.table) == 2
+
+
+def test_a_study_file_is_a_study():
+    wanted = StudyFile.model_validate(
+        {
+            "scenario": scenario(), "vary": {"kind": "grid", "values": {"job.steps": [1, 2]}}, "seeds": 2,
+            "metrics": ["ended_s"],
+        }
+    )  # fmt: skip
+    frame = wanted.study().run(1).frame()
+
+    assert list(frame["ended_s"]) == [1, 2, 2, 3]
+    with pytest.raises(ValueError, match="scenario, or scenarios, must be given, and not both"):
+        StudyFile(scenario=scenario(), scenarios={"a": scenario()})
+    wrong = wanted.replace(metrics=("ended",)).study().run(1)
+    assert "metrics must be of" in wrong.failures()["error"][0]
+
+
+KILLED = """
+import sys
+from studying import how_long, scenario
+from simcluster.study import Study, grid
+if __name__ == "__main__":
+    vary = grid({"job.steps": list(range(10))})
+    study = Study(scenario(word="sleep"), range(20), how_long, vary=vary, path=sys.argv[1])
+    study.run(2, progress=lambda far: print(far.done, flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_a_study_that_is_killed_again_and_again_ends_as_one_that_was_not(tmp_path):
+    (tmp_path / "script.py").write_text(KILLED)
+    path = tmp_path / "x.db"
+    command = [sys.executable, str(tmp_path / "script.py"), str(path)]
+    before = 0
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+            for line in parent.stdout:
+                if int(line) > before:
+                    break
+            parent.send_signal(signal.SIGKILL)
+        stored = open_study(path)
+        assert stored.store.counts(stored.key)[0] >= before
+        before = stored.store.counts(stored.key)[0]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    whole = Study(scenario(word="sleep"), range(20), how_long, vary=grid({"job.steps": list(range(10))})).run(2)
+    pd.testing.assert_frame_equal(open_study(path).frame(), whole.frame())
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_runs_of_one_file(tmp_path):
+    (tmp_path / "script.py").write_text(
+        KILLED.replace("how_long, vary", "counting, vary").replace(
+            "if __name__",
+            "import os\ndef counting(result):\n    open(sys.argv[2], 'a').write(f'{os.getppid()}\\n')\n"
+            "    return how_long(result)\nif __name__",
+        )
+    )
+    path, told = tmp_path / "x.db", tmp_path / "told"
+    command = [sys.executable, str(tmp_path / "script.py"), str(path), str(told)]
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [each.wait() for each in both] == [0, 0]
+
+    lines = told.read_text().split()
+    assert len(lines) == 200  # none twice
+    assert len(open_study(path).frame()) == 200
+
+
+def test_a_sweep_that_is_killed_is_found_again_and_leaves_nothing(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom studying import how_long, scenario\nfrom simcluster.sweep import sweep, workers\n"
+        "cases = {steps: scenario(steps=steps, word='sleep') for steps in range(8)}\n"
+        "with workers(2) as within:\n"
+        "    tell = lambda done, n: print(done, flush=True)\n"
+        "    table = sweep(cases, range(20), how_long, within=within, progress=tell)\n"
+        "print(len(table), table['time_s'].sum())\n"
+    )
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as parent:
+        for line in parent.stdout:
+            if int(line) > 80 and (tmp_path / ".simcluster").exists():
+                break
+        time.sleep(0.2)
+        parent.send_signal(signal.SIGKILL)
+    again = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path, check=True)
+    lines = again.stdout.split("\n")
+
+    assert int(lines[0]) > 20  # the first that was run had others before it
+    assert lines[-2] == f"160 {sum(steps + seed for steps in range(8) for seed in range(20))}"
+    assert not (tmp_path / ".simcluster").exists()
+
+
+@pytest.mark.slow
+def test_rows_from_dask_are_those_of_this_process_though_a_run_kills_its_worker(tmp_path):
+    pytest.importorskip("distributed")
+    made = Study(scenario(), range(4), how_long, vary=grid({"job.word": ["", "raise", "die", "x"]}))
+    here = Study(scenario(), range(4), how_long, vary=grid({"job.word": ["", "raise", "x"]})).run(1)
+
+    made.run(2, dask="local")
+
+    frame = made.frame()
+    pd.testing.assert_frame_equal(frame, here.frame())
+    assert sorted(made.failures()["word"]) == ["die"] * 4 + ["raise"] * 4
