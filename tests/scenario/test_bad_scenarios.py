@@ -56,7 +56,7 @@ HUGE = {
     "braces.yaml": lambda: "{a: " * MANY,
     "dashes.yaml": lambda: "- " * MANY,
     "questions.yaml": lambda: "? " * MANY,
-    "anchors.yaml": lambda: "".join(f"- &a{place} {place}\n" for place in range(MANY)),
+    "anchors.yaml": lambda: "".join(f"- &a{place} 1\n" for place in range(MANY)),
     "text.yaml": lambda: "horizon_s: " + "x" * 15_000_000,
     "text.json": lambda: '{"horizon_s": "' + "\\n" * 7_000_000 + '"}',
     "word.yaml": lambda: "uncaught_failure: " + "rais" * 3_000_000,

@@ -17,7 +17,7 @@ from simcluster import Scenario, Spec, load_scenario, plugins, run, save_scenari
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Count
 from simcluster.faults import Fault
-from simcluster.scenario import InvalidFile, load_spec, save_spec, schema
+from simcluster.scenario import InvalidFile, load_spec, save_spec, schema, yaml_text
 from simcluster.scenario.documents import parse, read_document
 from simcluster.training import Waiting
 from tests.scenario.mutated import DOCUMENTS, EXAMPLES, TEXTS, documents, read, texts, try_many
@@ -206,6 +206,15 @@ def test_yaml_means_what_its_core_schema_says(text, means):
 
     assert found == means
     assert type(found) is type(means)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_yaml_is_read_alike_where_pyyaml_was_built_without_libyaml(text, monkeypatch):
+    monkeypatch.setattr(yaml_text, "_LOADER", yaml.SafeLoader)
+    slowly = parse(text)
+    monkeypatch.undo()
+
+    assert slowly == parse(text)  # with its lines
 
 
 KEYS = st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
