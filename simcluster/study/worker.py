@@ -16,8 +16,8 @@ READY = b"ready"
 def main(reads: int, writes: int, memory_bytes: int | None) -> None:
     """Run what comes on one pipe, and send what became of it on the other.
 
-    A message is the parent's ``sys.path`` and ``sys.argv`` and what is measured, or a cell of the plan, or tasks. Each outcome is sent
-    as soon as it is there: when this process dies, the run that it died of is the first without one.
+    A message is the parent's ``sys.path`` and ``sys.argv`` and what is measured, or a cell of the plan, or tasks. Each
+    outcome is sent as soon as it is there: when this process dies, the run that it died of is the first without one.
     """
     coming: SimpleQueue[bytes] = SimpleQueue()
     parent = Connection(reads, writable=False)

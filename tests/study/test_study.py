@@ -86,7 +86,8 @@ def test_a_failed_run_is_a_row_and_the_others_are_there(tmp_path):
 
 def test_a_study_stops_on_an_error_that_names_the_run_and_keeps_what_is_done():
     made = Study(scenario(), range(2), how_long, vary=grid({"job.word": ["", "raise", "x"]}))
-    with pytest.raises(RunFailed, match=r"ValueError: as seed 0 says .in the run word='raise' under seed 0; again: sim"):
+    said = r"ValueError: as seed 0 says .in the run word='raise' under seed 0; again: simcluster replay"
+    with pytest.raises(RunFailed, match=said):
         made.run(1, stop_on_error=True)
 
     assert len(made.frame()) == 2
