@@ -1,6 +1,7 @@
 """The snippets of the pages in docs/ run as they stand, one after the other; that on architecture lacks no room."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,8 @@ from readme import blocks
 
 from simcluster.engine import Trace
 from simcluster.measurement.metrics import graph_metrics, service_metrics, trace_metrics, training_metrics
+from simcluster.scenario import load_spec
+from simcluster.study import StudyFile
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -22,13 +25,18 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
-    ["failure_traces.md", "fault_search.md", "results.md", "statistics.md", "topologies.md", "verdicts.md"],
+    [
+        "failure_traces.md", "fault_search.md", "results.md", "statistics.md", "studies.md", "topologies.md",
+        "verdicts.md",
+    ],
 )
 def test_the_snippets_of_a_page_run(page, tmp_path):
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks(DOCS / page, "python")), encoding="utf-8")
     for module in DOCS.glob("*.py"):
         (tmp_path / module.name).write_text(module.read_text(encoding="utf-8"), encoding="utf-8")
+
+    shutil.copytree(ROOT / "experiments" / "scenarios", tmp_path / "experiments" / "scenarios")
 
     # Not as a script: the processes that check_determinism starts would run it once more each.
     command = [sys.executable, "-W", "error", "-c", "from pathlib import Path; exec(Path('page.py').read_text())"]
@@ -40,6 +48,14 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
         assert done.stdout.endswith(blocks(DOCS / page, "python")[6])
     if page == "verdicts.md":
         assert [done.stdout] == blocks(DOCS / page, "text")
+
+
+def test_the_file_on_the_page_on_studies_and_the_experiment_of_that_name_are_studies(tmp_path):
+    (text,) = blocks(DOCS / "studies.md", "yaml")
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+
+    for path in (tmp_path / "study.yaml", ROOT / "experiments" / "staleness.yaml"):
+        assert load_spec(path, StudyFile).study().total in (60, 320)
 
 
 def test_the_page_on_results_names_all_metrics():

@@ -23,8 +23,8 @@ from simcluster.study.plan import MEASURED, Executor, Measure, Outcome, Plan, Ro
 from simcluster.study.store import Store
 from simcluster.study.stored import StoredStudy
 
-#: So many runs are begun for a study at a time; what others may then still take is what nobody has begun.
-CLAIM = 32
+#: So many runs are begun for a study at first, and then as many as last about so long; the rest others may take.
+CLAIM, MOST, LASTS_S = 16, 1024, 1.0
 #: After how long a look is taken at what others have done.
 POLL_S = 0.5
 
@@ -185,8 +185,16 @@ class Study(StoredStudy):
         return any_of_ours
 
     def _claimed(self, wanted: Sequence[Task]) -> Iterator[Task]:
-        for first in range(0, len(wanted), CLAIM):
-            yield from self.store.claim(self.key, wanted[first : first + CLAIM])
+        first, count = 0, CLAIM
+        while first < len(wanted):
+            began_s = time.monotonic()
+            yield from self.store.claim(self.key, wanted[first : first + count])
+            first += count
+            lasted_s = time.monotonic() - began_s
+            if lasted_s > LASTS_S:
+                count = max(count // 2, 1)
+            elif lasted_s < LASTS_S / 2:
+                count = min(2 * count, MOST)
 
     def _failed(self, found: Outcome) -> RunFailed:
         label = dict(zip(self.columns, self.labels[found.cell], strict=True))
