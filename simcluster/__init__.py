@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
     from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull, plugins
-    from simcluster.scenario import Result, Scenario
+    from simcluster.scenario import Result, Scenario, load_scenario, save_scenario
     from simcluster.scenario.run import run
     from simcluster.study import Study, grid
     from simcluster.sweep import sweep
@@ -33,9 +33,11 @@ __all__ = [
     "Weibull",
     "__version__",
     "grid",
+    "load_scenario",
     "nodes",
     "plugins",
     "run",
+    "save_scenario",
     "sweep",
 ]
 
@@ -46,7 +48,7 @@ _PLACES = {
     "engine": (
         "Constant", "Empirical", "Exponential", "Lognormal", "Pareto", "Spec", "Uniform", "Weibull", "plugins"
     ),
-    "scenario": ("Result", "Scenario", "run"),
+    "scenario": ("Result", "Scenario", "load_scenario", "run", "save_scenario"),
     "study": ("Study", "grid"),
     "sweep": ("sweep",),
     "together": ("Together",),

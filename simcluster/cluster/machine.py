@@ -106,7 +106,7 @@ class NodeSpec(Spec):
         hardware = given.get("hardware") if isinstance(given, dict) else None
         if hardware is None:
             return given
-        if hardware not in HARDWARE:
+        if not isinstance(hardware, str) or hardware not in HARDWARE:
             raise ValueError(f"hardware must be one of {list(HARDWARE)}, got {hardware!r}{hint(hardware, HARDWARE)}")
         return {**HARDWARE[hardware], **given}
 

@@ -55,7 +55,7 @@ from simcluster.engine.rules import (
     check_differ,
     check_whole,
 )
-from simcluster.engine.spec import InvalidSpec, Spec, broken_rules
+from simcluster.engine.spec import InvalidSpec, Spec, broken_fields, broken_rules
 from simcluster.engine.streams import check_seeds, stream
 from simcluster.engine.trace import Record, Trace, Verdict
 
@@ -103,6 +103,7 @@ __all__ = [
     "Weibull",
     "abandon",
     "awaited",
+    "broken_fields",
     "broken_rules",
     "check_differ",
     "check_seeds",

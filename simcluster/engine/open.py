@@ -30,6 +30,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     SerializationInfo,
     create_model,
 )
@@ -74,6 +75,26 @@ class Open:
             handler.generate_schema(one_of_them),
             serialization=core_schema.plain_serializer_function_ser_schema(self._plain, info_arg=True),
         )
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """What a file may have here: a built-in, its bare word where that says all, or what an allowed module has."""
+        words = [
+            word
+            for word, kind in self.kinds.items()
+            if not any(field.is_required() for field in kind.model_fields.values())
+        ]
+        bare: list[dict[str, Any]] = [{"enum": words}] if words else []
+        own = [_own_schema(each) for module in _allowed.get() for each in self._brought(module)]
+        return {"anyOf": [handler(core), *bare, *own]}
+
+    def _brought(self, module: str) -> list[Any]:
+        """The classes and functions of a module that fit."""
+        try:
+            found = importlib.import_module(module)
+        except ImportError as error:
+            raise ValueError(f"a plug-in must be a module that there is, got {module!r} ({error})") from None
+        own = [each for name in vars(found) if (each := _own(found, name)) is not None]
+        return [each for each in own if any(_makes(each, protocol) for protocol in self.protocols)]
 
     def word(self, kind: Any) -> str:
         """What a class or a function is called: its word, or where it is defined."""
@@ -149,7 +170,8 @@ def _read(field: Any) -> Any:
 
 def hint(word: object, known: Iterable[str]) -> str:
     """Which of the ``known`` words somebody may have meant by ``word``, to stand at the end of an error."""
-    near = difflib.get_close_matches(str(word), list(known), 1)
+    # Of a long text the beginning says it, and what is near to all of it takes long to find.
+    near = difflib.get_close_matches(str(word)[:100], list(known), 1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
@@ -187,6 +209,41 @@ def _lacks(protocol: type, given: Any) -> str | None:
             got = getattr(given, "__name__", type(given).__name__)
             return f"{who} must have {name}{wanted}, got {got}{inspect.signature(method)}"
     return None
+
+
+def _makes(thing: Any, protocol: type) -> bool:
+    """Whether a class makes objects that are one of ``protocol``, or a function is one."""
+    if getattr(thing, "_is_protocol", False):
+        return False
+    if not isinstance(thing, type):
+        return _lacks(protocol, thing) is None
+    if not getattr(protocol, "_is_protocol", False):
+        return issubclass(thing, protocol)
+    for name, member in _members(protocol).items():
+        method = next((vars(each)[name] for each in thing.__mro__ if name in vars(each)), None)
+        if inspect.isfunction(member) and not (inspect.isfunction(method) or isinstance(method, classmethod)):
+            return False
+        wanted = list(inspect.signature(member).parameters.values()) if inspect.isfunction(member) else []
+        if wanted and inspect.isfunction(method) and not _takes(method, wanted):
+            return False
+    return True
+
+
+def _own_schema(thing: Any) -> dict[str, Any]:
+    """What a file may say of a class or a function that somebody brings: its kind, and what it is made with."""
+    named_so = {"kind": {"const": f"{thing.__module__}:{thing.__qualname__}"}}
+    about = {"description": inspect.getdoc(thing) or "", "type": "object"}
+    if isinstance(thing, type) and issubclass(thing, BaseModel):
+        fields = {name: field for name, field in thing.model_fields.items() if name != "kind"}
+        said = {name: {"description": field.description or ""} for name, field in fields.items()}
+        must = [name for name, field in fields.items() if field.is_required()]
+        closed = {"additionalProperties": thing.model_config.get("extra") != "forbid"}
+        return {**about, **closed, "properties": {**named_so, **said}, "required": ["kind", *must]}
+    # What a function is called with, beside what may be bound in a file, its signature does not tell.
+    taken = list(inspect.signature(thing).parameters.values()) if isinstance(thing, type) else []
+    taken = [one for one in taken if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    must = [one.name for one in taken if one.default is one.empty]
+    return {**about, "properties": {**named_so, **{one.name: {} for one in taken}}, "required": ["kind", *must]}
 
 
 def _takes(method: Any, parameters: list[inspect.Parameter]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, get_args, get_
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from simcluster.engine.open import hint
 
@@ -24,6 +24,13 @@ class _Schema(GenerateJsonSchema):
         if isinstance(dft, tuple) and all(isinstance(each, type) for each in dft):
             return [each.model_fields["kind"].default for each in dft]
         return super().encode_default(dft)
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        """A number that JSON does not have is text in it."""
+        low, high = (any(bound in schema for bound in each) for each in (("ge", "gt"), ("le", "lt")))
+        words = [*([] if high else ["Infinity"]), *([] if low else ["-Infinity"]), *([] if low or high else ["NaN"])]
+        number = super().float_schema(schema)
+        return {"anyOf": [number, {"enum": words}]} if words and schema.get("allow_inf_nan", True) else number
 
 
 class InvalidSpec(ValueError):
@@ -89,9 +96,9 @@ class Spec(_Checked):
         return given
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """The class's own words describe it."""
-        schema = handler(core_schema)
+        schema = handler(core)
         handler.resolve_ref_schema(schema)["description"] = cls._about
         return schema
 
@@ -134,13 +141,24 @@ def broken_rules(error: ValidationError, kind: type[BaseModel] | None = None, gi
 
     Where it is known, ``kind`` is what could not be made, and ``given`` the fields that it was to be made of.
     """
+    told: dict[str, None] = {}
+    for place, said in broken_fields(error, kind, given):
+        named = ".".join(str(part) for part in place if "[" not in str(part) or part == "[key]")  # no types of a union
+        told[": ".join(filter(None, (named, said)))] = None
+    return list(told)
+
+
+def broken_fields(
+    error: ValidationError, kind: type[BaseModel] | None = None, given: Any = None
+) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """The place of each field that ``error`` is about, as pydantic has it, and "rule, got value"."""
     fields = {} if kind is None else kind.model_fields
     details = error.errors(include_url=False)
-    told: dict[str, None] = {}
+    deepest = max(len(detail["loc"]) for detail in details)
     for detail in details:
         place, rule, value = detail["loc"], detail["msg"].removeprefix("Value error, "), detail["input"]
         first = given.get(place[0]) if place and isinstance(given, Mapping) else None
-        if detail["type"] == "too_short" and any(len(other["loc"]) > len(place) for other in details):
+        if detail["type"] == "too_short" and deepest > len(place):
             continue  # only for want of the items that have a line of their own
         if isinstance(first, BaseModel) and len(place) > 1 and type(place[1]) is int:
             # It iterates over its fields, so each of them was taken for an item.
@@ -155,9 +173,7 @@ def broken_rules(error: ValidationError, kind: type[BaseModel] | None = None, gi
         elif detail["type"] == "missing":
             rule = "must be given, got nothing"
         said = rule if ", got " in rule else f"{rule}, got {_SHORT.repr(value)}"
-        named = ".".join(str(part) for part in place if "[" not in str(part) or part == "[key]")  # no types of a union
-        told[": ".join(filter(None, (named, said)))] = None
-    return list(told)
+        yield place, said
 
 
 def _items(annotation: Any) -> str:

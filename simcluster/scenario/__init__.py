@@ -1,9 +1,24 @@
 """Scenario: cluster, job, faults and limits, frozen; with a seed it gives a result, which says what became of it."""
 
 from simcluster.engine import Verdict
+from simcluster.scenario.document import InvalidFile
+from simcluster.scenario.files import load_scenario, load_spec, save_scenario, save_spec
 from simcluster.scenario.result import Result
 from simcluster.scenario.run import run
 from simcluster.scenario.scenario import Scenario
+from simcluster.scenario.schema import schema
 from simcluster.scenario.verdicts import NEVER_BEGAN
 
-__all__ = ["NEVER_BEGAN", "Result", "Scenario", "Verdict", "run"]
+__all__ = [
+    "NEVER_BEGAN",
+    "InvalidFile",
+    "Result",
+    "Scenario",
+    "Verdict",
+    "load_scenario",
+    "load_spec",
+    "run",
+    "save_scenario",
+    "save_spec",
+    "schema",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import stat
 import warnings
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -64,8 +65,7 @@ class Table(Spec):
         return self
 
     def _dataset(self, read: str) -> Dataset:
-        stamp = self.path.stat().st_mtime_ns if self.path.exists() else None
-        return _file(read, self.path, stamp, self.target, self.features, self.labels, self.scaled)
+        return _file(read, self.path, _stamp(self.path), self.target, self.features, self.labels, self.scaled)
 
 
 class Csv(Table):
@@ -179,6 +179,19 @@ def _generated(name: str, rows: int, options: tuple[tuple[str, type, Any], ...],
     return arrays(*made, scaled=scaled)
 
 
+def _stamp(path: Path) -> int | None:
+    """When a file was changed, ``None`` where there is none. Raises ``ValueError`` for what is no file."""
+    try:
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ValueError(f"path must name a file that can be read, got {str(path)!r} ({error})") from None
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError(f"path must name a file, got {str(path)!r}, which is none")
+    return about.st_mtime_ns
+
+
 @cache
 def _file(
     read: str, path: Path, stamp: int | None, target: str, features: tuple[str, ...] | None, labels: bool | None,
@@ -186,8 +199,10 @@ def _file(
 ) -> Dataset:  # fmt: skip
     try:
         table = _read(read, path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingFile(f"path must name a file that there is, got {str(path)!r}") from None
+    except OSError as error:
+        raise ValueError(f"path must name a file that can be read, got {str(path)!r} ({error.strerror})") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
         raise ValueError(f"path must name a file of columns, got {str(path)!r} ({error})") from None
     try:
