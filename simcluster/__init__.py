@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simcluster.cluster import ClusterSpec, Job, NetworkSpec, NodeSpec, nodes
     from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull, plugins
-    from simcluster.scenario import Result, Scenario, load_scenario, save_scenario
+    from simcluster.scenario import Result, Scenario, load_scenario, replay, save_scenario
     from simcluster.scenario.run import run
     from simcluster.study import Study, grid
     from simcluster.sweep import sweep
@@ -36,6 +36,7 @@ __all__ = [
     "load_scenario",
     "nodes",
     "plugins",
+    "replay",
     "run",
     "save_scenario",
     "sweep",
@@ -48,7 +49,7 @@ _PLACES = {
     "engine": (
         "Constant", "Empirical", "Exponential", "Lognormal", "Pareto", "Spec", "Uniform", "Weibull", "plugins"
     ),
-    "scenario": ("Result", "Scenario", "load_scenario", "run", "save_scenario"),
+    "scenario": ("Result", "Scenario", "load_scenario", "replay", "run", "save_scenario"),
     "study": ("Study", "grid"),
     "sweep": ("sweep",),
     "together": ("Together",),

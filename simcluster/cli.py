@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 import simcluster
-from simcluster.engine import ENGINE
 from simcluster.experiment import (
     Answer,
     Experiment,
@@ -28,8 +27,8 @@ from simcluster.experiment import (
     one_bar,
     say,
 )
-from simcluster.kernels import instruction_set
 from simcluster.report import check_folder, check_formats
+from simcluster.scenario import machine, versions
 from simcluster.sweep import workers
 
 EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing", "fresh_predictions")
@@ -104,14 +103,18 @@ def demo(
 def info() -> None:
     """Show the versions that a result depends on."""
     table = Table(show_header=False)
-    table.add_row("simcluster", simcluster.__version__)
-    table.add_row("Python", f"{platform.python_implementation()} {platform.python_version()}")
+    known = versions()
+    loop = {"compiled": "compiled loop under SimPy's API"}.get(known.pop("engine"), "SimPy's own loop")
+    table.add_row("simcluster", known.pop("simcluster"))
+    table.add_row("Python", known.pop("python"))
     table.add_row("system", platform.platform())
-    loop = "compiled loop under SimPy's API" if ENGINE == "compiled" else "SimPy's own loop"
-    table.add_row("engine", f"{loop}, SimPy {importlib.metadata.version('simpy')}")
-    table.add_row("kernels", f"{instruction_set()} instructions")
-    for package in ("numpy", "scipy", "scikit-learn", "pandas", "matplotlib"):
-        table.add_row(package, importlib.metadata.version(package))
+    table.add_row("machine", machine())
+    table.add_row("engine", f"{loop}, SimPy {known.pop('simpy')}")
+    table.add_row("kernels", f"{known.pop('instructions')} instructions")
+    for package in ("pandas", "matplotlib"):  # on which no number depends, but tables and pictures do
+        known[package] = importlib.metadata.version(package)
+    for package, version in known.items():
+        table.add_row(package, version)
     Console().print(table)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +21,7 @@ from rich.text import Text
 from simcluster.engine import InvalidSpec, broken_rules
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
+from simcluster.report.picture import png
 from simcluster.scenario import NEVER_BEGAN
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
@@ -63,6 +66,30 @@ class Answer:
         """The answer in a few lines, which is also what a session and a notebook print."""
         return answers([self]).plain
 
+    def _repr_html_(self) -> str:
+        """The verdict as a table, and the picture below it, as a notebook shows them."""
+        it, by = self.verdict, self.experiment
+        rows = (
+            ("winner" if it.clear else "leads", it.best, in_unit(it.best_mean, by.unit)),
+            ("then", it.runner_up, in_unit(it.runner_up_mean, by.unit)),
+        )
+        cells = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        said = _said(self.table, by)
+        below = f"<p>{escape(said)}</p>" if said else ""
+        picture = base64.b64encode(self._png()).decode()
+        return (
+            f"<table><caption><b>{escape(by.question)}</b>{'' if it.clear else '<br>no clear winner'}</caption>"
+            f"<thead><tr><th></th><th></th><th>{escape(by.quantity)}</th></tr></thead><tbody>{cells}</tbody></table>"
+            f'{below}<img alt="{escape(by.question)}" style="max-width:100%" src="data:image/png;base64,{picture}">'
+        )
+
+    def _png(self) -> bytes:
+        """The picture that was written, or where there is no such file, or it is no PNG, the same drawn anew."""
+        written = self.picture
+        if written is not None and written.suffix == ".png" and written.is_file():
+            return written.read_bytes()
+        return png(self.experiment._drawn(self.table))
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -96,7 +123,8 @@ class Experiment:
     ) -> Answer:
         """Run the experiment over ``seeds``; ``small`` is the version of the demo, ``out`` a folder to write to.
 
-        It runs in this process, or ``within`` what ``sweep.workers`` gives. ``formats`` and ``width`` of the picture
+        It runs in this process, or ``within`` what ``sweep.workers`` gives. ``progress(done, total)`` is called after
+        each run; without one, a notebook shows a line of text. ``formats`` and ``width`` of the picture
         are those of ``report.save``.
 
         Raises ``ValueError`` before anything runs when ``out`` cannot be written. Ctrl-C raises ``Interrupted``;
@@ -107,15 +135,12 @@ class Experiment:
         check_formats(formats, width)
         if out is not None:
             check_folder(out)
+        shown = one_bar(self.name) if progress is None and Console().is_jupyter else nullcontext(progress)
         try:
-            table = sweep(
-                self.scenarios(small),
-                seeds,
-                self.measure,
-                labels=self.labels,
-                within=within,
-                progress=progress,
-            )
+            with shown as report:
+                table = sweep(
+                    self.scenarios(small), seeds, self.measure, labels=self.labels, within=within, progress=report
+                )
         except Interrupted as interrupt:
             if out is not None:
                 save(None, interrupt.table, out, self.name)
@@ -203,16 +228,35 @@ def at_least(name: str, low: int, value: int) -> None:
 
 @contextmanager
 def one_bar(name: str) -> Iterator[Report]:
-    """A progress bar on standard error; gives the function that moves it."""
+    """A progress bar on standard error, in a notebook a line of text; gives the function that moves it."""
+    console = Console(stderr=True)
+    if console.is_jupyter:  # where a bar of rich would need ipywidgets
+        with _one_line_of_text(name) as report:
+            yield report
+        return
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     ) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _one_line_of_text(name: str) -> Iterator[Report]:
+    """A line of a cell's output that is written over whenever another hundredth is done."""
+    shown: list[int] = []
+
+    def report(done: int, total: int) -> None:
+        share = 100 * done // total if total else 100
+        if shown[-1:] != [share]:
+            shown.append(share)
+            print(f"\r{name} {done}/{total} ({share} %)", end="", flush=True)
+
+    try:
+        yield report
+    finally:
+        if shown:
+            print()
 
 
 def call(app: typer.Typer) -> None:

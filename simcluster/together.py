@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import deepcopy
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from simpy.events import AllOf
 
-from simcluster.cluster import Cluster, ClusterSpec, Job, check_job, start
+from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job, start
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
@@ -25,6 +27,11 @@ class Together(Spec):
     kind: Literal["together"] = "together"
     jobs: Annotated[tuple[AnyJob, ...], Field(min_length=1)]
     """What runs."""
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The kinds of records that they make."""
+        return tuple(dict.fromkeys(kind for job in self.jobs for kind in getattr(job, "records", ())))
 
     @model_validator(mode="after")
     def _names_differ(self) -> Together:
@@ -56,6 +63,38 @@ class Together(Spec):
 
         AllOf(cluster.env, ends).callbacks.append(over)
         return done
+
+    def metrics(self, result: Ran) -> dict[str, Any]:
+        """Those of each job, after its name and a dot."""
+        return self._of_each(result, "metrics")
+
+    def series(self, result: Ran) -> dict[str, Any]:
+        """Those of each job, after its name and a dot."""
+        return self._of_each(result, "series")
+
+    def _of_each(self, result: Ran, what: str) -> dict[str, Any]:
+        counts = Counter(kind for job in self.jobs for kind in dict.fromkeys(getattr(job, "records", ())))
+        mixed = [kind for kind, count in counts.items() if count > 1]
+        trace = result.trace.without(*mixed) if mixed else result.trace
+        outcomes = result.outcome or (None,) * len(self.jobs)
+        found: dict[str, Any] = {}
+        for place, (job, outcome) in enumerate(zip(self.jobs, outcomes, strict=True)):
+            asked = getattr(job, what, None)
+            name = getattr(job, "name", f"job-{place}")
+            if callable(asked):
+                given = asked(_Part(outcome, result.ended, result.ended_s, trace))
+                found |= {f"{name}.{each}": value for each, value in given.items()}
+        return found
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one of several jobs had in a run."""
+
+    outcome: Any
+    ended: Ending
+    ended_s: float
+    trace: Trace
 
 
 AnyJob = Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, Together)]

@@ -22,7 +22,6 @@ LONGER: dict[str, str] = {
 }
 #: Beside the faces of kernels, learning and compression: the calculus of flows, the loop and the message path.
 MAY_COMPUTE = {
-    "simcluster/cli.py": {"instruction_set"},
     "simcluster/cluster/flows.py": {"flows"},
     "simcluster/cluster/message_path.py": {
         "Endpoint",
@@ -41,6 +40,7 @@ MAY_COMPUTE = {
         "fire",
         "kill",
     },
+    "simcluster/scenario/versions.py": {"instruction_set"},
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {

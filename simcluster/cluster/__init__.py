@@ -17,7 +17,7 @@ from simcluster.cluster.failure import (
     Partitioned,
     TimedOut,
 )
-from simcluster.cluster.job import Job, check_job, start
+from simcluster.cluster.job import Job, Ran, check_job, start
 from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
 from simcluster.cluster.message import Message
 from simcluster.cluster.mistakes import own_lines
@@ -84,6 +84,7 @@ __all__ = [
     "Pareto",
     "Partitioned",
     "Racks",
+    "Ran",
     "Released",
     "Rewrite",
     "Ring",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,31 @@ class Trace:
     ``verdicts`` is what has been said of the run as a whole.
     """
 
-    def __init__(self, env: simpy.Environment, kinds: Collection[str] | None = None) -> None:
-        self._env = env
+    def __init__(self, env: simpy.Environment | None, kinds: Collection[str] | None = None) -> None:
+        self._env: Any = env
         self._kinds = kinds
         self._fields: dict[str, tuple[str, ...]] = {}
         self._recorders: dict[str, Record] = {}
         self._rows: list[tuple[Any, ...]] = []
         self.verdicts: list[Verdict] = []
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], kinds: Collection[str] | None = None) -> Trace:
+        """A trace of these records, as ``rows`` gives them, of a run that kept ``kinds``; nobody can add any.
+
+        Raises ``ValueError`` for records of one kind that have different fields.
+        """
+        made = cls(None, kinds)
+        for row in rows:
+            kind, fields = str(row["kind"]), tuple(row)[2:]
+            made._declare(kind, fields)
+            made._rows.append((row["time_s"], kind, *(_plain(row[field]) for field in fields)))
+        return made
+
+    def without(self, *kinds: str) -> Trace:
+        """The same records but for those of ``kinds``, which it does not keep."""
+        kept = [kind for kind in self._fields if self.keeps(kind) and kind not in kinds]
+        return Trace.of((row for row in self.rows() if row["kind"] not in kinds), kept)
 
     def __getstate__(self) -> dict[str, Any]:
         """The records and all that is said of them; whoever reads a pickle of it cannot add any."""
@@ -122,15 +140,19 @@ class Trace:
             if not kinds or kind in kinds:
                 yield {"time_s": time_s, "kind": kind, **dict(zip(self._fields[kind], values, strict=True))}
 
-    def lines(self) -> Iterator[str]:
-        """The records as lines of JSON; a float keeps every bit (``repr`` round-trips)."""
+    def lines(self, kinds: Collection[str] | None = None) -> Iterator[str]:
+        """The records (of ``kinds``) as lines of JSON; a float keeps every bit (``repr`` round-trips)."""
         for row in self.rows():
-            yield json.dumps(row, separators=(",", ":"))
+            if kinds is None or row["kind"] in kinds:
+                yield json.dumps(row, separators=(",", ":"))
 
-    def digest(self) -> str:
-        """A fingerprint of every record: two runs that did the same have the same digest."""
+    def digest(self, kinds: Collection[str] | None = None) -> str:
+        """A fingerprint of every record: two runs that did the same have the same digest.
+
+        That of the records of ``kinds`` alone is what a run has that keeps no others.
+        """
         fingerprint = hashlib.blake2b(digest_size=16)
-        for line in self.lines():
+        for line in self.lines(kinds):
             fingerprint.update(line.encode() + b"\n")
         return fingerprint.hexdigest()
 

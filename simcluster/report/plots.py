@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from simcluster.report.bands import UNNAMED
+from simcluster.report.picture import Picture
 
 INSIDE = 5  # lines of a legend that hide little of a panel
 SIZE_INCHES = (10.0, 5.625)  # 16:9, as a slide is
@@ -29,7 +30,7 @@ def figure(
     """
     count = max(1, len(panels))
     across, along = _each("x", x, count), _each("y", y, count)
-    made = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
+    made = Picture(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     axes = [made.add_subplot(1, count, place + 1) for place in range(count)]
     for place, axis in enumerate(axes):
         axis.set_xlabel(across[place], fontsize=13, parse_math=False)

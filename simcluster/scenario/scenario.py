@@ -13,6 +13,7 @@ from simcluster.cluster import Cluster, ClusterSpec, check_job, start
 from simcluster.engine import Count, Environment, Event, Positive, Spec, Trace, named_by
 from simcluster.faults import AnyFault, Fault, Injector
 from simcluster.records import check_kinds
+from simcluster.scenario.shown import differences, table
 from simcluster.together import AnyJob
 
 
@@ -63,6 +64,16 @@ class Scenario(Spec):
         Raises ``ValueError`` for a part that cannot be written to a file, such as a closure; it says which.
         """
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
+
+    def __str__(self) -> str:
+        """What differs from the defaults, a line for each field."""
+        rows = list(differences(self))
+        width = max(len(path) for path, _ in rows)
+        return "\n".join(["Scenario", *(f"  {path:<{width}}  {said}" for path, said in rows)])
+
+    def _repr_html_(self) -> str:
+        """What differs from the defaults, as a table of a notebook."""
+        return table("Scenario: what differs from the defaults", differences(self))
 
     def under(self, faults: Sequence[Fault]) -> Scenario:
         """The same scenario under these faults instead of its own."""

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import networkx as nx
 from pydantic import model_validator
 
-from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling.graph import Output
@@ -49,6 +49,8 @@ class TaskGraphJob(Spec):
     """What survives of the outputs on a worker that crashes, and of what the master knows (``None``: nothing)."""
     name: Name = "task_graph"
     """What its programs and messages begin with."""
+
+    records: ClassVar = ("task_dispatch", "task_begin", "task_end")
 
     @model_validator(mode="before")
     @classmethod
@@ -97,6 +99,22 @@ class TaskGraphJob(Spec):
         master = partial(schedule, job=self, graph=graph, make_policy=make_policy, finish=finish)
         cluster[self.master].boot(master, f"{self.name}.master")
         return done
+
+    def metrics(self, result: Ran) -> dict[str, float]:
+        """The end of the last task, and how many were done, and done again."""
+        from simcluster.measurement.metrics import graph_metrics  # with SciPy's statistics, which no run waits for
+
+        return graph_metrics(result.trace)
+
+    def series(self, result: Ran) -> dict[str, Any]:
+        """Every completed computation of a ``task``, on its ``node``, from ``begin_s`` to ``end_s``: a Gantt chart."""
+        import pandas as pd
+
+        from simcluster.measurement.makespan import Span, spans
+
+        if not all(result.trace.keeps(kind) for kind in self.records[1:]):
+            return {}
+        return {"spans": pd.DataFrame(spans(result.trace.rows(*self.records[1:])), columns=list(Span._fields))}
 
 
 def _fresh(policy: Policy | Planner, graph: nx.DiGraph[Any], cluster: Cluster, done: Sequence[str]) -> Policy:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Spec
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
@@ -63,6 +63,8 @@ class ServiceJob(Spec):
     name: Name = "service"
     """What its programs and messages begin with."""
 
+    records: ClassVar = ("query", "query_lost")
+
     @model_validator(mode="after")
     def _servers_fit_shards(self) -> ServiceJob:
         if len(set(self.servers)) < len(self.servers):
@@ -103,3 +105,19 @@ class ServiceJob(Spec):
         if self.detector is not None:
             self.detector.start(cluster, f"{self.name}.server", self.front_end, self.servers, done)
         return done
+
+    def metrics(self, result: Ran) -> dict[str, float]:
+        """How many queries were answered and lost, and their sojourn times after the first tenth of them."""
+        from simcluster.measurement.metrics import service_metrics  # with SciPy's statistics, which no run waits for
+
+        found = service_metrics(result.trace)
+        if isinstance(served := result.outcome, Served):
+            found |= {"queries_answered": len(served.answers), "queries_lost": len(served.lost)}
+        return found
+
+    def series(self, result: Ran) -> dict[str, Any]:
+        """The ``sojourn`` of each query that was answered, in the order of the answers."""
+        from simcluster.measurement.metrics import records_frame
+
+        columns = ("query", "arrival_s", "sojourn_s", "attempts")
+        return {"sojourn": records_frame(result.trace, "query", columns)} if result.trace.keeps("query") else {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import NUMBER, Count, Event, NodeName, NodeNames, Positive, Spec
 from simcluster.learning import AnySharding, Bundled, DatasetName, random
 from simcluster.serving.arrivals import Poisson
@@ -42,6 +42,8 @@ class NearestNeighbourService(Spec):
     """How many come."""
     timeout_s: Positive | None = None
     """How long a replica has to answer (``None``: for ever)."""
+
+    records: ClassVar = ServiceJob.records
 
     @model_validator(mode="after")
     def _is_a_service(self) -> NearestNeighbourService:
@@ -82,3 +84,11 @@ class NearestNeighbourService(Spec):
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Start the service."""
         return self.job().start(cluster, seed)
+
+    def metrics(self, result: Ran) -> dict[str, float]:
+        """Those of the service."""
+        return self.job().metrics(result)
+
+    def series(self, result: Ran) -> dict[str, Any]:
+        """Those of the service."""
+        return self.job().series(result)

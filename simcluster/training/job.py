@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from simcluster.cluster import Cluster, ClusterSpec
+from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Environment, Event, Finite, Name, NodeNames, Spec, Trace
 from simcluster.learning import (
     AnyData,
@@ -26,7 +26,7 @@ from simcluster.recovery import AnyDetector, AnyRecovery
 from simcluster.training.aggregation import AnyAggregation, total
 from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
-from simcluster.training.training import Training
+from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
 from simcluster.training.waiting import AnyWaiting, BoundedStaleness
 
@@ -76,6 +76,8 @@ class TrainingJob(Spec):
     """At which objective training is over."""
     name: Name = "training"
     """What its programs, messages and checkpoints begin with."""
+
+    records: ClassVar = ("step", "contribution", "loss")
 
     @model_validator(mode="before")
     @classmethod
@@ -137,6 +139,27 @@ class TrainingJob(Spec):
             self.recovery.start(cluster)
         self.exchange.start(self._try(Training(self, seed, done, cluster.trace)), cluster)
         return done
+
+    def metrics(self, result: Ran) -> dict[str, float]:
+        """Steps, loss, and simulated seconds to the target, where there is one.
+
+        They are those of the outcome, and of a run that is not over those of the last evaluation.
+        """
+        from simcluster.measurement.metrics import training_metrics  # with SciPy's statistics, which no run waits for
+
+        found = training_metrics(result.trace, self.target_loss)
+        if isinstance(trained := result.outcome, Trained):
+            found |= {"steps": trained.steps, "loss_final": trained.loss}
+        elif result.trace.keeps("loss"):
+            found["steps"] = max((row["step"] for row in result.trace.rows("loss")), default=0)
+        return found
+
+    def series(self, result: Ran) -> dict[str, Any]:
+        """The ``loss`` against ``time_s`` and ``step``."""
+        from simcluster.measurement.metrics import records_frame
+
+        kept = result.trace.keeps("loss")
+        return {"loss": records_frame(result.trace, "loss", ("time_s", "step", "loss"))} if kept else {}
 
 
 def _short(fields: dict[str, Any], kind: str, part: str, **names: str) -> Any:

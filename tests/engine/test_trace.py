@@ -81,3 +81,23 @@ def test_the_digest_tells_the_times_of_records_apart():
         digests.add(trace.digest())
 
     assert len(digests) == 2
+
+
+def test_a_trace_of_rows_is_the_trace_that_gave_them():
+    whole = traced([2.5, float("inf"), (1, (2, "x"))])
+    again = Trace.of(map(json.loads, whole.lines()), whole._kinds)
+
+    assert list(again.rows()) == list(whole.rows())
+    assert again.digest() == whole.digest()
+    with pytest.raises(ValueError, match=r"have the fields \('step', 'loss'\)"):
+        Trace.of([*whole.rows(), {"time_s": 0.0, "kind": "loss", "other": 1}])
+
+
+@pytest.mark.parametrize("kinds", [None, (), ("loss",), ("other",), ("loss", "other")])
+def test_the_digest_of_some_kinds_is_that_of_a_trace_that_keeps_no_others(kinds):
+    def recorded(kept):
+        trace = traced([2.5, 1.5], kept)
+        trace.recorder("other", "value")(7)
+        return trace
+
+    assert recorded(None).digest(kinds) == recorded(kinds).digest()
