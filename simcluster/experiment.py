@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from simcluster.engine import InvalidSpec, broken_rules
+from simcluster.engine import InvalidSpec, broken_rules, printable
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
 from simcluster.report.picture import png
@@ -190,23 +190,27 @@ def answers(found: Sequence[Answer]) -> Text:
     said = Text()
     for answer in found:
         it, by = answer.verdict, answer.experiment
-        width = max(len(it.best), len(it.runner_up))
-        said.append(f"{by.question}\n", style="bold")
+        best, runner_up = printable(it.best), printable(it.runner_up)
+        width = max(len(best), len(runner_up))
+        said.append(f"{printable(by.question)}\n", style="bold")
         if not it.clear:
             said.append("  no clear winner\n")
         for rank, name, mean in (
-            ("winner" if it.clear else "leads", it.best, it.best_mean),
-            ("then", it.runner_up, it.runner_up_mean),
+            ("winner" if it.clear else "leads", best, it.best_mean),
+            ("then", runner_up, it.runner_up_mean),
         ):
-            said.append(f"  {rank:<8}{name:<{width}}  {in_unit(mean, by.unit)}\n", style="bold" * (rank == "winner"))
-        said.append(f"  by {by.quantity}\n  {answer.picture or '(not drawn)'}\n")
+            amount = in_unit(mean, printable(by.unit))
+            said.append(f"  {rank:<8}{name:<{width}}  {amount}\n", style="bold" * (rank == "winner"))
+        said.append(f"  by {printable(by.quantity)}\n  {printable(answer.picture or '(not drawn)')}\n")
         if verdicts := _said(answer.table, by):
-            said.append(f"  {verdicts}\n")
+            said.append(f"  {printable(verdicts)}\n")
     return said
 
 
 def _said(table: pd.DataFrame, by: Experiment) -> str:
     """What the runs say of themselves. Faults that are drawn for longer than a run takes are as they should be."""
+    if "verdicts" not in table.columns:  # a table that is not a sweep's says nothing
+        return ""
     return verdicts_in_words(table, by.labels, besides=(NEVER_BEGAN,))
 
 
@@ -216,8 +220,12 @@ def in_unit(interval: Interval, unit: str) -> str:
 
 
 def say(text: Text | str) -> None:
-    """Print text as it stands: nothing is folded, nothing is markup."""
-    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+    """Print text as it stands: nothing is folded, nothing is markup, and no control character reaches the terminal."""
+    said = Text(text) if isinstance(text, str) else text
+    for letter in sorted(set(said.plain)):
+        if (shown := printable(letter, lines=True)) != letter:
+            said = Text(shown).join(said.split(letter, allow_blank=True))
+    Console(soft_wrap=True, highlight=False, markup=False).print(said)
 
 
 def at_least(name: str, low: int, value: int) -> None:
@@ -270,7 +278,8 @@ def call(app: typer.Typer) -> None:
         # The command line's own complaints have no public base class, only a public way to read them.
         if not isinstance(error, ValueError) and not hasattr(error, "format_message"):
             raise
-        errors.print("\n".join([f"error: {one_line(error)}", *getattr(error, "__notes__", ())]))
+        told = [f"error: {one_line(error)}", *getattr(error, "__notes__", ())]
+        errors.print("\n".join(printable(line, lines=True) for line in told))
         raise SystemExit(2) from None
     if code == INTERRUPTED:
         errors.print("interrupted; the runs that were done are kept")

@@ -57,6 +57,7 @@ from simcluster.engine.rules import (
 )
 from simcluster.engine.spec import InvalidSpec, Spec, broken_fields, broken_rules
 from simcluster.engine.streams import check_seeds, stream
+from simcluster.engine.text import printable
 from simcluster.engine.trace import Record, Trace, Verdict
 
 __all__ = [
@@ -118,5 +119,6 @@ __all__ = [
     "named_by",
     "names_what",
     "plugins",
+    "printable",
     "stream",
 ]

@@ -1,19 +1,37 @@
 """Report: figures for a slide or a paper, each with its table and seeds beside it."""
 
+from simcluster.report.atomic import check_folder
 from simcluster.report.bands import COLOURS, band, wide
-from simcluster.report.files import check_folder, check_formats, save, seeds_in_words
+from simcluster.report.cdf_plots import cdf
+from simcluster.report.columns import label_of
+from simcluster.report.exports import read_csv, write_csv, write_parquet
+from simcluster.report.files import check_formats, save, seeds_in_words
+from simcluster.report.heat_map_plots import heat_map
+from simcluster.report.kinds import plot
+from simcluster.report.line_plots import lines
+from simcluster.report.pareto_plots import front, pareto
 from simcluster.report.plots import figure, legend, plain_log, reference_line
 
 __all__ = [
     "COLOURS",
     "band",
+    "cdf",
     "check_folder",
     "check_formats",
     "figure",
+    "front",
+    "heat_map",
+    "label_of",
     "legend",
+    "lines",
+    "pareto",
     "plain_log",
+    "plot",
+    "read_csv",
     "reference_line",
     "save",
     "seeds_in_words",
     "wide",
+    "write_csv",
+    "write_parquet",
 ]

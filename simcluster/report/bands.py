@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import ScaledTranslation, Transform
 from numpy.typing import ArrayLike, NDArray
 
+from simcluster.engine import printable
 from simcluster.measurement import Interval, interval_for
 
 #: The palette of Okabe and Ito (2008), which colour-blind readers can tell apart; yellow is left out (too pale).
@@ -22,6 +23,26 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)), (0, (2.5, 1.5)))
 
 UNNAMED = ("_child", "_nolegend_")  # how matplotlib labels what has no label
+
+
+class Label(str):
+    """A label that is text whatever it begins with, where matplotlib would take "_child" for none; control-free."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: object) -> Label:
+        """The text as it can be shown."""
+        return super().__new__(cls, printable(text, lines=True))
+
+    def __str__(self) -> str:  # which matplotlib keeps
+        return self
+
+
+def has_label(line: Line2D) -> bool:
+    """Whether somebody gave the line a label."""
+    label = line.get_label()
+    return isinstance(label, Label) or not str(label).startswith(UNNAMED)
+
 
 WIDTH_POINTS, MARKER_POINTS = 2.2, 7.0
 ROW_POINTS = 12.0  # between the notes of one strategy and the next
@@ -40,6 +61,7 @@ def band(
     markers: bool = False,
     interval: Callable[[ArrayLike], Interval] | None = None,
     horizon: float | None = None,
+    notes: bool = True,
 ) -> None:
     """A line with its 95 % interval over the rows of ``samples`` (seeds, points), at ``x`` (points,).
 
@@ -49,7 +71,7 @@ def band(
     NaN is a run that has no value at a point, whose marker is then open. Without a ``horizon`` the point is that of the
     other runs, and their number stands at the foot ("5/8 runs"). With one, NaN is a run that was not finished by
     then: it counts as ``horizon``, which is right for a median that lies below and the least that a mean can be, and
-    an open marker at the horizon has the number of such runs beside it ("3/8").
+    an open marker at the horizon has the number of such runs beside it ("3/8"). Without ``notes`` no number is given.
     """
     at, table = np.asarray(x, dtype=np.float64), np.asarray(samples, dtype=np.float64)
     there = np.isfinite(table).sum(axis=0)
@@ -62,8 +84,8 @@ def band(
         axes.fill_between(
             at, found[1], found[2], facecolor=faint, edgecolor=edge, linestyle=look["linestyle"], linewidth=0.8
         )
-    twin = _twin(axes, at, found[0])
-    named = label if twin is None else f"{label} (equal to {twin.get_label()})"
+    twin = twin_of(axes, at, found[0])
+    named = Label(label if twin is None else f"{label} (equal to {twin.get_label()})")
     axes.plot(
         at, found[0], **look, marker=marker if markers else None, markersize=MARKER_POINTS, linewidth=WIDTH_POINTS,
         markevery=np.flatnonzero(there == len(table)).tolist(), label=named,
@@ -72,7 +94,9 @@ def band(
     if not markers:  # of many points that lack as many runs the first says it
         told &= np.diff(there, prepend=-1) != 0
     for point in np.flatnonzero(told):
-        _note(axes, at[point], found[0][point], there[point], len(table), horizon, place)
+        _open(axes, at[point], found[0][point], place, axes.transData)
+        if notes:
+            _note(axes, at[point], there[point], len(table), horizon, place)
 
 
 def wide(table: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
@@ -91,12 +115,12 @@ def _intervals(table: Floats, interval: Callable[[ArrayLike], Interval]) -> Floa
     return found
 
 
-def _twin(axes: Axes, at: Floats, line: Floats) -> Line2D | None:
+def twin_of(axes: Axes, at: Floats, line: Floats) -> Line2D | None:
     """The first earlier line that is equal; all that are become wider, so that they are seen beneath."""
     drawn = np.column_stack((at, line))
     twins = [
         other for other in axes.lines
-        if not str(other.get_label()).startswith(UNNAMED) and np.array_equal(other.get_xydata(), drawn, equal_nan=True)
+        if has_label(other) and np.array_equal(other.get_xydata(), drawn, equal_nan=True)
     ]  # fmt: skip
     for other in twins:
         other.set_linewidth(other.get_linewidth() + WIDTH_POINTS)
@@ -104,8 +128,17 @@ def _twin(axes: Axes, at: Floats, line: Floats) -> Line2D | None:
     return twins[0] if twins else None
 
 
-def _note(axes: Axes, x: float, y: float, there: int, runs: int, horizon: float | None, place: int) -> None:
-    """An open marker at a point that some runs lack, and in a row of its strategy's own how many runs do, or do not."""
+def _open(axes: Axes, x: float, y: float, place: int, transform: Transform) -> None:
+    """An open marker, of a point that some runs lack."""
+    axes.plot(
+        [x], [y], transform=transform, clip_on=False, linestyle="none", marker=MARKERS[place % len(MARKERS)],
+        markersize=MARKER_POINTS, markerfacecolor="white", markeredgecolor=COLOURS[place % len(COLOURS)], zorder=4,
+        label="_nolegend_",
+    )  # fmt: skip
+
+
+def _note(axes: Axes, x: float, there: int, runs: int, horizon: float | None, place: int) -> None:
+    """How many runs have a point, or lack it, beside an open marker in a row of its strategy's own."""
     row = ROW_POINTS * (place + 0.8)
     inch = axes.figure.dpi_scale_trans
     if horizon is None:
@@ -113,12 +146,8 @@ def _note(axes: Axes, x: float, y: float, there: int, runs: int, horizon: float 
     else:
         where, foot, said = axes.transData, horizon, f"{runs - there}/{runs}"
     raised = where + ScaledTranslation(0, row / 72, inch)
+    _open(axes, x, foot, place, raised)
     colour = COLOURS[place % len(COLOURS)]
-    for height, transform in ((y, axes.transData), (foot, raised)):
-        axes.plot(
-            [x], [height], transform=transform, clip_on=False, linestyle="none", marker=MARKERS[place % len(MARKERS)],
-            markersize=MARKER_POINTS, markerfacecolor="white", markeredgecolor=colour, zorder=4, label="_nolegend_",
-        )  # fmt: skip
     axes.annotate(
         said, (x, foot), (6, row), xycoords=where, textcoords="offset points", color=colour, fontsize=NOTE_POINTS,
         va="center", annotation_clip=False, zorder=4, bbox={"color": "white", "alpha": 0.7, "pad": 0.5},

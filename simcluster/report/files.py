@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 import simcluster
+from simcluster.engine import printable
+from simcluster.report.atomic import check_folder, check_name, whole_files
+from simcluster.report.exports import to_csv
 from simcluster.report.plots import legend
 
 FORMATS = ("png", "pdf", "svg")
@@ -32,26 +35,6 @@ def seeds_in_words(seeds: Iterable[int]) -> str:
     if numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"seeds {numbers[0]}–{numbers[-1]}"
     return "seeds " + ", ".join(map(str, numbers))
-
-
-def check_folder(out: Path | str) -> Path:
-    """Make the folder ``out`` and make sure that files can be written there; call this before running anything.
-
-    Raises ``ValueError`` naming the folder and the reason.
-    """
-    if not str(out):
-        raise ValueError("out: must name a folder ('.' is the current one), got ''")
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(
-            f"out: must be a folder that can be written, got {str(out)!r} ({reason})"
-        ) from error
-    return folder
 
 
 def check_formats(formats: Sequence[str], width: str) -> None:
@@ -76,37 +59,46 @@ def save(
 
     ``formats`` may name "pdf" and "svg" too. A ``width`` of "column" is that of a paper: panels stand below each other
     and there is no title, which a caption says. The table must have a column ``seed``; the picture carries the seeds
-    and the version in its metadata. Without a figure only the table is written.
+    and the version in its metadata, and is written as ``write_csv`` says. Without a figure only the table is written.
+
+    All of it is written, or nothing: each file takes the place of an older one, or of a link, when all are complete.
+    Raises ``ValueError`` for a ``name`` that is not that of a file, and for a folder that cannot be written or is full.
     """
     if "seed" not in table.columns:
         raise ValueError(f"the table of a figure must have a column 'seed', got {list(table.columns)}")
     check_formats(formats, width)
+    check_name(name)
     folder = check_folder(out)
-    pictures = [folder / f"{name}.{ending}" for ending in formats]
-    table.to_csv(folder / f"{name}.csv", index=False)
-    if drawn is not None:
-        if width == "column":
-            _narrow(drawn)
-        for picture in pictures:
-            _write(drawn, picture, f"{name}: {seeds_in_words(table['seed'])}")
-    return pictures[0]
+    with whole_files(folder) as aside:
+        to_csv(table, aside / f"{name}.csv")
+        if drawn is not None:
+            if width == "column":
+                _narrow(drawn)
+            for text in drawn.findobj(Text):
+                text.set_text(printable(text.get_text(), lines=True))  # no font has a sign for a control character
+            for ending in formats:
+                picture = _picture(drawn, ending, f"{name}: {seeds_in_words(table['seed'])}")
+                (aside / f"{name}.{ending}").write_bytes(picture)
+    return folder / f"{name}.{formats[0]}"
 
 
-def _write(drawn: Figure, picture: Path, said: str) -> None:
-    """Write a picture that repeats to the last byte: nothing in it is drawn by lot or tells the time."""
+def _picture(drawn: Figure, ending: str, said: str) -> bytes:
+    """A picture that repeats to the last byte: nothing in it is drawn by lot or tells the time."""
     version = f"simcluster {simcluster.__version__}"
     metadata: dict[str, dict[str, str | None]] = {
-        ".png": {"Software": version, "Description": said},
-        ".pdf": {"Creator": version, "Subject": said, "CreationDate": None},
-        ".svg": {"Creator": version, "Description": said, "Date": None},
+        "png": {"Software": version, "Description": said},
+        "pdf": {"Creator": version, "Subject": said, "CreationDate": None},
+        "svg": {"Creator": version, "Description": said, "Date": None},
     }
+    made = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": said, "pdf.fonttype": 42}):  # 42: letters that can be searched
-        drawn.savefig(picture, metadata=metadata[picture.suffix])
+        drawn.savefig(made, format=ending, metadata=metadata[ending])
+    return made.getvalue()
 
 
 def _narrow(drawn: Figure) -> None:
     """Make a figure as wide as a column of a paper: its panels, and each one's legend, below each other."""
-    panels = drawn.axes
+    panels = [axes for axes in drawn.axes if axes.get_label() != "<colorbar>"]  # which follows its panel
     drawn.suptitle("")
     for text in drawn.texts:
         text.set_visible(False)

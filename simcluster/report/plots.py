@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from simcluster.report.bands import UNNAMED
+from simcluster.report.bands import Label, has_label
 from simcluster.report.picture import Picture
 
 INSIDE = 5  # lines of a legend that hide little of a panel
@@ -66,18 +66,19 @@ def plain_log(axis: Axis, ticks: Sequence[float]) -> None:
 
 def reference_line(axes: Axes, at: float, label: str) -> None:
     """A thin grey line across at ``at``, such as a target or a bound, that the legend names."""
-    axes.axhline(at, color="0.4", linewidth=1.0, label=label)
+    axes.axhline(at, color="0.4", linewidth=1.0, label=Label(label))
 
 
 def legend(
-    axes: Axes, title: str | None = None, *, location: Any = None, points: float = 12, below: bool = False
+    axes: Axes, title: str | None = None, *, location: Any = None, points: float = 12, below: bool = False,
+    columns: int = 1,
 ) -> None:
     """The legend of all lines that have a label, on white, in letters of so many ``points``.
 
-    It stands where there is room for up to five lines, else beside the panel; or ``below`` it; or at one of
-    matplotlib's ``loc``. A label is plain text: "$" is a dollar, and "_" may begin it.
+    It stands where there is room for up to five lines, else beside the panel, in ``columns``; or ``below`` it; or at
+    one of matplotlib's ``loc``. A label is plain text: "$" is a dollar, and "_" may begin it.
     """
-    lines = [line for line in axes.lines if not str(line.get_label()).startswith(UNNAMED)]
+    lines = [line for line in axes.lines if has_label(line)]
     where: dict[str, Any] = {"loc": location or "best"}
     if below:
         where = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.2)}
@@ -85,8 +86,9 @@ def legend(
         where = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     made = axes.legend(
         lines, [""] * len(lines), title=title, fontsize=points, title_fontsize=points, framealpha=0.85,
-        edgecolor="none", handlelength=4, **where,
+        edgecolor="none", handlelength=4, ncols=columns, **where,
     )  # fmt: skip
     for text, line in zip(made.get_texts(), lines, strict=True):
         text.set_parse_math(False)
-        text.set_text(str(line.get_label()))
+        text.set_text(Label(line.get_label()))
+    made.get_title().set_parse_math(False)
