@@ -65,6 +65,8 @@ def _groups(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any]
 def _mean(values: Any, interval: Any) -> Interval | str:
     """The mean with its interval, where all values are numbers."""
     bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bool(np.isnan(values).all()):
+        return "none"
     if bad or interval is None:
         return f"not finite in {bad} of {len(values)}"
     found: Interval = interval(values)

@@ -63,7 +63,7 @@ def in_words(task: Task) -> str:
     if task.total is None:
         return "the workers start"
     rate = "" if task.speed is None else f", {task.speed:.3g}/s"
-    left = task.time_remaining
+    left = None if task.finished else task.time_remaining
     seconds = 0 if left is None else int(left)
     eta = "" if left is None else f", ETA {seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     failed = f", {task.fields['failed']} failed" if task.fields["failed"] else ""

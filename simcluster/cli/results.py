@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from simcluster.cli.options import AsJson, Database, Force, StudyKey, print_json, refuse_to_overwrite
-from simcluster.command_line import say, tell
+from simcluster.command_line import say
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simcluster.study import StoredStudy
+
+
+SHOWN = 3  # errors, of however many
 
 By = Annotated[
     list[str], typer.Option("--by", metavar="COLUMN", help="What tells the rows apart; may be given more than once.")
@@ -31,9 +35,7 @@ def results(
 ) -> None:
     """Show the means of a study, with their 95 % intervals.
 
-    Each cell has the mean of each metric over its seeds.
-
-    Without --metric it is those that differ between runs, as many as there is room for.
+    Each cell has the mean of each metric over its seeds. Without --metric it is those that differ between runs, as many as there is room for.
     """
     from simcluster.cli.means import means, means_table
     from simcluster.study import open_study
@@ -49,14 +51,28 @@ def results(
         stored.numbers(name, frame)
     found = means(frame, chosen, metric or _that_differ(frame, numeric))
     if as_json:
+        failures = [
+            {"cell": run.cell, "seed": run.seed, "error": run.error, "command": stored.command(run.cell, run.seed)}
+            for run in stored.failed()
+        ]
         print_json({"study": stored.key, "name": stored.name, "done": done, "failed": failed, "total": stored.total,
-                    "by": chosen, "cells": [cell.json() for cell in found]})  # fmt: skip
+                    "by": chosen, "cells": [cell.json() for cell in found], "failures": failures})  # fmt: skip
         return
     say(repr(stored).strip("<>"))
     if found:
         means_table(found, chosen, metric)
-    if failed:
-        tell(f"{failed} failed runs are not in it: simcluster status, or replay, say more")
+    _say_failures(stored)
+
+
+def _say_failures(stored: StoredStudy) -> None:
+    """Say which errors there were, how often, and what runs one of each again."""
+    alike: dict[str, list[str]] = {}
+    for run in stored.failed():
+        alike.setdefault(" ".join(str(run.error).split()), []).append(stored.command(run.cell, run.seed))
+    for error, commands in list(alike.items())[:SHOWN]:
+        say(f"{len(commands)} failed: {error}\n  again: {commands[0]}")
+    if len(alike) > SHOWN:
+        say(f"and {len(alike) - SHOWN} more errors: --json says which")
 
 
 def compare(

@@ -1,3 +1,5 @@
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import simcluster
 from simcluster import cli
 from simcluster.cli.app import COMMANDS
 from simcluster.cli.demo import EXPERIMENTS, experiment
+from simcluster.scenario import versions
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -77,6 +80,28 @@ def test_info_names_what_a_result_depends_on(monkeypatch, capsys):
 
     assert code == 0
     assert all(word in out for word in (simcluster.__version__, "SimPy", "numpy", "Python"))
+
+
+def test_info_is_json_for_programs(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "info", "--json")
+
+    assert code == 0
+    assert json.loads(out).items() >= versions().items()
+
+
+@pytest.mark.slow
+def test_every_example_runs_where_the_starter_files_are(folder, good, monkeypatch):
+    compare = lambda study, column, metric, lower_is_better: (column, metric)  # noqa: E731
+    monkeypatch.setattr("simcluster.study.StoredStudy.compare", compare, raising=False)
+    good("new", "study")
+
+    for _, _, example in sorted(COMMANDS, key=lambda each: each[0] != "new"):  # the others need what it writes
+        program, *arguments = shlex.split(example.partition(" > ")[0])
+        assert program == "simcluster"
+        if arguments[0] == "sweep":
+            arguments += ["--seeds", "4"]
+        if arguments[0] != "demo":
+            good(*arguments)
 
 
 @pytest.mark.parametrize(
