@@ -39,10 +39,11 @@ Processes = Annotated[
 ]
 
 
-def call(app: typer.Typer) -> None:
+def call(app: typer.Typer, interrupted: str = "interrupted; the runs that were done are kept") -> None:
     """Run a command line and exit: 0 well done, 2 after one line about what the user got wrong, 130 after Ctrl-C.
 
-    A file that breaks several rules has a line for each. A command that failed otherwise ends with a code of its own.
+    What it says after Ctrl-C is ``interrupted``. A file that breaks several rules has a line for each. A command that
+    failed otherwise ends with a code of its own.
     """
     try:
         code = app(standalone_mode=False)
@@ -54,7 +55,7 @@ def call(app: typer.Typer) -> None:
         tell("\n".join([f"error: {one_line(error)}", *getattr(error, "__notes__", ())]))
         raise SystemExit(2) from None
     if code == INTERRUPTED:
-        tell("interrupted; the runs that were done are kept")
+        tell(interrupted)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

@@ -31,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     invoke_without_command=True,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Which strategy is better on this cluster, under these faults? Real results, simulated seconds.",
     epilog=f"{EXAMPLE}simcluster new scenario scenario.yaml && simcluster run scenario.yaml",
 )
@@ -40,7 +41,7 @@ for _name, _command, _example in COMMANDS:
 
 def main() -> None:
     """Run the command line."""
-    call(app)
+    call(app, interrupted="interrupted")
 
 
 def _version(wanted: bool) -> None:

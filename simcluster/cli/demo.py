@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simcluster.cli.options import AsJson, print_json
-from simcluster.command_line import Formats, OutFolder, PictureWidth, Processes, say
+from simcluster.command_line import INTERRUPTED, Formats, OutFolder, PictureWidth, Processes, say, tell
 
 if TYPE_CHECKING:
     from simcluster.experiment import Answer, Experiment
@@ -47,6 +47,9 @@ def demo(
                         seeds, small=True, out=out, within=within, progress=report, formats=formats, width=width
                     )
                 found.append(answer)
+    except KeyboardInterrupt:
+        tell("interrupted; the runs that were done are kept")
+        raise SystemExit(INTERRUPTED) from None
     finally:
         if found:
             say(answers(found))

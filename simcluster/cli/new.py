@@ -21,7 +21,7 @@ STARTERS = {
 
 def new(
     what: Annotated[str, typer.Argument(metavar="scenario|study|script", help="What to begin with.")],
-    path: Annotated[Path | None, typer.Argument(metavar="[PATH]", help="Where it is written.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="PATH", help="Where it is written.")] = None,
     force: Force = False,
 ) -> None:
     """Write a file to begin with, which runs as it is."""

@@ -35,7 +35,8 @@ def results(
 ) -> None:
     """Show the means of a study, with their 95 % intervals.
 
-    Each cell has the mean of each metric over its seeds. Without --metric it is those that differ between runs, as many as there is room for.
+    Each cell has the mean of each metric over its seeds. Without --metric it is those that differ between runs, as
+    many as there is room for.
     """
     from simcluster.cli.means import means, means_table
     from simcluster.study import open_study

@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from command_line_page import PAGE, page
 
 import simcluster
 from simcluster import cli
@@ -38,6 +40,15 @@ def test_every_help_fits_in_80_columns_and_ends_with_an_example(command, monkeyp
     assert head.strip() == "Example:"
     assert example.strip().startswith(f"simcluster {command or 'new'} ")
     assert [line for line in out.splitlines() if len(line) > 80 and "Usage" not in line and line != example] == []
+
+
+def test_the_page_on_the_command_line_is_what_help_says(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    said, wanted = PAGE.read_text(encoding="utf-8"), page()
+
+    words = re.compile(r"^## .*|(?<!\w)--?[a-z][a-z-]*|[A-Z]?[a-z]{2,}", re.MULTILINE)
+    # Word by word: how they are laid out is up to the version of typer. python tests/command_line_page.py writes it.
+    assert words.findall(said) == words.findall(wanted)
 
 
 def test_help_imports_nothing_that_takes_long():

@@ -102,7 +102,9 @@ def test_what_a_user_gets_wrong_is_one_line(odd, call, arguments, said):
 
 
 def test_each_broken_rule_of_a_file_has_its_line(folder, call):
-    (folder / "bad.yaml").write_text("horizon_s: -1\nfautls: []\ncluster: {nodes: [{name: a}]}\njob: {kind: tarining}\n")
+    (folder / "bad.yaml").write_text(
+        "horizon_s: -1\nfautls: []\ncluster: {nodes: [{name: a}]}\njob: {kind: tarining}\n"
+    )
 
     ended = call("run", "bad.yaml")
 
