@@ -26,8 +26,8 @@ from simpy.events import Event
 from simcluster import Scenario, run
 from simcluster import faults as fault
 from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, Node, NodeSpec, OneSwitch, StorageSpec
+from simcluster.command_line import OutFolder, call
 from simcluster.engine import Constant, Program, Spec, hint
-from simcluster.experiment import OutFolder, call
 from simcluster.faults import AnyFault, examples
 from simcluster.faults.vocabulary import KINDS
 from simcluster.kernels import Call, Cost

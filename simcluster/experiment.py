@@ -13,44 +13,18 @@ from typing import Annotated
 import pandas as pd
 import typer
 from matplotlib.figure import Figure
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from simcluster.engine import InvalidSpec, broken_rules, printable
+from simcluster.command_line import Formats, OutFolder, PictureWidth, Processes, call, say
+from simcluster.engine import printable
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
 from simcluster.report.picture import png
 from simcluster.scenario import NEVER_BEGAN
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
-
-
-def folder(text: str | Path) -> Path:
-    """The folder that a user named. The empty word is none: as a path it would be the current one."""
-    if not str(text):
-        raise typer.BadParameter("must name a folder ('.' is the current one), got ''")
-    return Path(text)
-
-
-OutFolder = Annotated[
-    Path, typer.Option("--out", metavar="DIR", parser=folder, help="Folder for the picture and its table.")
-]
-Formats = Annotated[
-    list[str],
-    typer.Option("--format", metavar="png|pdf|svg", help="What the picture is saved as; may be given more than once."),
-]
-PictureWidth = Annotated[
-    str,
-    typer.Option("--width", metavar="slide|column", help="As wide as a slide, or as a column of a paper, untitled."),
-]
-Processes = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Processes to run in; every core when left out."),
-]
-
-INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 @dataclass(frozen=True, repr=False)
@@ -219,15 +193,6 @@ def in_unit(interval: Interval, unit: str) -> str:
     return f"{interval.estimate:.3g} {unit}".rstrip() + f" [{interval.low:.3g}, {interval.high:.3g}]"
 
 
-def say(text: Text | str) -> None:
-    """Print text as it stands: nothing is folded, nothing is markup, and no control character reaches the terminal."""
-    said = Text(text) if isinstance(text, str) else text
-    for letter in sorted(set(said.plain)):
-        if (shown := printable(letter, lines=True)) != letter:
-            said = Text(shown).join(said.split(letter, allow_blank=True))
-    Console(soft_wrap=True, highlight=False, markup=False).print(said)
-
-
 def at_least(name: str, low: int, value: int) -> None:
     """Raise ``ValueError`` for a ``value`` below ``low``."""
     if value < low:
@@ -265,32 +230,3 @@ def _one_line_of_text(name: str) -> Iterator[Report]:
     finally:
         if shown:
             print()
-
-
-def call(app: typer.Typer) -> None:
-    """Run a command line and exit: 0 well done, 2 after one line about what the user got wrong, 130 after Ctrl-C."""
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    try:
-        code = app(standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        code = INTERRUPTED
-    except Exception as error:
-        # The command line's own complaints have no public base class, only a public way to read them.
-        if not isinstance(error, ValueError) and not hasattr(error, "format_message"):
-            raise
-        told = [f"error: {one_line(error)}", *getattr(error, "__notes__", ())]
-        errors.print("\n".join(printable(line, lines=True) for line in told))
-        raise SystemExit(2) from None
-    if code == INTERRUPTED:
-        errors.print("interrupted; the runs that were done are kept")
-    raise SystemExit(code if isinstance(code, int) else 0)
-
-
-def one_line(error: Exception) -> str:
-    """What the user got wrong, in one line: "field: rule, got value" for each field that breaks its rule."""
-    if isinstance(error, ValidationError):
-        return "; ".join(broken_rules(error))
-    if isinstance(error, InvalidSpec):
-        return "; ".join(str(error).splitlines())
-    text = error.format_message() if hasattr(error, "format_message") else str(error)
-    return " ".join(text.split())

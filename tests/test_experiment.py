@@ -8,8 +8,9 @@ import typer
 from sweeping import duration, waiting
 
 from simcluster.cluster import NetworkSpec, NodeSpec
+from simcluster.command_line import call, one_line, say
 from simcluster.engine import InvalidSpec
-from simcluster.experiment import Experiment, answers, call, in_unit, one_line, say
+from simcluster.experiment import Experiment, answers, in_unit
 from simcluster.measurement import Interval
 from simcluster.report import band, figure, legend, wide
 from simcluster.sweep import Interrupted

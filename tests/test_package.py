@@ -42,7 +42,7 @@ def test_the_package_says_that_it_is_typed():
 
 
 def test_the_experiments_are_installed_inside_the_package():
-    from simcluster.cli import EXPERIMENTS, experiment
+    from simcluster.cli.demo import EXPERIMENTS, experiment
 
     on_disk = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__"}
 

@@ -84,10 +84,10 @@ class Open:
             if not any(field.is_required() for field in kind.model_fields.values())
         ]
         bare: list[dict[str, Any]] = [{"enum": words}] if words else []
-        own = [_own_schema(each) for module in _allowed.get() for each in self._brought(module)]
+        own = [_own_schema(each) for module in _allowed.get() for each in self.brought(module)]
         return {"anyOf": [handler(core), *bare, *own]}
 
-    def _brought(self, module: str) -> list[Any]:
+    def brought(self, module: str) -> list[Any]:
         """The classes and functions of a module that fit."""
         try:
             found = importlib.import_module(module)

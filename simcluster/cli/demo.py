@@ -1,71 +1,22 @@
-"""The command ``simcluster``."""
+"""What there is here: ``demo`` shows what it can do, ``info`` what a result depends on."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.metadata
-import platform
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-import simcluster
-from simcluster.experiment import (
-    Answer,
-    Experiment,
-    Formats,
-    OutFolder,
-    PictureWidth,
-    Processes,
-    answers,
-    at_least,
-    call,
-    one_bar,
-    say,
-)
-from simcluster.report import check_folder, check_formats
-from simcluster.scenario import machine, versions
-from simcluster.sweep import workers
+from simcluster.cli.options import AsJson, print_json
+from simcluster.command_line import INTERRUPTED, Formats, OutFolder, PictureWidth, Processes, say, tell
+
+if TYPE_CHECKING:
+    from simcluster.experiment import Answer, Experiment
 
 EXPERIMENTS = ("consistency", "fault_tolerance", "scheduling", "load_balancing", "fresh_predictions")
 DEMO_SEEDS = 5
 
-app = typer.Typer(
-    add_completion=False,
-    invoke_without_command=True,
-    help="Which strategy is better on this cluster, under these faults? Real results, simulated seconds.",
-)
 
-
-def main() -> None:
-    """Run the command line."""
-    call(app)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"simcluster {simcluster.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """The options of the command itself; without a command, what there is to do."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
-@app.command()
 def demo(
     seed: Annotated[
         int, typer.Option(metavar="N", help="The first of the seeds that are run.")
@@ -75,7 +26,14 @@ def demo(
     width: PictureWidth = "slide",
     processes: Processes = None,
 ) -> None:
-    """Run small versions of the five experiments: a picture and its table each, and who won."""
+    """Run five small experiments, each with its picture.
+
+    Beside each picture is its table; who won is printed.
+    """
+    from simcluster.experiment import answers, at_least, one_bar
+    from simcluster.report import check_folder, check_formats
+    from simcluster.sweep import workers
+
     at_least("seed", 0, seed)
     check_formats(formats, width)
     check_folder(out)
@@ -89,6 +47,9 @@ def demo(
                         seeds, small=True, out=out, within=within, progress=report, formats=formats, width=width
                     )
                 found.append(answer)
+    except KeyboardInterrupt:
+        tell("interrupted; the runs that were done are kept")
+        raise SystemExit(INTERRUPTED) from None
     finally:
         if found:
             say(answers(found))
@@ -99,11 +60,23 @@ def demo(
     )
 
 
-@app.command()
-def info() -> None:
+def info(as_json: AsJson = False) -> None:
     """Show the versions that a result depends on."""
-    table = Table(show_header=False)
+    import importlib.metadata
+    import platform
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from simcluster.scenario import machine, versions
+
     known = versions()
+    # On which no number depends, but tables and pictures do.
+    others = {package: importlib.metadata.version(package) for package in ("pandas", "matplotlib")}
+    if as_json:
+        print_json({**known, **others, "system": platform.platform(), "machine": machine()})
+        return
+    table = Table(show_header=False)
     loop = {"compiled": "compiled loop under SimPy's API"}.get(known.pop("engine"), "SimPy's own loop")
     table.add_row("simcluster", known.pop("simcluster"))
     table.add_row("Python", known.pop("python"))
@@ -111,21 +84,20 @@ def info() -> None:
     table.add_row("machine", machine())
     table.add_row("engine", f"{loop}, SimPy {known.pop('simpy')}")
     table.add_row("kernels", f"{known.pop('instructions')} instructions")
-    for package in ("pandas", "matplotlib"):  # on which no number depends, but tables and pictures do
-        known[package] = importlib.metadata.version(package)
-    for package, version in known.items():
+    for package, version in {**known, **others}.items():
         table.add_row(package, version)
     Console().print(table)
 
 
 def experiment(name: str) -> Experiment:
     """The experiment that stands in ``experiments/name.py``: in the package once installed, in a clone beside it."""
+    import importlib
+    from importlib.util import find_spec
+
+    from simcluster.experiment import Experiment
+
     home = "simcluster.experiments" if find_spec("simcluster.experiments") else "experiments"
     found = importlib.import_module(f"{home}.{name}").experiment
     if not isinstance(found, Experiment):
         raise TypeError(f"experiments/{name}.py must define an Experiment, got {found!r}")
     return found
-
-
-if __name__ == "__main__":
-    main()
