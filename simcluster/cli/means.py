@@ -16,6 +16,7 @@ from simcluster.measurement import Interval
 from simcluster.measurement.statistics import interval_for
 
 MOST = 12  # names of metrics that there is no room for
+WIDEST = 24  # letters of a label in a line
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ def _mean(values: Any, interval: Any) -> Interval | str:
 
 
 def means_table(cells: Sequence[Cell], by: Sequence[str], metrics: Sequence[str]) -> None:
-    """Print the cells: one downwards, a metric a line; several side by side with as many metrics as there is room."""
+    """Print the cells: one downwards, a metric a line; several below each other, with as many metrics as there is room.
+
+    If ``metrics`` are named there are as many tables as they need.
+    """
     console = Console(highlight=False)
     every = list(cells[0].means)
     if len(cells) == 1:
@@ -84,33 +88,38 @@ def means_table(cells: Sequence[Cell], by: Sequence[str], metrics: Sequence[str]
         return
     labels = [[_word(cell.label[name]) for name in by] for cell in cells]
     columns = {name: [str(cell.means[name]) for cell in cells] for name in every}
-    chosen = list(metrics) or _that_fit(console.width, by, labels, columns)
-    rows = [
-        [*label, str(cell.seeds), *(columns[name][place] for name in chosen)]
-        for place, (label, cell) in enumerate(zip(labels, cells, strict=True))
-    ]
-    console.print(plain_table([*by, "seeds", *chosen], rows, numbers=1 + len(chosen)))
-    left = [name for name in every if name not in chosen]
+    pages = _pages(console.width, by, labels, columns)
+    for number, page in enumerate(pages if metrics else pages[:1]):
+        if number:
+            console.print()
+        rows = [
+            [*label, str(cell.seeds), *(columns[name][place] for name in page)]
+            for place, (label, cell) in enumerate(zip(labels, cells, strict=True))
+        ]
+        console.print(plain_table([*by, "seeds", *page], rows, numbers=1 + len(page), widest=WIDEST))
+    left = [] if metrics else [name for page in pages[1:] for name in page]
     if left:
         more = f" and {len(left) - MOST} more" if len(left) > MOST else ""
         say(f"Means with 95 % intervals. --metric also: {', '.join(map(str, map(shown, left[:MOST])))}{more}")
 
 
-def _that_fit(
+def _pages(
     width: int, by: Sequence[str], labels: Sequence[Sequence[str]], columns: dict[str, list[str]]
-) -> list[str]:
-    """The first metrics that there is room for, and at least one."""
-    heads = [max(len(name), *(len(label[place]) for label in labels)) for place, name in enumerate(by)]
-    room = width - 2 * len(heads) - len("seeds")
-    for each in heads:
-        room -= each
-    chosen: list[str] = []
+) -> list[list[str]]:
+    """The metrics in tables, each of as many as there is room for beside the labels, and at least one."""
+    taken = len("seeds")
+    for place, name in enumerate(by):
+        taken += 2 + min(WIDEST, max(len(name), *(len(label[place]) for label in labels)))
+    pages: list[list[str]] = []
+    room = 0
     for name, cells in columns.items():
-        room -= 2 + max(len(name), *map(len, cells))
-        if room < 0 and chosen:
-            break
-        chosen.append(name)
-    return chosen
+        needed = 2 + max(len(name), *map(len, cells))
+        if needed > room:
+            pages.append([])
+            room = width - taken
+        pages[-1].append(name)
+        room -= needed
+    return pages
 
 
 def _word(value: Any) -> str:

@@ -6,12 +6,16 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from simcluster.scenario import Scenario
+    from simcluster.study import StudyFile
 
 Plugins = Annotated[
     list[str],
@@ -49,6 +53,41 @@ def allowed(modules: list[str]) -> Iterator[None]:
             raise ValueError(f"plugin: must be a module that can be imported, got {module!r}") from None
     with plugins(*modules):
         yield
+
+
+def read_scenario(file: Path) -> Scenario:
+    """The scenario in a file. Raises ``ValueError`` as ``load_scenario``, or with what to call for a study."""
+    from simcluster.scenario import InvalidFile, load_scenario, load_spec
+
+    try:
+        return load_scenario(file)
+    except InvalidFile:
+        from simcluster.study import StudyFile
+
+        if _is_in(file, load_spec, StudyFile):
+            raise ValueError(f"{file}: must be a scenario, got a study, which `simcluster sweep` runs") from None
+        raise
+
+
+def read_study(file: Path) -> StudyFile:
+    """The study in a file. Raises ``ValueError`` as ``load_spec``, or with what to call for a scenario."""
+    from simcluster.scenario import InvalidFile, load_scenario, load_spec
+    from simcluster.study import StudyFile
+
+    try:
+        return load_spec(file, StudyFile)
+    except InvalidFile:
+        if _is_in(file, load_scenario):
+            raise ValueError(f"{file}: must be a study, got a scenario, which `simcluster run` runs") from None
+        raise
+
+
+def _is_in(file: Path, load: Callable[..., object], *kind: object) -> bool:
+    try:
+        load(file, *kind)
+    except ValueError:
+        return False
+    return True
 
 
 def print_json(value: Any) -> None:

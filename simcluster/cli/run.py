@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simcluster.cli.options import AsJson, Force, Plugins, Quiet, StudyKey, allowed, print_json, refuse_to_overwrite
+from simcluster.cli.options import (
+    AsJson,
+    Force,
+    Plugins,
+    Quiet,
+    StudyKey,
+    allowed,
+    print_json,
+    read_scenario,
+    refuse_to_overwrite,
+)
 from simcluster.cli.progress import waiting
 from simcluster.command_line import say, tell
 
@@ -31,12 +41,10 @@ def run(
 
     Ends with code 1 when the run fails.
     """
-    from simcluster.scenario import load_scenario
-
     if out is not None:
         refuse_to_overwrite(out, force)
     with allowed(plugin):
-        scenario = load_scenario(file)
+        scenario = read_scenario(file)
         result = _run(scenario, seed, as_json=as_json, quiet=quiet, traceback=bool(plugin))
         _show(result, out, as_json=as_json, quiet=quiet)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simcluster.cli.options import AsJson, Database, Plugins, Quiet, allowed, print_json
+from simcluster.cli.options import AsJson, Database, Plugins, Quiet, allowed, print_json, read_study
 from simcluster.cli.progress import study_progress
 from simcluster.command_line import INTERRUPTED, Processes, say, tell
 
@@ -47,12 +47,11 @@ def sweep(
     Each run is kept as it ends, so the same command goes on after Ctrl-C, a crash or a new seed. Ends with code 1 when
     some runs failed.
     """
-    from simcluster.scenario import load_spec
-    from simcluster.study import Interrupted, RunFailed, StudyFile
+    from simcluster.study import Interrupted, RunFailed
 
     path = file.with_suffix(".db") if db is None else db
     with allowed(plugin):
-        study = _study(load_spec(file, StudyFile), seeds, path)
+        study = _study(read_study(file), seeds, path)
     try:
         with study_progress(quiet or as_json) as progress:
             study.run(

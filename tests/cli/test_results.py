@@ -36,6 +36,30 @@ def test_as_many_metrics_are_shown_as_there_is_room_for_and_the_others_named(stu
     assert [*shown, *left] == differ
 
 
+def test_metrics_that_were_asked_for_have_as_many_tables_as_they_need(studied, good):
+    named = ["ended_s", "loss_final", "computing_s", "messages_sent"]
+
+    out = good("results", "study.db", *(word for name in named for word in ("--metric", name))).out
+
+    heads = [line.split() for line in out.splitlines() if line.startswith("staleness ")]
+    assert max(map(len, out.splitlines())) <= 80
+    assert [name for head in heads for name in head[2:]] == named
+    assert len(heads) > 1
+
+
+def test_a_long_label_leaves_room_for_a_metric(capsys, monkeypatch):
+    from simcluster.cli.means import means, means_table
+
+    monkeypatch.setenv("COLUMNS", "80")
+    frame = pd.DataFrame([{"policy": f"{place} " * 60, "seed": 0, "ended_s": 1.5} for place in range(2)])
+
+    means_table(means(frame, ["policy"], ["ended_s"]), ["policy"], [])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.endswith("1.5 [-inf, inf]") or line.endswith("1.5 [0, inf]") for line in lines].count(True) == 2
+
+
 def test_one_cell_is_shown_downwards(studied, good):
     (studied / "one.yaml").write_text((studied / "study.yaml").read_text().replace("[0, 2]", "[0]"))
     good("sweep", "one.yaml", "--processes", "1", "--quiet")

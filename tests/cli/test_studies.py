@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from simcluster.cli.new import starter
 from simcluster.study import Store, open_study
 
 SLOW_PARTS = """
@@ -113,6 +114,8 @@ def test_replay_says_when_it_is_another_run(studied, call):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["run", "study.yaml"], "error: study.yaml: must be a scenario, got a study, which `simcluster sweep` runs"),
+        (["sweep", "odd.yaml"], "error: odd.yaml: must be a study, got a scenario, which `simcluster run` runs"),
         (["sweep", "none.yaml"], "error: none.yaml: it must be a file that can be read"),
         (["sweep", "study.yaml", "--seeds", "0"], "error: seeds"),
         (["sweep", "study.yaml", "--processes", "0"], "error: processes must be at least 1, got 0"),
@@ -127,6 +130,8 @@ def test_replay_says_when_it_is_another_run(studied, call):
     ],
 )
 def test_what_a_user_gets_wrong_is_one_line(studied, call, arguments, said):
+    (studied / "odd.yaml").write_text(starter("scenario"))
+
     ended = call(*arguments)
 
     assert (ended.code, ended.out) == (2, "")
