@@ -40,6 +40,7 @@ def results(
     """
     from simcluster.cli.means import means, means_table
     from simcluster.study import open_study
+    from simcluster.study.analysis import check_metric
 
     stored = open_study(db, study)
     frame = stored.frame()
@@ -49,7 +50,7 @@ def results(
     for name in chosen:
         _known("by", name, [*stored.columns, *numeric])
     for name in metric:
-        stored.numbers(name, frame)
+        check_metric(frame, stored.columns, name)
     found = means(frame, chosen, metric or _that_differ(frame, numeric))
     if as_json:
         failures = [

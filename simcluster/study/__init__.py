@@ -1,7 +1,7 @@
 """Study: scenarios × designs × seeds, run in processes or on Dask, kept in one file, and what their numbers say."""
 
 from simcluster.study.definition import StudyFile
-from simcluster.study.design import Design, Grid, LatinHypercube, RandomSample, Range, Sobol, Zip, grid, zipped
+from simcluster.study.design import Grid, LatinHypercube, RandomSample, Range, Sobol, Zip, grid, zipped
 from simcluster.study.fields import field, with_fields
 from simcluster.study.plan import Outcome, TimeLimit, WorkerDied
 from simcluster.study.processes import Processes
@@ -10,7 +10,7 @@ from simcluster.study.stored import StoredStudy, open_study
 from simcluster.study.study import Interrupted, Progress, RunFailed, Study
 
 __all__ = [
-    "Design", "Grid", "Interrupted", "LatinHypercube", "Outcome", "Processes", "Progress", "RandomSample", "Range",
+    "Grid", "Interrupted", "LatinHypercube", "Outcome", "Processes", "Progress", "RandomSample", "Range",
     "RunFailed", "Sobol", "Store", "StoreError", "StoredStudy", "Study", "StudyFile", "TimeLimit", "WorkerDied", "Zip",
     "field", "grid", "open_study", "with_fields", "zipped",
 ]  # fmt: skip

@@ -50,7 +50,7 @@ def summarised(
 
     chosen = metrics_of(frame, columns) if metrics is None else list(metrics)
     for metric in chosen:
-        _number(frame, columns, metric)
+        check_metric(frame, columns, metric)
     groups: Any = frame.groupby(list(columns), sort=False, dropna=False) if columns else [((), frame)]
     rows = []
     for label, group in groups:
@@ -80,13 +80,14 @@ def _mean(values: pd.Series[Any]) -> float:
 
 
 def _one_a_run(frame: pd.DataFrame, columns: Sequence[str], metric: str) -> pd.DataFrame:
-    _number(frame, columns, metric)
+    check_metric(frame, columns, metric)
     if frame.duplicated([*columns, "seed"]).any():
         raise ValueError(f"metric must be one number a run, got several of {metric!r}: choose rows of frame() first")
     return frame
 
 
-def _number(frame: pd.DataFrame, columns: Sequence[str], metric: str) -> None:
+def check_metric(frame: pd.DataFrame, columns: Sequence[str], metric: str) -> None:
+    """Raise ``ValueError`` for what is no column of numbers that was measured."""
     measured = [name for name in frame.columns if name not in (*columns, *MEASURED)]
     _among("metric", metric, measured)
     if frame[metric].dtype.kind not in "biuf":

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import importlib
 import math
+import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -41,9 +44,10 @@ class OnDask:
             # A worker that a run kills takes nothing else with it: one thread each, and the run's batch is split.
             dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1})
             workers = processes or cores()
-            self._cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
-            )
+            with _ctrl_c_is_the_parents():
+                self._cluster = distributed.LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                )
         try:
             self._client = distributed.Client(self._cluster or address, timeout=10)
         except (OSError, ValueError) as error:
@@ -102,6 +106,19 @@ class OnDask:
             return
         self._run_s += (max(math.fsum(each.elapsed_s for each in found) / len(found), 1e-5) - self._run_s) / 4
         yield from found
+
+
+@contextmanager
+def _ctrl_c_is_the_parents() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear Ctrl-C, of which their tracebacks would fill the screen."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _same(pickled: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ class StoredStudy:
 
     def command(self, cell: int, seed: int) -> str:
         """What runs one run again."""
-        return f"simcluster replay {self.path} --study {self.key[:8]} --cell {cell} --seed {seed}"
+        return f"simcluster replay {shlex.quote(self.path)} --study {self.key[:8]} --cell {cell} --seed {seed}"
 
     def run_of(self, cell: int, seed: int) -> StoredRun:
         """One run. Raises ``ValueError`` where there is none."""

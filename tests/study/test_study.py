@@ -18,6 +18,7 @@ from simcluster.study import (
     Store,
     Study,
     StudyFile,
+    WorkerDied,
     grid,
     open_study,
 )
@@ -316,3 +317,4 @@ def test_rows_from_dask_are_those_of_this_process_though_a_run_kills_its_worker(
     frame = made.frame()
     pd.testing.assert_frame_equal(frame, here.frame())
     assert sorted(made.failures()["word"]) == ["die"] * 4 + ["raise"] * 4
+    assert made.failures()["error"].str.startswith(WorkerDied.__name__).sum() == 4
