@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from simcluster.engine import check_seeds, check_whole
+from simcluster.engine import check_differ, check_seeds, check_whole
 from simcluster.scenario import NEVER_BEGAN, Scenario
 from simcluster.study import Interrupted, Processes, Study
 from simcluster.study.execution import cores
@@ -89,6 +89,7 @@ def sweep(
     for name in names:
         if name in MEASURED:
             raise ValueError(f"labels must not be one of the columns {list(MEASURED)}, got {name!r}")
+    check_differ("labels", names)
     heads = {(cell, seed): _head(names, label, seed) for cell, label in enumerate(scenarios) for seed in each}
     for cell, made in enumerate(scenarios.values()):
         for seed in each[:1] if isinstance(made, Scenario) else each:

@@ -75,7 +75,7 @@ def test_a_script_beside_sources_that_are_not_compiled_is_told_in_one_sentence_w
         copy.write_bytes(file.read_bytes())
 
     done = subprocess.run(
-        [sys.executable, "-c", "import simcluster"], cwd=tmp_path, capture_output=True, text=True,
+        [sys.executable, "-c", "from simcluster import Scenario"], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False,
     )  # fmt: skip
 
