@@ -50,6 +50,7 @@ def sweep(
     from simcluster.study import Interrupted, RunFailed
 
     path = file.with_suffix(".db") if db is None else db
+    path.parent.mkdir(parents=True, exist_ok=True)
     with allowed(plugin):
         study = _study(read_study(file), seeds, path)
     try:

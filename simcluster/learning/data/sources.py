@@ -8,15 +8,17 @@ import warnings
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field, model_validator
 
 from simcluster.engine import Count, Open, Spec, check_differ, stream
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.protocols import Array, DataSource
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DatasetName = Literal["digits", "breast_cancer", "iris", "wine"]
 
@@ -197,6 +199,8 @@ def _file(
     read: str, path: Path, stamp: int | None, target: str, features: tuple[str, ...] | None, labels: bool | None,
     scaled: bool,
 ) -> Dataset:  # fmt: skip
+    import pandas as pd
+
     try:
         table = _read(read, path)
     except (FileNotFoundError, NotADirectoryError):
@@ -212,6 +216,8 @@ def _file(
 
 
 def _read(read: str, path: Path) -> pd.DataFrame:
+    import pandas as pd  # late, as not every run reads a table
+
     if read == "read_parquet":
         return pd.read_parquet(path)
     with warnings.catch_warnings():
@@ -228,6 +234,8 @@ def _first_wrong(column: pd.Series[Any]) -> int | None:
         return next(iter(np.flatnonzero(~np.isfinite(column.to_numpy())).tolist()), None)
     values = column.tolist()
     wrong = [row for row, value in enumerate(values) if not _finite(value)]
+    import pandas as pd
+
     text = [row for row in wrong if isinstance(values[row], str)]
     unread = pd.to_numeric(pd.Series([values[row] for row in text]), errors="coerce").isna()
     return next((row for row, bad in zip(text, unread, strict=True) if bad), next(iter(wrong), None))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from simcluster.measurement.statistics.intervals import Array, Interval, checked_sample, interval_for, mean_interval
 
@@ -134,6 +133,8 @@ def _pairs(a: ArrayLike, b: ArrayLike, level: float) -> tuple[Array, Array]:
 
 def _welch(first: Array, second: Array, level: float) -> Interval:
     """Welch's interval of the difference of two independent means, with Satterthwaite's degrees of freedom."""
+    from scipy import stats
+
     difference, n = float(np.mean(first) - np.mean(second)), first.size
     of_first, of_second = float(np.var(first, ddof=1)) / n, float(np.var(second, ddof=1)) / n
     squared = of_first + of_second

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from simcluster.engine import check_whole, stream
 
@@ -40,6 +39,8 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 
     Raises ``ValueError`` for no values, values that are not finite, or a level outside (0, 1).
     """
+    from scipy import stats
+
     sample = checked_sample(values, level)
     mean = float(np.mean(sample))
     if sample.size == 1:
@@ -96,6 +97,8 @@ def bootstrap_interval(
     Raises ``ValueError`` as ``mean_interval``, and where "BCa" has no acceleration, for the statistic of all values
     but one is always the same.
     """
+    from scipy import stats
+
     sample = checked_sample(values, level)
     check_whole("resamples", resamples, 1)
     if method not in ("percentile", "BCa"):

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from simcluster.measurement.statistics.intervals import Interval, check_level
 
@@ -74,6 +73,8 @@ def _check(q: float, level: float) -> None:
 
 def _ranks(n: int, q: float, level: float) -> tuple[int, int]:
     """l and u, from 0 for no lower end to n + 1 for no upper one."""
+    from scipy import stats
+
     chance = stats.binom.pmf(np.arange(n + 1), n, q)
     low = high = int(np.argmax(chance))
     covered = chance[low]

@@ -10,7 +10,6 @@ from itertools import combinations
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from simcluster.measurement.statistics.comparison import paired_difference
 from simcluster.measurement.statistics.intervals import Array, Interval, checked_sample, interval_for
@@ -122,6 +121,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _p_value(differences: Array) -> float:
     """Of Student's two-sided test that the mean difference is 0; 1 for a single one, which says nothing."""
+    from scipy import stats
+
     if differences.size == 1 or not np.any(differences):
         return 1.0
     error = float(np.std(differences, ddof=1)) / math.sqrt(differences.size)

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from simcluster.engine import check_differ, check_whole, stream
 from simcluster.measurement.statistics.intervals import Array, check_level
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ("first_order", "first_order_low", "first_order_high", "total", "total_low", "total_high")
 
@@ -61,6 +63,9 @@ def saltelli_design(
 
     Raises ``ValueError`` for no bounds or empty ones, points that are no power of 2, fewer than 3 replicates.
     """
+    import pandas as pd
+    from scipy import stats
+
     check_whole("points", points, 2)
     check_whole("replicates", replicates, 3)
     if points & (points - 1):
@@ -119,6 +124,8 @@ def sobol_indices(design: pd.DataFrame, outputs: ArrayLike, level: float = 0.95)
 
 def _factorial(frame: pd.DataFrame, parameters: list[str], metric: str) -> Array:
     """The metric by combination, in the order of the parameters' values, and seed."""
+    import pandas as pd
+
     check_differ("parameters", parameters)
     for name in (*parameters, "seed", metric):
         if name not in frame.columns:
@@ -165,6 +172,9 @@ def _with_jackknife(
     indices: Callable[[NDArray[np.intp]], Array], count: int, names: Sequence[str], level: float
 ) -> pd.DataFrame:
     """The indices (2, d) of all replicates, with the intervals that leaving out each in turn gives."""
+    import pandas as pd
+    from scipy import stats
+
     every = np.arange(count)
     estimate = indices(every)
     without = np.stack([indices(np.delete(every, place)) for place in range(count)])
