@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcluster.engine import check_seeds
+from simcluster.engine import check_seeds, hint
 from simcluster.measurement.statistics import Precision
 from simcluster.scenario import Result, Scenario
 from simcluster.scenario.versions import machine, versions
@@ -152,7 +152,10 @@ class Study(StoredStudy):
             return wanted
         values: dict[int, list[Any]] = {cell: [] for cell in range(len(self.plan.cells))}
         for run in self.store.runs(self.key):
-            values[run.cell] += [row.get(metric) for row in run.rows]
+            for row in run.rows:
+                if metric not in row:
+                    raise ValueError(f"metric must be one of {', '.join(row)}, got {metric!r}{hint(metric, row)}")
+                values[run.cell].append(row[metric])
         more = {cell: until.more(found) if found else until.at_least for cell, found in values.items()}
         chosen = []
         for task in wanted:

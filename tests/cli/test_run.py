@@ -127,17 +127,9 @@ def test_new_writes_what_its_own_words_run(what, folder, good, monkeypatch, caps
         assert ended.out == ""
     else:
         assert program == "python"
-        monkeypatch.setattr("simcluster.Study.run", lambda study: _run_in_this_process(study))
+        monkeypatch.setattr("simcluster.study.execution.cores", lambda: 1)
         runpy.run_path(arguments[0], run_name="__main__")
         assert "ended_s" in capsys.readouterr().out
-
-
-def _run_in_this_process(study):
-    from simcluster.study.execution import executor
-
-    with executor(1) as here:
-        study._run(here, None, False)
-    return study
 
 
 @pytest.mark.parametrize("what", STARTERS)

@@ -121,7 +121,7 @@ def test_replay_says_when_it_is_another_run(studied, call):
         (["sweep", "study.yaml", "--processes", "0"], "error: processes must be at least 1, got 0"),
         (["sweep", "study.yaml", "--time-limit", "-1"], "error: time_limit_s must be above 0, got -1.0"),
         (["sweep", "study.yaml", "--db", "study.yaml"], "error: study.yaml: must be a database of studies"),
-        (["sweep", "study.yaml", "--db", "none/s.db"], "error: none/s.db: must be a file that can be opened"),
+        (["sweep", "study.yaml", "--db", "study.yaml/s.db"], "error: study.yaml: File exists"),
         (["status", "none.db"], "error: none.db: must be a file that is there"),
         (["status", "study.yaml"], "error: study.yaml: must be a database of studies"),
         (["replay", "study.db"], "error: cell and seed: must be given of a run in a database"),
