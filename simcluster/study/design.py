@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -151,12 +151,19 @@ Design = Annotated[Grid | Zip | RandomSample | LatinHypercube | Sobol, Field(dis
 
 def grid(values: Mapping[str, Any] | None = None, /, **more: Any) -> Grid:
     """Every value with every other: ``grid({"job.steps": [10, 20], "faults.0.factor": [2, 4]})``."""
-    return Grid(values={path: list(each) for path, each in {**(values or {}), **more}.items()})
+    return Grid(values=_listed({**(values or {}), **more}))
 
 
 def zipped(values: Mapping[str, Any]) -> Zip:
     """First values together, then second ones: ``zipped({"job.steps": [10, 20], "horizon_s": [1, 2]})``."""
-    return Zip(values={path: list(each) for path, each in values.items()})
+    return Zip(values=_listed(values))
+
+
+def _listed(values: Mapping[str, Any]) -> dict[str, list[Any]]:
+    for path, each in values.items():
+        if isinstance(each, str) or not isinstance(each, Iterable):
+            raise ValueError(f"values of {path} must be several, got {each!r}: write [{each!r}]")
+    return {path: list(each) for path, each in values.items()}
 
 
 def _check_some(values: Mapping[str, list[Any]]) -> None:

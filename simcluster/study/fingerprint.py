@@ -71,10 +71,19 @@ class _Digest:
             yield from (getattr(part, name) for name in type(part).model_fields)
         elif isinstance(part, np.ndarray) and part.dtype != object:
             yield from (str(part.dtype), part.shape, part.tobytes())
-        elif hasattr(part, "__dict__"):
+        elif not _is_installed(type(part).__module__) and hasattr(part, "__dict__"):
             yield from (type(part), vars(part))
         else:
+            yield from self._of_a_package(part)
+
+    def _of_a_package(self, part: Any) -> Iterator[Any]:
+        """An object of a class of a package: what it would be stored as; a lock, say, is only what it is."""
+        yield type(part)
+        try:
             yield pickle.dumps(part)
+        except Exception:  # whatever a class raises that was not made for it
+            if hasattr(part, "__dict__"):
+                yield from (name for name in vars(part))
 
     def _function(self, function: FunctionType) -> Iterator[Any]:
         yield function.__qualname__

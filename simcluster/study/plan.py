@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import cloudpickle
 import numpy as np
 
 from simcluster.scenario import Result, Scenario, run
@@ -113,7 +114,7 @@ def portable(found: Outcome) -> Outcome:
     if error is None:
         return found
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(cloudpickle.dumps(error))
     except Exception as reason:  # whatever the class of the error raises
         told = RuntimeError(f"{type(error).__name__}: {error} (which cannot leave its process: {reason})")
         for note in getattr(error, "__notes__", ()):

@@ -71,6 +71,8 @@ class Store:
 
     def __init__(self, path: Path | str, *, read: bool = False) -> None:
         self.path = str(path)
+        if not self.path or "\0" in self.path:
+            raise StoreError(f"path must name a file, got {self.path!r}")
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(8).hex()}"
         there = self.path != ":memory:" and os.path.exists(self.path)
         if read and not there:
@@ -165,12 +167,18 @@ class Store:
         asked = (f"SELECT 1 FROM {table} WHERE study = ? AND cell = ? AND seed = ?" for table in tables)
         return all(self._db.execute(text, (study, *task)).fetchone() is None for text in asked)
 
+    def release(self) -> None:
+        """What this process has begun and not finished is anybody's again."""
+        with self._writing():
+            self._db.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
+
     def write(self, study: str, outcomes: Iterable[Outcome]) -> None:
         """Keep what became of runs. Of a run that is kept already the first outcome stays."""
         rows = [
             (
                 study, each.cell, each.seed, _json("measure", list(each.rows)),
-                None if each.error is None else _words(each.error), each.traceback, each.elapsed_s, each.attempts,
+                None if each.error is None else _words(each.error), _encodable(each.traceback), each.elapsed_s,
+                each.attempts,
             )
             for each in outcomes
         ]  # fmt: skip
@@ -247,6 +255,8 @@ class Store:
     def _said(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeEncodeError as error:
+            raise StoreError(f"path must name a file, got {self.path!r} ({error.reason})") from None
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {_SAID.get(str(error), str(error))}; what is stored stays") from None
 
@@ -262,6 +272,15 @@ _SAID = {
 }
 
 
+def storable(found: Outcome) -> Outcome:
+    """The same outcome; what was measured and cannot be stored is an error of the run."""
+    try:
+        _json("measure", list(found.rows))
+    except ValueError as error:
+        return Outcome(found.cell, found.seed, (), error, found.traceback, found.elapsed_s, found.attempts)
+    return found
+
+
 def is_running(pid: int) -> bool:
     """Whether a process of this machine runs."""
     try:
@@ -275,7 +294,12 @@ def is_running(pid: int) -> bool:
 
 def _words(error: BaseException) -> str:
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}{notes}".encode(errors="backslashreplace").decode()  # half a surrogate pair
+    return _encodable(f"{type(error).__name__}: {error}{notes}")
+
+
+def _encodable(text: str) -> str:
+    """The text, in which half a surrogate pair is its escape."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _json(name: str, value: Any) -> str:

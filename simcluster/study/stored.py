@@ -78,6 +78,8 @@ class StoredStudy:
 
     def command(self, cell: int, seed: int) -> str:
         """What runs one run again."""
+        if self.path == ":memory:":
+            return f"study.replay({cell}, {seed})"
         return f"simcluster replay {shlex.quote(self.path)} --study {self.key[:8]} --cell {cell} --seed {seed}"
 
     def run_of(self, cell: int, seed: int) -> StoredRun:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import functools
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from simcluster.engine import check_seeds, hint
 from simcluster.measurement.statistics import Precision
@@ -20,7 +23,7 @@ from simcluster.study.fields import short_names, with_fields
 from simcluster.study.fingerprint import fingerprint
 from simcluster.study.journal import Journal
 from simcluster.study.plan import MEASURED, Executor, Measure, Outcome, Plan, Row, Seeded, Task, scenario_of
-from simcluster.study.store import Store
+from simcluster.study.store import Store, storable
 from simcluster.study.stored import StoredStudy
 
 #: So many runs are begun for a study at first, and then as many as last about so long; the rest others may take.
@@ -85,6 +88,8 @@ class Study(StoredStudy):
             raise ValueError(f"seeds must be several, got {seeds!r}: write range({seeds!r})")
         self.seeds = tuple(seeds)
         check_seeds(self.seeds)
+        if max(self.seeds) >= 2**63:
+            raise ValueError(f"seeds must be below 2**63 to be kept, got {max(self.seeds)}")
         if measure is not None and not callable(measure):
             raise ValueError(f"measure must be a function of a result, got {measure!r}")
         columns, cells = _cells(scenarios, vary, labels)
@@ -99,7 +104,7 @@ class Study(StoredStudy):
             "machine": machine(),
         }  # fmt: skip
         store = Store(path)
-        kept = [([_in_a_column(each) for each in label], _text(made)) for label, made in cells]
+        kept = [(list(shown), _text(made)) for shown, (_, made) in zip(_shown(columns, cells), cells, strict=True)]
         super().__init__(store, key, name, store.enter(key, name, definition, kept))
 
     def run(
@@ -151,18 +156,32 @@ class Study(StoredStudy):
         if until is None or metric is None:
             return wanted
         values: dict[int, list[Any]] = {cell: [] for cell in range(len(self.plan.cells))}
+        begun = Counter(cell for cell, _ in finished)
         for run in self.store.runs(self.key):
             for row in run.rows:
                 if metric not in row:
                     raise ValueError(f"metric must be one of {', '.join(row)}, got {metric!r}{hint(metric, row)}")
                 values[run.cell].append(row[metric])
-        more = {cell: until.more(found) if found else until.at_least for cell, found in values.items()}
+        more = {
+            cell: min(self._more(until, cell, found), until.at_most - begun[cell]) for cell, found in values.items()
+        }
         chosen = []
         for task in wanted:
             if more[task[0]] > 0:
                 more[task[0]] -= 1
                 chosen.append(task)
         return chosen
+
+    def _more(self, until: Precision, cell: int, values: Sequence[Any]) -> int:
+        try:
+            return until.more(values) if values else until.at_least
+        except (TypeError, ValueError) as error:
+            rule = "metric must be a number in every run that is judged by it"
+            raise ValueError(f"{rule}: {error} ({self._in_words(cell)})") from None
+
+    def _in_words(self, cell: int) -> str:
+        label = dict(zip(self.columns, self.labels[cell], strict=True))
+        return "".join(f"{name}={value!r}, " for name, value in label.items()).rstrip(", ") or "the only cell"
 
     def _run_ours(
         self,
@@ -174,16 +193,19 @@ class Study(StoredStudy):
         """Run those of ``wanted`` that nobody else has begun; whether there was one."""
         journal = Journal(self.store, self.key)
         any_of_ours = False
-        outcomes = where.outcomes(self.plan, self._claimed(wanted))
+        outcomes = (found for found in where.outcomes(self.plan, self._claimed(wanted)))
         try:
             for found in outcomes:
                 any_of_ours |= found is not None
+                found = None if found is None else storable(found)
                 if journal.add(found):
                     self._tell(progress)
                 if found is not None and found.error is not None and stop_on_error:
                     raise self._failed(found)
         finally:
+            outcomes.close()
             journal.flush()
+            self.store.release()
         self._tell(progress)
         return any_of_ours
 
@@ -200,12 +222,9 @@ class Study(StoredStudy):
                 count = min(2 * count, MOST)
 
     def _failed(self, found: Outcome) -> RunFailed:
-        label = dict(zip(self.columns, self.labels[found.cell], strict=True))
-        said = ", ".join(f"{name}={value!r}" for name, value in label.items())
-        return RunFailed(
-            f"{type(found.error).__name__}: {found.error} (in the run {said} under seed {found.seed}; again: "
-            f"{self.command(found.cell, found.seed)})"
-        )
+        where = f"in the run {self._in_words(found.cell)} under seed {found.seed}"
+        again = self.command(found.cell, found.seed)
+        return RunFailed(f"{type(found.error).__name__}: {found.error} ({where}; again: {again})")
 
     def _tell(self, progress: Callable[[Progress], object] | None) -> None:
         if progress is not None:
@@ -240,12 +259,19 @@ def _cells(
             raise ValueError(f"a label must have one value for each of {heads}, got {label!r}")
         for cell in values:
             cells.append(((*head, *cell.values()), _varied(made, cell) if cell else made))
+    return names, cells
+
+
+def _shown(names: Sequence[str], cells: Sequence[tuple[tuple[Any, ...], Seeded]]) -> list[tuple[Any, ...]]:
+    """The labels as numbers and words; parts of one kind that differ in a field are told apart by their fields."""
     shown = [tuple(_in_a_column(value) for value in label) for label, _ in cells]
     if len(set(shown)) < len(shown):
-        twice = next(label for label in shown if shown.count(label) > 1)
+        shown = [tuple(_in_a_column(value, whole=True) for value in label) for label, _ in cells]
+    if len(set(shown)) < len(shown):
+        twice = next(label for label, count in Counter(shown).items() if count > 1)
         told = dict(zip(names, twice, strict=True))
         raise ValueError(f"cells must differ in what tells them apart, got {told} twice")
-    return names, cells
+    return shown
 
 
 def _varied(made: Seeded, cell: Cell) -> Seeded:
@@ -266,10 +292,14 @@ def _checked(label: Mapping[str, Any], made: Seeded, seed: int) -> None:
         raise
 
 
-def _in_a_column(value: Any) -> Any:
-    """A label's value as a number or a word."""
+def _in_a_column(value: Any, *, whole: bool = False) -> Any:
+    """A label's value as a number or a word; of a part its kind, or the ``whole`` of it."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if whole:
+        return f"{value!r}"
     word = getattr(value, "kind", None) or getattr(value, "__name__", None)
     return word if isinstance(word, str) else f"{value!r}"
 

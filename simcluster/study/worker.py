@@ -24,7 +24,7 @@ def main(reads: int, writes: int, memory_bytes: int | None) -> None:
     to_parent = Connection(writes, readable=False)
     threading.Thread(target=_listen, args=(parent, coming), daemon=True).start()
     # After the thread, so that the end of the parent is noticed while this is imported.
-    from simcluster.study.plan import Outcome, outcome, portable
+    from simcluster.study.plan import Outcome, portable
 
     if memory_bytes is not None:
         _limit(memory_bytes)
@@ -45,8 +45,20 @@ def main(reads: int, writes: int, memory_bytes: int | None) -> None:
                 if broken is not None:
                     found = Outcome(cell, seed, (), broken.error, broken.traceback)
                 else:
-                    found = portable(outcome(cells[cell], cell, seed, measure))
+                    found = portable(_outcome(cells[cell], cell, seed, measure))
                 to_parent.send_bytes(_dumped(found))
+
+
+def _outcome(made: Any, cell: int, seed: int, measure: Any) -> Any:
+    """The outcome of a run; Ctrl-C is not meant for this process, so that one is the run's own."""
+    import traceback
+
+    from simcluster.study.plan import Outcome, outcome
+
+    try:
+        return outcome(made, cell, seed, measure)
+    except KeyboardInterrupt as error:
+        return Outcome(cell, seed, (), RuntimeError(f"KeyboardInterrupt: {error}"), traceback.format_exc())
 
 
 class _Unreadable:
@@ -68,10 +80,12 @@ def _loaded(pickled: bytes) -> Any:
 
 def _dumped(found: Any) -> bytes:
     """An outcome; rows that cannot be pickled, such as a lambda, are an error of the run."""
+    import cloudpickle
+
     from simcluster.study.plan import Outcome
 
     try:
-        return pickle.dumps(found)
+        return pickle.dumps(found) if found.error is None else bytes(cloudpickle.dumps(found))
     except Exception as error:  # whatever a class raises that was not made for it
         told = ValueError(f"measure must give what can leave its process, got {found.rows!r:.80} ({error})")
         return pickle.dumps(Outcome(found.cell, found.seed, (), told, "", found.elapsed_s))

@@ -90,6 +90,19 @@ def test_an_error_that_cannot_leave_its_process_is_told_by_one_that_can(pool):
     assert "Strange: so" in str(found[0, 0].error)
 
 
+def test_ctrl_c_that_a_run_raises_itself_and_errors_of_a_script_are_outcomes(pool):
+    def measure(result):
+        if result.seed:
+            raise KeyboardInterrupt("no")
+        raise type("Own", (Exception,), {})("so")
+
+    found = outcomes(pool, Plan([scenario()], measure), [(0, 0), (0, 1)])
+
+    assert "so" in str(found[0, 0].error)
+    assert str(found[0, 1].error) == "KeyboardInterrupt: no"
+    assert found[0, 1].attempts == 1
+
+
 def test_rows_that_cannot_leave_their_process_are_an_error_of_the_run(pool):
     found = outcomes(pool, Plan([scenario()], lambda result: {"f": (each for each in "ab")}), [(0, 0)])
 

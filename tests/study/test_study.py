@@ -87,11 +87,74 @@ def test_a_failed_run_is_a_row_and_the_others_are_there(tmp_path):
 
 def test_a_study_stops_on_an_error_that_names_the_run_and_keeps_what_is_done():
     made = Study(scenario(), range(2), how_long, vary=grid({"job.word": ["", "raise", "x"]}))
-    said = r"ValueError: as seed 0 says .in the run word='raise' under seed 0; again: simcluster replay"
+    said = r"ValueError: as seed 0 says .in the run word='raise' under seed 0; again: study.replay"
     with pytest.raises(RunFailed, match=said):
         made.run(1, stop_on_error=True)
 
     assert len(made.frame()) == 2
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_study_that_was_stopped_goes_on_in_the_same_process(processes, tmp_path):
+    switch = tmp_path / "switch"
+
+    def measure(result):
+        if result.seed == 7 and not switch.exists():
+            raise ValueError("seven")
+        return {"x": result.seed}
+
+    made = Study(scenario(), range(60), measure, path=tmp_path / "x.db")
+    with pytest.raises(RunFailed, match="in the run the only cell under seed 7"):
+        made.run(processes, stop_on_error=True)
+    switch.touch()
+    made.run(processes, retry_failed=True)
+
+    assert list(made.frame()["x"]) == list(range(60))
+
+
+@pytest.mark.parametrize("value", [1j, np.zeros(2), b"x", object()])
+def test_a_value_that_cannot_be_stored_is_an_error_of_its_run_alone(value):
+    made = Study(scenario(), range(6), lambda result: {"x": value if result.seed == 3 else 1}).run(1)
+
+    assert list(made.frame()["seed"]) == [0, 1, 2, 4, 5]
+    assert "measure must be of numbers, words and lists of them to be stored" in made.failures()["error"][0]
+
+
+def test_half_a_surrogate_pair_in_an_error_loses_nothing():
+    def measure(result):
+        raise ValueError("x\ud800")
+
+    assert list(Study(scenario(), range(2), measure).run(1).failures()["error"]) == ["ValueError: x\\ud800"] * 2
+
+
+def test_a_function_may_hold_a_frame_and_numpy_numbers_are_numbers():
+    known = pd.DataFrame({"a": range(3)})
+    made = Study(
+        scenario(), [0], lambda result: {"x": int(known["a"].sum())}, vary=grid({"job.steps": np.arange(1, 3)})
+    ).run(1)
+
+    assert made.labels == [(1,), (2,)]
+    assert list(made.frame()["x"]) == [3, 3]
+
+
+def test_parts_of_one_kind_are_told_apart_by_their_fields():
+    jobs = [scenario(steps=steps).job for steps in (1, 2)]
+    made = Study(scenario(), [0], how_long, vary=grid({"job": jobs}))
+
+    assert made.labels == [("Deed()",), ("Deed(steps=2)",)]
+
+
+def test_until_counts_runs_that_fail_and_names_a_metric_that_is_none():
+    def failing(result):
+        raise ValueError("always")
+
+    rule = Precision(at_least=5, at_most=30)
+    made = Study(scenario(), range(50), failing).run(1, until=rule, metric="x")
+    assert len(made.failures()) == 30
+    with pytest.raises(ValueError, match=r"metric must be one of .*time_s, got 'times_s'.*did you mean 'time_s'"):
+        Study(scenario(), range(9), how_long).run(1, until=rule, metric="times_s")
+    with pytest.raises(ValueError, match=r"metric must be a number .*\(steps=1\)"):
+        Study(scenario(), range(9), lambda _: {"x": "a"}, vary=grid({"job.steps": [1]})).run(1, until=rule, metric="x")
 
 
 def test_failed_runs_are_run_again_when_that_is_asked(tmp_path):
@@ -114,6 +177,12 @@ def test_failed_runs_are_run_again_when_that_is_asked(tmp_path):
     [
         (lambda: study(seeds=3), "seeds must be several, got 3: write range.3."),
         (lambda: study(seeds=[1, 1]), "seeds must"),
+        (lambda: study(seeds=[2**63]), r"seeds must be below 2\*\*63 to be kept, got 9223372036854775808"),
+        (lambda: study(path=""), "path must name a file, got ''"),
+        (lambda: study(path="a\0b"), "path must name a file"),
+        (lambda: study(path="\ud800"), "path must name a file"),
+        (lambda: grid({"job.steps": 5}), r"values of job.steps must be several, got 5: write \[5\]"),
+        (lambda: grid({"job.word": "ab"}), "values of job.word must be several, got 'ab'"),
         (lambda: study(measure=3), "measure must be a function of a result, got 3"),
         (lambda: Study({}, [0]), "scenarios must be at least one, got none"),
         (lambda: Study({"a": scenario()}, [0], labels="who"), r"labels must be in a tuple, got 'who': write"),

@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simcluster.engine import printable
 from simcluster.measurement.statistics.comparison import paired_difference
 from simcluster.measurement.statistics.intervals import Array, Interval, checked_sample, interval_for
 
@@ -69,7 +70,7 @@ class Ranking:
             name: "".join(_letter(place) if name in group else " " for place, group in enumerate(self.groups)).rstrip()
             for name in self.order
         }
-        rows = [heads, *((name, str(mean), letters[name]) for name, mean in self.means.items())]
+        rows = [heads, *((printable(name), str(mean), letters[name]) for name, mean in self.means.items())]
         widths = [max(len(row[column]) for row in rows) for column in range(2)]
         lines = [f"{name:<{widths[0]}}  {mean:<{widths[1]}}  {alike}".rstrip() for name, mean, alike in rows]
         said = f"{self.winner} is clearly best." if self.winner else f"No clear winner: {', '.join(self.may_be_best)}."
@@ -90,7 +91,7 @@ def ranking(values: Mapping[str, ArrayLike], *, lower_is_better: bool = True, le
     """
     if len(values) < 2:
         raise ValueError(f"a ranking needs at least 2 strategies, got {list(values)}")
-    samples = {name: checked_sample(sample, level) for name, sample in values.items()}
+    samples = {str(name): checked_sample(sample, level) for name, sample in values.items()}
     sign = 1 if lower_is_better else -1
     order = sorted(samples, key=lambda name: sign * float(np.mean(samples[name])))
     both = list(combinations(order, 2))
