@@ -173,6 +173,7 @@ def test_workers_run_the_plan_that_was_given_last(pool):
         found = outcomes(pool, Plan([scenario(steps=steps)], how_long), [(0, 0)])
 
         assert found[0, 0].rows[0]["time_s"] == steps
+        assert found[0, 0].attempts == 1
 
 
 def test_workers_that_cannot_start_are_an_error_and_not_tried_for_ever(pool, monkeypatch):
