@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from simcluster import Scenario, Spec
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
@@ -94,7 +95,7 @@ class Calls(Spec):
     """A function with fields, and a mapping."""
 
     call: Any = functools.partial(pow, 2, exp=3)
-    words: dict[str, int] = {"a": 1, "b": 2}
+    words: dict[str, int] = Field({"a": 1, "b": 2})
 
 
 def test_what_a_partial_function_or_a_mapping_has_is_a_field_too():
