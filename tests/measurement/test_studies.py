@@ -232,3 +232,11 @@ FRAME = pd.DataFrame({"x": [1, 1, 1, 2, 2, 2], "seed": [0, 1, 2] * 2, "metric": 
 def test_misuse_is_told_with_its_rule(call, rule):
     with pytest.raises(ValueError, match=rule):
         call()
+
+
+def test_a_rule_asks_at_most_for_as_many_runs_again_and_either_precision_suffices():
+    values = stream(9, "again").normal(100.0, 1.0, 20)
+
+    assert Precision(relative=1e-6, at_most=10_000).more(values) == 20
+    assert Precision(relative=1e-6, absolute=2.0).reached(values)
+    assert Precision(relative=0.1, absolute=1e-6).reached(values)
