@@ -240,3 +240,12 @@ def test_a_rule_asks_at_most_for_as_many_runs_again_and_either_precision_suffice
     assert Precision(relative=1e-6, at_most=10_000).more(values) == 20
     assert Precision(relative=1e-6, absolute=2.0).reached(values)
     assert Precision(relative=0.1, absolute=1e-6).reached(values)
+
+
+def test_the_pairs_of_a_ranking_have_the_test_of_scipy_and_an_interval_for_all_of_them():
+    found = ranking(BETTER)
+    known = [stats.ttest_rel(BETTER[pair.ahead], BETTER[pair.behind]).pvalue for pair in found.pairs]
+
+    assert [pair.p_value for pair in found.pairs] == pytest.approx(holm(known))
+    for pair in found.pairs:
+        assert pair.difference == paired_difference(BETTER[pair.ahead], BETTER[pair.behind], 1 - 0.05 / 3)
