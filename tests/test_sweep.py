@@ -220,3 +220,20 @@ def test_a_program_that_leaves_python_is_named_with_its_cell_too():
         sweep({"a": scenario}, [5], times)
 
     assert error.value.__notes__ == ["in exits on a at 1.5 s", "in the run scenario='a' under seed 5"]
+
+
+@pytest.mark.parametrize("name", ["seed", "ended", "verdicts", "digest", "kind"])
+def test_a_measure_that_writes_over_a_column_is_refused(name):
+    with pytest.raises(ValueError, match=rf"measure must not write over the columns .*, got '{name}'") as error:
+        sweep(SCENARIOS, [1], lambda result: {name: 0}, labels=LABELS)
+
+    assert error.value.__notes__ == ["in the run kind='short', size=1 under seed 1"]
+    assert len(error.value.table) == 0
+
+
+def test_a_scenario_whose_fault_begins_under_some_seed_is_not_warned_of():
+    ends_s = sorted(sweep({"a": waiting(1.0)}, range(4), duration)["duration_s"])
+    late = SlowNode(node="node-0", factor=2.0, begin_s=(ends_s[1] + ends_s[2]) / 2)
+    table = sweep({"a": waiting(1.0).replace(faults=(late,))}, range(4), duration)
+
+    assert sorted(table["verdicts"]) == ["", "", "fault never began", "fault never began"]

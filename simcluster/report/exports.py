@@ -40,12 +40,13 @@ def write_csv(table: pd.DataFrame, path: Path | str) -> Path:
 def to_csv(table: pd.DataFrame, path: Path) -> None:
     """The table as ``write_csv`` writes it, at a path aside."""
     shown = table.copy(deep=False)
-    shown.columns = pd.Index([_armed(name) for name in table.columns])
+    shown.columns = pd.Index([_armed(name) for name in table.columns], dtype=object)
     text = list(shown.columns)
     for place, column in enumerate(each for _, each in table.items()):
         if not pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_datetime64_any_dtype(column.dtype):
             cells = [_armed(cell) for cell in column.astype(object)]
-            shown.isetitem(place, np.array(cells, dtype=object))
+            # Not pandas' own text, which has no half of a surrogate pair.
+            shown.isetitem(place, pd.Series(cells, index=shown.index, dtype=object))
             text += cells
     # A return would end the row, for Python before 3.13 does not quote it of its own accord.
     returns = any(isinstance(cell, str) and "\r" in cell for cell in text)

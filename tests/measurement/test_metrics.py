@@ -205,3 +205,10 @@ def test_a_trace_without_a_kind_keeps_it_no_more():
     assert "messages_sent" in trace_metrics(whole)
     assert "messages_sent" not in trace_metrics(whole.without("send"))
     assert list(whole.without("send").rows()) == [row for row in whole.rows() if row["kind"] != "send"]
+
+
+def test_contributions_are_counted_by_whether_they_were_accepted():
+    rows = [{"time_s": 1.0, "kind": "contribution", "accepted": accepted} for accepted in (True, False, True)]
+    found = training_metrics(Trace.of(rows))
+
+    assert (found["contributions_accepted"], found["contributions_refused"]) == (2, 1)

@@ -232,3 +232,20 @@ FRAME = pd.DataFrame({"x": [1, 1, 1, 2, 2, 2], "seed": [0, 1, 2] * 2, "metric": 
 def test_misuse_is_told_with_its_rule(call, rule):
     with pytest.raises(ValueError, match=rule):
         call()
+
+
+def test_a_rule_asks_at_most_for_as_many_runs_again_and_either_precision_suffices():
+    values = stream(9, "again").normal(100.0, 1.0, 20)
+
+    assert Precision(relative=1e-6, at_most=10_000).more(values) == 20
+    assert Precision(relative=1e-6, absolute=2.0).reached(values)
+    assert Precision(relative=0.1, absolute=1e-6).reached(values)
+
+
+def test_the_pairs_of_a_ranking_have_the_test_of_scipy_and_an_interval_for_all_of_them():
+    found = ranking(BETTER)
+    known = [stats.ttest_rel(BETTER[pair.ahead], BETTER[pair.behind]).pvalue for pair in found.pairs]
+
+    assert [pair.p_value for pair in found.pairs] == pytest.approx(holm(known))
+    for pair in found.pairs:
+        assert pair.difference == paired_difference(BETTER[pair.ahead], BETTER[pair.behind], 1 - 0.05 / 3)

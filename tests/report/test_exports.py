@@ -160,3 +160,12 @@ def test_a_disk_that_fills_leaves_what_was_there_and_says_so(limit, old, tmp_pat
         assert line.startswith(f"out: must be a folder that can be written, got {str(tmp_path)!r} (")
         assert "File too large" in line
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == dict.fromkeys(names, "old")
+
+
+def test_half_of_a_surrogate_pair_is_written_as_its_escape(tmp_path):
+    table = pd.DataFrame(
+        [["a\udc00b"] for _ in range(2)], dtype=object, columns=pd.Index(["l\udc00"], dtype=object), index=[7, 7]
+    )
+    path = write_csv(table, tmp_path / "t.csv")
+
+    assert path.read_text(encoding="utf-8") == "l\\udc00\na\\udc00b\na\\udc00b\n"

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import jsonschema
@@ -18,6 +19,7 @@ from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Count
 from simcluster.faults import Fault
 from simcluster.scenario import InvalidFile, load_spec, save_spec, schema, yaml_text
+from simcluster.scenario.document import DEPTH, VALUES, Broken
 from simcluster.scenario.documents import parse, read_document
 from simcluster.training import Waiting
 from tests.scenario.mutated import DOCUMENTS, EXAMPLES, TEXTS, documents, read, texts, try_many
@@ -287,3 +289,28 @@ def test_ten_thousand_mutated_scenarios_are_read_or_refused_and_nothing_else(fil
     counts = try_many(10_000, files, tmp_path)
 
     assert min(counts["read"], counts["refused"]) > 100
+
+
+def test_a_document_may_be_as_deep_and_hold_as_much_as_the_limits_say(tmp_path):
+    deep = '{"a": ' * (DEPTH - 1) + "{}" + "}" * (DEPTH - 1)
+    assert parse(deep, json=True).size
+    with pytest.raises(Broken, match="at most 64"):
+        parse('{"a": ' + deep + "}", json=True)
+    many = VALUES - 3  # items, besides the mapping, its key and the list
+    for count, refused in ((many, False), (many + 1, True)):
+        text = '{"a": [' + ",".join("1" * count) + "]}"
+        with pytest.raises(Broken, match="at most 100000") if refused else nullcontext():
+            parse(text, json=True)
+
+
+def test_a_file_may_have_as_many_bytes_as_the_limit_says_and_a_mark_of_its_order(tmp_path, monkeypatch):
+    monkeypatch.setattr("simcluster.scenario.documents.BYTES", 12)
+    path = tmp_path / "small.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 12345\n")
+
+    assert read_document(path).plain() == {"a": 12345}
+    path.with_suffix(".json").write_bytes(b'\xef\xbb\xbf{"a": 12}')
+    assert read_document(path.with_suffix(".json")).plain() == {"a": 12}
+    path.write_bytes(b"\xef\xbb\xbfa: 123456\n")
+    with pytest.raises(InvalidFile, match="a file must have at most 12 bytes, got 13"):
+        read_document(path)

@@ -157,3 +157,11 @@ def test_a_field_that_happens_to_be_called_so_is_no_method():
 
     result = run(Scenario(cluster=TWO, job=job), 0)
     assert (result.metrics["ended_s"], result.series) == (1.0, {})
+
+
+def test_the_figures_that_are_shown_and_those_that_are_counted_are_all():
+    result = run(training(steps=3), 7)
+    rows = [line.split() for line in repr(result).splitlines()]
+    (more,) = [int(row[1]) for row in rows if row[0] == "…"]
+
+    assert sum(row[0] in result.metrics for row in rows) + more == len(result.metrics) - 1  # ended_s is in the head

@@ -97,3 +97,10 @@ def test_whole_numbers_are_equally_likely_and_logarithmic_ones_by_their_factor()
     whole = Range(low=1, high=3, whole=True)
     assert [whole.at(share) for share in (0, 0.33, 0.34, 0.66, 0.67, 0.999999)] == [1, 1, 2, 2, 3, 3]
     assert Range(low=1, high=100, log=True).at(0.5) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("kind", [RandomSample, LatinHypercube, Sobol])
+def test_another_seed_draws_another_sample(kind):
+    one, other = (kind(ranges={"x": Range(low=0, high=1)}, samples=4, seed=seed).cells() for seed in (0, 1))
+
+    assert one != other

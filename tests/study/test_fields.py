@@ -1,10 +1,14 @@
 """Fields by dotted path."""
 
+import functools
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from simcluster import Scenario
+from simcluster import Scenario, Spec
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.faults import CrashNode, SlowNode
 from simcluster.learning import Softmax
@@ -85,3 +89,17 @@ def test_the_last_name_is_enough_where_no_other_path_ends_so():
         "job.waiting.staleness": "staleness", "faults.0.factor": "0.factor", "faults.1.factor": "1.factor"
     }  # fmt: skip
     assert short_names(["cluster.nodes.2"]) == {"cluster.nodes.2": "nodes.2"}
+
+
+class Calls(Spec):
+    """A function with fields, and a mapping."""
+
+    call: Any = functools.partial(pow, 2, exp=3)
+    words: dict[str, int] = Field({"a": 1, "b": 2})
+
+
+def test_what_a_partial_function_or_a_mapping_has_is_a_field_too():
+    made = with_fields(Calls(), {"call.exp": 4, "words.b": 5})
+
+    assert made.call() == 16
+    assert made.words == {"a": 1, "b": 5}

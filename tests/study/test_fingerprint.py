@@ -5,6 +5,7 @@ import subprocess
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +99,38 @@ def test_it_is_the_same_in_each_process_whatever_its_hashes(tmp_path):
         ).stdout
 
     assert said("1") == said("2")
+
+
+MORE = """
+FACTOR = 2
+class Base:
+    def start(self): return 1
+class Job(Base):
+    @property
+    def size(self): return 1
+def asks(r, k=2, *, n=3): return k * n
+def inner(r): return [FACTOR * x for x in r], lambda: FACTOR
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("asks", "k=2", "k=4"),
+        ("asks", "n=3", "n=4"),
+        ("Job", "def start(self): return 1", "def start(self): return 2"),
+        ("Job", "def size(self): return 1", "def size(self): return 2"),
+        ("inner", "FACTOR = 2", "FACTOR = 3"),
+    ],
+)
+def test_defaults_bases_properties_and_what_inner_functions_name_count(name, old, new):
+    assert old in MORE
+    assert fingerprint(made(MORE)[name]) == fingerprint(made(MORE)[name])
+    assert fingerprint(made(MORE)[name]) != fingerprint(made(MORE.replace(old, new))[name])
+
+
+def test_arrays_of_the_same_bytes_differ_by_type_and_shape():
+    arrays = [np.zeros(4), np.zeros(4, dtype=np.int64), np.zeros((2, 2))]
+
+    assert len({fingerprint(array) for array in arrays}) == 3
+    assert fingerprint(arrays[0]) == fingerprint(np.zeros(4))

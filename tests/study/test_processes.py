@@ -1,6 +1,7 @@
 """Workers: whatever a run does to its process, its outcome is there, and so are all others."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -178,3 +179,53 @@ def test_workers_of_a_parent_that_is_killed_are_gone_soon_even_in_an_endless_run
             return
         time.sleep(0.1)
     pytest.fail(f"{pids} still run")
+
+
+def test_workers_run_the_plan_that_was_given_last(pool):
+    for steps in (1, 5):
+        found = outcomes(pool, Plan([scenario(steps=steps)], how_long), [(0, 0)])
+
+        assert found[0, 0].rows[0]["time_s"] == steps
+        assert found[0, 0].attempts == 1
+
+
+def test_workers_that_cannot_start_are_an_error_and_not_tried_for_ever(pool, monkeypatch):
+    started, start = [], Processes._started
+
+    def counted(self):
+        started.append(self)
+        assert len(started) < 20
+        return start(self)
+
+    monkeypatch.setattr(Processes, "_started", counted)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(RuntimeError, match="workers end as they start, with code 1"):
+        outcomes(pool, Plan([scenario()], how_long), [(0, 0)])
+
+
+@pytest.mark.slow
+def test_a_run_that_kills_its_worker_once_is_begun_again_and_its_attempts_are_said(pool, tmp_path):
+    mark = tmp_path / "mark"
+
+    def measure(result):
+        if result.seed == 1 and not mark.exists():
+            mark.touch()
+            os._exit(7)
+        return how_long(result)
+
+    found = outcomes(pool, Plan([scenario()], measure), [(0, seed) for seed in range(3)])
+
+    assert [found[0, seed].error for seed in range(3)] == [None] * 3
+    assert [found[0, seed].attempts for seed in range(3)] == [1, 2, 1]
+
+
+@pytest.mark.slow
+def test_a_time_limit_is_for_each_run_and_not_for_all_that_a_worker_is_given():
+    pool = Processes(1, time_limit_s=1.0)
+    try:
+        found = outcomes(pool, Plan([scenario(word="sleep")], how_long), [(0, seed) for seed in range(100)])
+    finally:
+        pool.close()
+
+    assert [each.error for each in found.values()] == [None] * 100
+    assert sum(each.elapsed_s for each in found.values()) > 2 * 0.9

@@ -5,13 +5,15 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simcluster.study import Outcome, Store, StoreError
-from simcluster.study.store import GONE_S
+from simcluster.study.store import GONE_S, is_running
 
 KEY = "a" * 32
 
@@ -196,3 +198,61 @@ def test_what_cannot_be_stored_is_refused_and_named():
     store = entered()
     with pytest.raises(ValueError, match="measure must be of numbers, words and lists of them to be stored"):
         store.write(KEY, [Outcome(0, 0, ({"x": object()},))])
+
+
+def test_a_process_of_another_machine_is_not_looked_for_on_this_one(tmp_path):
+    path = tmp_path / "x.db"
+    one, other = entered(path), entered(path)
+    one.claim(KEY, [(0, 0)])
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE owners SET host = 'elsewhere', pid = ?", (gone.pid,))
+
+    assert other.claim(KEY, [(0, 0)]) == []
+
+
+def test_a_process_that_one_may_not_signal_runs(monkeypatch):
+    def forbidden(pid, signal):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "kill", forbidden)
+
+    assert is_running(1)
+
+
+def test_what_cannot_be_entered_leaves_nothing_and_the_store_goes_on():
+    store = entered()
+    definition = {"seeds": [0], "columns": [], "cells": 1}
+    with pytest.raises(ValueError, match="label must be of numbers, words and lists of them to be stored"):
+        store.enter("b" * 32, "study", definition, [([object()], None)])
+
+    assert [key for key, _, _ in store.studies()] == [KEY]
+    store.write(KEY, [Outcome(0, 0, ({},))])
+    assert store.finished(KEY) == {(0, 0)}
+
+
+def test_a_study_that_is_entered_again_has_the_seeds_of_both_and_is_the_newest():
+    store = entered()
+    store.enter("b" * 32, "other", {"seeds": [0]}, [])
+    again = store.enter(KEY, "study", {"seeds": [5], "columns": [], "cells": 3}, [])
+
+    assert again["seeds"] == [0, 5]
+    assert [key for key, _, _ in store.studies()] == ["b" * 32, KEY]
+    assert len(store.cells(KEY)) == 3
+
+
+def test_two_may_enter_their_studies_at_once(tmp_path):
+    path = tmp_path / "x.db"
+    both_are_there = Barrier(2, timeout=20)
+
+    def enter(name):
+        store = Store(path)
+        both_are_there.wait()
+        for place in range(30):
+            store.enter(f"{name}-{place % 3}", name, {"seeds": [place]}, [])
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(enter, "ab"))
+
+    assert [len(definition["seeds"]) for _, _, definition in Store(path).studies()] == [10] * 6

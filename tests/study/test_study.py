@@ -8,10 +8,11 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from studying import how_long, scenario
+from studying import Deed, how_long, scenario
 
 from simcluster import plugins, run, sweep
 from simcluster.measurement import Precision
+from simcluster.scenario import versions
 from simcluster.study import (
     Interrupted,
     RunFailed,
@@ -269,6 +270,49 @@ def test_a_study_runs_until_its_metric_is_precise():
     assert all(rule.reached(each) for each in values.values())
     assert 5 <= counts[1] < counts[4] < 400
     assert list(made.frame().query("steps == 4")["seed"]) == list(range(counts[4]))
+
+
+def test_a_study_adds_as_many_runs_as_its_rule_asks_for():
+    values = [10 + float(np.random.default_rng(seed).normal()) for seed in range(60)]
+    rule, n = Precision(relative=0.05, at_least=5, at_most=60), 0
+    while more := rule.more(values[:n]):
+        n += more
+    made = Study(scenario(), range(60), lambda result: {"x": values[result.seed]}).run(1, until=rule, metric="x")
+
+    assert list(made.frame()["seed"]) == list(range(n))
+
+
+def test_another_version_is_another_study(monkeypatch):
+    known = versions()
+    before = study().key
+    monkeypatch.setattr("simcluster.study.study.versions", lambda: {**known, "simcluster": "another"})
+
+    assert study().key != before
+
+
+class Counting(Deed):
+    """A job one of whose figures is called like a column."""
+
+    def metrics(self, result):
+        return {"seed": 7, "deeds": 1}
+
+
+def test_figures_that_are_called_like_columns_are_left_out_of_all_metrics():
+    frame = Study(scenario().replace(job=Counting()), [3]).run(1).frame()
+
+    assert frame[["seed", "deeds"]].to_numpy().tolist() == [[3, 1]]
+
+
+def test_numbers_of_numpy_are_kept_as_those_of_python():
+    frame = study(measure=lambda result: {"n": np.int64(3), "x": np.float32(0.5), "b": np.bool_(True)}).run(1).frame()
+
+    assert frame[["n", "x", "b"]].to_numpy().tolist() == [[3, 0.5, True]] * 9
+
+
+def test_a_failed_run_is_replayed_to_its_error():
+    made = Study(scenario(word="raise"), [0]).run(1)
+    with plugins("studying"), pytest.raises(ValueError, match="as seed 0 says"):
+        made.replay(0, 0)
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):
