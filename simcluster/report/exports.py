@@ -46,7 +46,8 @@ def to_csv(table: pd.DataFrame, path: Path) -> None:
         if not pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_datetime64_any_dtype(column.dtype):
             cells = [_armed(cell) for cell in column.astype(object)]
             # Not pandas' own text, which has no half of a surrogate pair.
-            shown.isetitem(place, pd.Series(cells, index=shown.index, dtype=object))
+            kept: Any = pd.Series(cells, index=shown.index, dtype=object)
+            shown.isetitem(place, kept)
             text += cells
     # A return would end the row, for Python before 3.13 does not quote it of its own accord.
     returns = any(isinstance(cell, str) and "\r" in cell for cell in text)
