@@ -18,8 +18,14 @@ CLAIMED = [case for case in CASES if case.claimed]
 PAGE = Path(__file__).parents[2] / "docs" / "statistics.md"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("case", CLAIMED, ids=lambda case: f"{case.method} {case.distribution} {case.n}")
+def named(case):
+    """A case with its name; one that draws thousands of samples in each trial takes a minute or more."""
+    resampled = any(word in case.method for word in ("bootstrap", "BCa", "Precision"))
+    marks = [pytest.mark.slow, *([pytest.mark.long] if resampled else [])]
+    return pytest.param(case, id=f"{case.method} {case.distribution} {case.n}", marks=marks)
+
+
+@pytest.mark.parametrize("case", [named(case) for case in CLAIMED])
 def test_an_interval_covers_the_truth_as_often_as_it_says(case):
     assert 0.93 <= case.coverage(TRIALS) <= 0.97
 
@@ -45,6 +51,7 @@ def test_a_quantile_interval_covers_at_least_as_often_as_it_says_by_the_binomial
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_intervals_of_sobol_indices_cover_those_of_ishigamis_function():
     points, replicates = 64, 8
     design = saltelli_design(BOUNDS, points, replicates * TRIALS, seed=3)
@@ -62,6 +69,7 @@ def test_the_intervals_of_sobol_indices_cover_those_of_ishigamis_function():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_intervals_of_a_factorial_study_cover_the_indices_of_its_grid():
     generator, covered = stream(5, "factorial"), np.zeros((2, 3))
     for _ in range(TRIALS):
@@ -80,6 +88,7 @@ def covers(found, truth):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("strategies", [3, 6])
 def test_among_equal_strategies_any_two_are_told_apart_no_more_often_than_promised(strategies):
     draws = stream(6, "null").normal(size=(TRIALS, strategies, 8)) + stream(6, "seeds").normal(size=(TRIALS, 1, 8))
@@ -89,6 +98,7 @@ def test_among_equal_strategies_any_two_are_told_apart_no_more_often_than_promis
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_one_strategy_that_differs_is_found_and_the_equal_ones_are_still_not_told_apart():
     draws = stream(7, "alternative").normal(size=(TRIALS, 4, 10))
     draws[:, 0] -= 3.0

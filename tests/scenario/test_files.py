@@ -284,6 +284,7 @@ def test_a_mutated_scenario_is_read_or_refused_and_nothing_else(files, tmp_path)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("files", [documents(), texts()], ids=["structure", "text"])
 def test_ten_thousand_mutated_scenarios_are_read_or_refused_and_nothing_else(files, tmp_path):
     counts = try_many(10_000, files, tmp_path)
