@@ -52,13 +52,16 @@ def sweep(
     path = file.with_suffix(".db") if db is None else db
     path.parent.mkdir(parents=True, exist_ok=True)
     with allowed(plugin):
-        study = _study(read_study(file), seeds, path)
+        definition = read_study(file)
+        study = _study(definition, seeds, path)
     try:
         with study_progress(quiet or as_json) as progress:
             study.run(
                 processes,
                 dask=dask,
                 progress=progress,
+                until=definition.until,
+                metric=None if definition.until is None else definition.until.metric,
                 stop_on_error=stop_on_error,
                 retry_failed=retry_failed,
                 time_limit_s=time_limit,
@@ -71,14 +74,14 @@ def sweep(
     except RunFailed as error:
         tell(f"stopped: {' '.join(str(error).split())}")
         raise SystemExit(FAILED) from None
-    _tell_end(study, path, plugin, as_json=as_json, quiet=quiet)
+    _tell_end(study, path, plugin, at_most=definition.until is not None, as_json=as_json, quiet=quiet)
 
 
 def _study(definition: StudyFile, seeds: int | None, path: Path) -> Study:
     return (definition if seeds is None else definition.replace(seeds=seeds)).study(path)
 
 
-def _tell_end(study: Study, path: Path, modules: list[str], *, as_json: bool, quiet: bool) -> None:
+def _tell_end(study: Study, path: Path, modules: list[str], *, at_most: bool, as_json: bool, quiet: bool) -> None:
     """Say what there is now, and first what failed."""
     done, failed = study.store.counts(study.key)
     named = "".join(f" --plugin {shlex.quote(module)}" for module in modules)
@@ -88,7 +91,8 @@ def _tell_end(study: Study, path: Path, modules: list[str], *, as_json: bool, qu
                     "failures": [{"cell": run.cell, "seed": run.seed, "error": run.error, "command": command}
                                  for run, command in failures]})  # fmt: skip
     elif not quiet:
-        say(f"{done} of {study.total} runs are done" + (f", {failed} of them failed" if failed else ""))
+        total = f"at most {study.total}" if at_most else str(study.total)
+        say(f"{done} of {total} runs are done" + (f", {failed} of them failed" if failed else ""))
     if not as_json:
         for run, command in failures[:SHOWN]:
             tell(f"failed: {' '.join(str(run.error).split())}\n  again: {command}")

@@ -9,10 +9,18 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from simcluster.engine import Count, Seed, Spec
+from simcluster.measurement.statistics import Precision
 from simcluster.scenario import Result, Scenario
 from simcluster.study.design import Design
 from simcluster.study.plan import Row
 from simcluster.study.study import Study, all_metrics
+
+
+class Until(Precision):
+    """When a cell has been run often enough: its mean ``metric`` is known so precisely, or the seeds run out."""
+
+    metric: str
+    """By which it is judged."""
 
 
 class StudyFile(Spec):
@@ -26,6 +34,8 @@ class StudyFile(Spec):
     """Which fields have which values."""
     seeds: Count | Annotated[tuple[Seed, ...], Field(min_length=1)] = 10
     """How many seeds, from 0, each cell is run under; or which."""
+    until: Until | None = None
+    """Run each cell under no more of the seeds than this asks for (``None``: under all)."""
     metrics: tuple[str, ...] | None = None
     """Which metrics of each result are kept (``None``: all)."""
     name: str = "study"

@@ -45,6 +45,15 @@ def test_more_seeds_go_on_where_fewer_ended(studied, good):
     ]
 
 
+def test_a_study_runs_until_its_metric_is_precise(studied, good):
+    with open("study.yaml", "a", encoding="utf-8") as file:
+        file.write("until: {metric: steps, relative: 0.5, at_least: 2, at_most: 30}\n")
+
+    ended = good("sweep", "study.yaml", "--processes", "1", "--seeds", "30", "--db", "until.db")
+
+    assert ended.out.startswith("4 of at most 60 runs are done\n")  # both cells twice: every run has equally many steps
+
+
 def test_the_database_may_be_another(studied, good):
     good("sweep", "study.yaml", "--processes", "1", "--db", "other.db", "--quiet")
 
