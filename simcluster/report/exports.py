@@ -18,7 +18,8 @@ from simcluster.report.atomic import check_folder, whole_files
 
 #: What a spreadsheet takes for a formula, the wide forms of East Asian keyboards too, or trims before it looks.
 #: Source: OWASP, "CSV Injection".
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+#: A mark of byte order, which a reader drops from the beginning of a file, is kept in the same way.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "\ufeff")
 
 INTEGER = re.compile(r"-?[0-9]+")
 REAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|-?inf", re.IGNORECASE)

@@ -37,9 +37,9 @@ def compared(
         counts = {str(name): int(count) for name, count in table[column].value_counts(sort=False).items()}
         raise ValueError(f"{column} must have the same runs for each of its values, got so many: {counts}")
     means = table.pivot_table(index="seed", columns=column, values=metric, aggfunc=_mean, sort=False)
-    return ranking(
-        {str(name): means[name].to_numpy() for name in means.columns}, lower_is_better=lower_is_better, level=level
-    )
+    alike = len({str(name) for name in means.columns}) < len(means.columns)  # 1 and "1", say
+    named = {repr(name) if alike else str(name): means[name].to_numpy() for name in means.columns}
+    return ranking(named, lower_is_better=lower_is_better, level=level)
 
 
 def summarised(

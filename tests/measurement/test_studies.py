@@ -127,6 +127,7 @@ def test_batches_that_are_too_short_are_correlated():
     assert batch_correlation(walk) > 0.5
     assert abs(batch_correlation(np.diff(walk))) < 0.5
     assert math.isnan(batch_correlation(np.ones(100)))
+    assert math.isnan(batch_correlation(np.full(100, 0.1)))  # whose mean is not 0.1 to the last bit
 
 
 @given(st.integers(0, 1000), st.floats(0.005, 0.3), st.floats(0.01, 0.2))

@@ -162,6 +162,13 @@ def test_a_disk_that_fills_leaves_what_was_there_and_says_so(limit, old, tmp_pat
     assert {each.name: each.read_text() for each in tmp_path.iterdir()} == dict.fromkeys(names, "old")
 
 
+def test_a_mark_of_byte_order_stays_in_the_first_name(tmp_path):
+    made = write_csv(pd.DataFrame({"\ufeffa": ["\ufeffx"]}), tmp_path / "x.csv")
+
+    again = read_csv(made)
+    assert (list(again.columns), list(again["\ufeffa"])) == (["\ufeffa"], ["\ufeffx"])
+
+
 def test_half_of_a_surrogate_pair_is_written_as_its_escape(tmp_path):
     table = pd.DataFrame(
         [["a\udc00b"] for _ in range(2)], dtype=object, columns=pd.Index(["l\udc00"], dtype=object), index=[7, 7]

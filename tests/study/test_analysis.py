@@ -23,6 +23,13 @@ def test_the_better_direction_is_the_one_that_is_asked_for():
     assert compared(FRAME, COLUMNS, "steps", "cost", lower_is_better=False).order == ("3", "2", "1")
 
 
+def test_a_number_and_the_word_for_it_are_two():
+    one = FRAME[FRAME["steps"] == 1]
+    both = pd.concat([one, one.assign(steps="1", cost=one["cost"] + 1)], ignore_index=True)
+
+    assert compared(both, COLUMNS, "steps", "cost").order == ("1", "'1'")
+
+
 def test_a_run_without_a_number_is_no_mean_of_the_others():
     twice = pd.concat([FRAME, FRAME.assign(other=2)], ignore_index=True)
     twice.loc[0, "cost"] = math.nan

@@ -69,9 +69,10 @@ def batch_correlation(series: ArrayLike, batches: int = 20) -> float:
     """
     check_whole("batches", batches, 3)
     means = _batch_means(series, batches, 0.95)
+    if np.all(means == means[0]):
+        return math.nan
     away = means - np.mean(means)
-    total = float(np.sum(away**2))
-    return float(np.sum(away[1:] * away[:-1])) / total if total > 0 else math.nan
+    return float(np.sum(away[1:] * away[:-1]) / np.sum(away**2))
 
 
 def _batch_means(series: ArrayLike, batches: int, level: float) -> np.ndarray:
