@@ -59,6 +59,7 @@ from simcluster.engine.spec import InvalidSpec, Spec, broken_fields, broken_rule
 from simcluster.engine.streams import check_seeds, stream
 from simcluster.engine.text import printable
 from simcluster.engine.trace import Record, Trace, Verdict
+from simcluster.engine.whole import write_whole
 
 __all__ = [
     "ENGINE",
@@ -121,4 +122,5 @@ __all__ = [
     "plugins",
     "printable",
     "stream",
+    "write_whole",
 ]

@@ -8,7 +8,6 @@ relative one begins where the process runs.
 from __future__ import annotations
 
 import json
-import os
 from contextlib import ExitStack
 from functools import cache
 from itertools import islice
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from simcluster.engine import Spec, broken_fields, plugins
+from simcluster.engine import Spec, broken_fields, plugins, write_whole
 from simcluster.scenario.document import InvalidFile, told
 from simcluster.scenario.documents import check_suffix, read_document
 from simcluster.scenario.places import sentence
@@ -54,22 +53,15 @@ def load_spec(path: Path | str, kind: type[AnySpec]) -> AnySpec:
 def save_spec(path: Path | str, spec: Spec) -> None:
     """Write a specification to a ``.yaml``, ``.yml`` or ``.json`` file: what differs from its defaults, and each kind.
 
-    The file is whole, or as it was before. Raises ``ValueError`` for what a file would not give back.
+    The file is whole, or as it was before. Raises ``ValueError`` for what a file would not give back, and for a file
+    that cannot be written.
     """
     path = Path(path)
     check_suffix(path)
     fields = sparse(spec)
     if _read_back(fields, spec) != spec.model_dump_json():
         raise ValueError(f"a file must give back what is written to it, got {spec!r}")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(_json(fields) if path.suffix == ".json" else _yaml(fields))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, (_json(fields) if path.suffix == ".json" else _yaml(fields)).encode())
 
 
 def load_scenario(path: Path | str) -> Scenario:

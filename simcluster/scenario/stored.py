@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import threading
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -19,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from simcluster.cluster import Ending
-from simcluster.engine import Trace, Verdict
+from simcluster.engine import Trace, Verdict, write_whole
 from simcluster.scenario.encoding import Arrays, decoded, encoded
 from simcluster.scenario.scenario import Scenario
 from simcluster.scenario.shown import printed, tabulated
@@ -145,22 +143,7 @@ def write(result: Result, path: Path | str) -> Path:
 
     Raises ``ValueError`` where a part of the scenario cannot stand in a file, or where the file cannot be written.
     """
-    content, target = _packed(result), Path(path)
-    aside = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}") if target.name else target
-    try:
-        try:
-            with aside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(target)
-        finally:
-            if target.name:
-                aside.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"path: must be a file that can be written, got {str(path)!r} ({reason})") from error
-    return target
+    return write_whole(path, _packed(result))
 
 
 def read(path: Path | str) -> StoredResult:
