@@ -151,7 +151,7 @@ def starts(rounds: int, folder: Path) -> dict[str, float]:
                     if stored is not None and stored.store.counts(stored.key)[0]:
                         break
                 time.sleep(0.01)
-            made.wait()
+            made.kill()  # the rest is not waited for
 
     def quiet(call: list[str]) -> None:
         subprocess.run(call, check=True, stdout=subprocess.DEVNULL)
