@@ -146,11 +146,13 @@ def starts(rounds: int, folder: Path) -> dict[str, float]:
         path = folder / f"first{place}.db"
         with subprocess.Popen([*sweeping, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as made:
             while made.poll() is None:
-                if path.exists() and path.stat().st_size:
-                    stored = open_study(path) if Store(path, read=True).studies() else None
-                    if stored is not None and stored.store.counts(stored.key)[0]:
-                        break
                 time.sleep(0.01)
+                try:
+                    stored = open_study(path)
+                except ValueError:  # there is no study in it yet
+                    continue
+                if stored.store.counts(stored.key)[0]:
+                    break
             made.kill()  # the rest is not waited for
 
     def quiet(call: list[str]) -> None:
