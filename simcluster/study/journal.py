@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from simcluster.study.plan import Outcome, Task
@@ -108,7 +109,7 @@ class Unfinished:
             _remove(self._path)
             for left in self._left():
                 _remove(left)
-            if not any(FOLDER.iterdir()):
+            with suppress(OSError):  # another sweep has its file there, or has taken the folder away
                 FOLDER.rmdir()
 
     def leave(self) -> None:
