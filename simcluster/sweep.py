@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simcluster.engine import check_differ, check_seeds, check_whole
-from simcluster.scenario import NEVER_BEGAN, Scenario
+from simcluster.scenario import NEVER_BEGAN, Scenario, versions
 from simcluster.study import Interrupted, Processes, Study
 from simcluster.study.execution import cores
 from simcluster.study.fingerprint import fingerprint
@@ -98,7 +98,8 @@ def sweep(
     if path is not None:
         return _kept(scenarios, each, measure, names, within, progress, path)
     plan = Plan(list(scenarios.values()), measure)
-    unfinished = None if within is None else Unfinished(lambda: fingerprint(names, list(scenarios.items()), measure))
+    parts = versions()["simcluster"], names, list(scenarios.items()), measure
+    unfinished = None if within is None else Unfinished(lambda: fingerprint(*parts))
     try:
         if unfinished is not None:
             done |= {task: run.rows for task, run in unfinished.taken_over().items() if task in heads}

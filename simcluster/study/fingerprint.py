@@ -92,7 +92,10 @@ class _Digest:
             return
         yield from (function.__code__, function.__defaults__, function.__kwdefaults__)
         for cell in function.__closure__ or ():
-            yield cell.cell_contents
+            try:
+                yield cell.cell_contents
+            except ValueError:  # what it encloses is not there yet
+                yield None
         for name in _names(function.__code__):
             if name in function.__globals__:
                 yield from (name, function.__globals__[name])

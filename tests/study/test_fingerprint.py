@@ -61,6 +61,19 @@ def test_what_a_function_encloses_counts():
     assert fingerprint(partial(how_long, 1)) != fingerprint(partial(how_long, 2))
 
 
+def test_a_function_may_enclose_what_is_not_there_yet():
+    def outer():
+        def inner():
+            return later
+
+        early = fingerprint(inner)
+        later = 1
+        return early, fingerprint(inner)
+
+    early, late = outer()
+    assert early != late
+
+
 def test_a_function_that_calls_itself_has_a_fingerprint():
     again = made("def again(n): return n and again(n - 1)")["again"]
 
