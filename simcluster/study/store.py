@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,9 @@ class Store:
             raise StoreError(f"{self.path}: must be a file that is there")
         with self._said():
             # Only read it is opened as it is for writing too: the log beside it may have to be read as well.
-            self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+            # Whoever forgets to close it; the collector may come to that in any thread.
+            weakref.finalize(self, self._db.close)
             self._prepare(read)
 
     def close(self) -> None:

@@ -92,7 +92,7 @@ SAID = {
     "os_system_in_fault.yaml": ("13: faults.0.kind: kind may name only a module that is all", "'os:system'"),
     "path_device.yaml": ("8: job.data.path: path must name a file", "'/dev/null', which is none"),
     "path_directory.yaml": ("8: job.data.path: path must name a file", "'..', which is none"),
-    "path_nul.yaml": ("8: job.data.path: path must name a file that can be read", "'a\\x00b' (embedded null byt"),
+    "path_nul.yaml": ("8: job.data.path: path must name a file that can be read", "'a\\x00b' ("),
     "quote_open.yaml": ("2: the text must be YAML", ": found unexpected end of st"),
     "quotes_none.json": ("8: the text must be JSON, with a key in double quotes here", "'steps'"),
     "quotes_single.json": ("8: the text must be JSON, with a key in double quotes here", '"\'"'),

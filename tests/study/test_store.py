@@ -1,5 +1,6 @@
 """The store: what is in it stays, whoever writes, and what is no store is refused."""
 
+import gc
 import os
 import sqlite3
 import stat
@@ -92,6 +93,16 @@ def test_a_process_of_another_machine_is_gone_when_it_is_silent(tmp_path):
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE owners SET seen = seen - ? WHERE host = 'elsewhere'", (GONE_S + 1,))
     assert other.claim(KEY, [(0, 0)]) == [(0, 0)]
+
+
+def test_a_store_that_nobody_closes_is_closed_with_the_last_that_knows_it(tmp_path):
+    store = entered(tmp_path / "x.db")
+    connection = store._db
+    del store
+    gc.collect()
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_failed_runs_may_be_forgotten():
