@@ -110,7 +110,7 @@ def test_replay_of_a_run_in_a_database_is_the_same_run(studied, good):
 def test_replay_says_when_it_is_another_run(studied, call):
     import sqlite3
 
-    with sqlite3.connect("study.db") as db:
+    with closing(sqlite3.connect("study.db")) as db, db:
         db.execute("UPDATE runs SET rows = replace(rows, '\"digest\": \"', '\"digest\": \"0')")
     db.close()
 

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -50,13 +51,13 @@ def test_other_processes_hear_of_one_whose_runs_are_long(tmp_path, monkeypatch):
     path = tmp_path / "x.db"
     store = Store(path)
     store.claim("key", [(0, 0)])
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE owners SET seen = 0")
     monkeypatch.setattr(journal, "BEAT_S", 0.0)
 
     Journal(store, "key").add(None)
 
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         assert raw.execute("SELECT min(seen) FROM owners").fetchone()[0] > 0
 
 

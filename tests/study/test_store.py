@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Barrier
 
 import pytest
@@ -87,10 +88,10 @@ def test_a_process_of_another_machine_is_gone_when_it_is_silent(tmp_path):
     path = tmp_path / "x.db"
     one, other = entered(path), entered(path)
     one.claim(KEY, [(0, 0)])
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE owners SET host = 'elsewhere'")
     assert other.claim(KEY, [(0, 0)]) == []
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE owners SET seen = seen - ? WHERE host = 'elsewhere'", (GONE_S + 1,))
     assert other.claim(KEY, [(0, 0)]) == [(0, 0)]
 
@@ -114,13 +115,13 @@ def test_failed_runs_may_be_forgotten():
 
 
 def foreign(path):
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("CREATE TABLE other (x)")
 
 
 def newer(path):
     entered(path).close()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("PRAGMA user_version = 99")
 
 
@@ -217,7 +218,7 @@ def test_a_process_of_another_machine_is_not_looked_for_on_this_one(tmp_path):
     one.claim(KEY, [(0, 0)])
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute("UPDATE owners SET host = 'elsewhere', pid = ?", (gone.pid,))
 
     assert other.claim(KEY, [(0, 0)]) == []
