@@ -109,6 +109,7 @@ def test_what_is_no_number_has_no_mean(folder, good):
 
 def test_names_from_a_database_cannot_command_the_terminal(studied, good):
     import sqlite3
+    from contextlib import closing
 
     with closing(sqlite3.connect("study.db")) as db, db:
         named = "replace(definition, 'staleness', 'st\\u001bale')"

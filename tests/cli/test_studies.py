@@ -109,6 +109,7 @@ def test_replay_of_a_run_in_a_database_is_the_same_run(studied, good):
 
 def test_replay_says_when_it_is_another_run(studied, call):
     import sqlite3
+    from contextlib import closing
 
     with closing(sqlite3.connect("study.db")) as db, db:
         db.execute("UPDATE runs SET rows = replace(rows, '\"digest\": \"', '\"digest\": \"0')")
