@@ -7,15 +7,27 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from simcluster.engine import check_differ, check_seeds, check_whole
+from simcluster.engine import check_differ, check_seeds
 from simcluster.scenario import NEVER_BEGAN, Scenario, versions
-from simcluster.study import Interrupted, Processes, Study
-from simcluster.study.execution import cores
+from simcluster.study import Interrupted, RunFailed, Study
+from simcluster.study.execution import execution
 from simcluster.study.fingerprint import fingerprint
 from simcluster.study.journal import Unfinished
-from simcluster.study.plan import MEASURED, Executor, Here, Measure, Plan, Row, Seeded, Task, check_columns, scenario_of
+from simcluster.study.plan import (
+    MEASURED,
+    Executor,
+    Here,
+    Measure,
+    Plan,
+    Row,
+    Seeded,
+    Task,
+    check_columns,
+    check_made,
+    where,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,16 +46,8 @@ def workers(processes: int | None = None) -> Iterator[Workers]:
 
     With 1 there is none, and sweeps run in this process.
     """
-    count = cores() if processes is None else processes
-    check_whole("processes", count, 1)
-    if count == 1:
-        yield None
-        return
-    pool = Processes(count)
-    try:
-        yield pool
-    finally:
-        pool.close()
+    with execution(processes) as found:
+        yield None if isinstance(found, Here) else found
 
 
 def sweep(
@@ -93,7 +97,7 @@ def sweep(
     heads = {(cell, seed): _head(names, label, seed) for cell, label in enumerate(scenarios) for seed in each}
     for cell, made in enumerate(scenarios.values()):
         for seed in each[:1] if isinstance(made, Scenario) else each:
-            _checked(heads[cell, seed], made, seed)
+            check_made(_label(heads[cell, seed]), made, seed)
     done: dict[Task, Sequence[Row]] = {}
     if path is not None:
         return _kept(scenarios, each, measure, names, within, progress, path)
@@ -151,37 +155,27 @@ def _kept(
     """The table of a study in a file."""
     study = Study(scenarios, seeds, measure, labels=names, path=path)
     tell = None if progress is None else lambda far: progress(far.done, far.total)
-    study.run(within=within or Here(), progress=tell, stop_on_error=True)
+    try:
+        study.run(within=within or Here(), progress=tell, stop_on_error=True)
+    except RunFailed as error:
+        told: Any = error
+        told.table = study.frame()
+        raise
     for failed in study.failed():
         raise RuntimeError(f"{failed.error} (again: {study.command(failed.cell, failed.seed)})")
     return study.frame()
 
 
-def _checked(head: Row, made: Seeded, seed: int) -> None:
-    """Make the scenario of a cell; what that raises names the cell."""
-    try:
-        scenario_of(made, seed)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        error.add_note(_where(head))
-        raise
-
-
 def _told(head: Row, error: BaseException, table: Callable[[], pd.DataFrame]) -> BaseException:
     """The error, which names the cell and has the table of what is done."""
     told: Any = error
-    told.add_note(_where(head))
+    told.add_note(where(_label(head), cast(int, head["seed"])))
     told.table = table()
     return error
 
 
-def _where(head: Row) -> str:
-    return f"in the run {_in_words(head)} under seed {head['seed']}"
-
-
-def _in_words(head: Row) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in head.items() if name != "seed")
+def _label(head: Row) -> dict[str, object]:
+    return {name: value for name, value in head.items() if name != "seed"}
 
 
 def _warn_of_faults(
@@ -194,7 +188,7 @@ def _warn_of_faults(
     for made, tasks in zip(scenarios.values(), by_cell.values(), strict=False):
         rows = [row for task in tasks for row in done[task]]
         if isinstance(made, Scenario) and rows and all(NEVER_BEGAN in str(row["verdicts"]) for row in rows):
-            cell = _in_words(heads[tasks[0]])
+            cell = ", ".join(f"{name}={value!r}" for name, value in _label(heads[tasks[0]]).items())
             warnings.warn(f"{NEVER_BEGAN}: under no seed did all faults of {cell} begin", stacklevel=3)
 
 

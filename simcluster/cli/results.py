@@ -40,11 +40,11 @@ def results(
     """
     from simcluster.cli.means import means, means_table
     from simcluster.study import open_study
-    from simcluster.study.analysis import check_metric
+    from simcluster.study.analysis import check_metric, metrics_of
 
     stored = open_study(db, study)
     frame = stored.frame()
-    numeric = _numeric(frame, stored.columns)
+    numeric = metrics_of(frame, stored.columns)
     done, failed = stored.store.counts(stored.key)
     chosen = list(by) or list(stored.columns)
     for name in chosen:
@@ -140,26 +140,14 @@ def export(
     force: Force = False,
 ) -> None:
     """Write the runs of a study as a table, a row for each."""
-    from simcluster.report import write_csv, write_parquet
     from simcluster.study import open_study
 
-    if to.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"to: must end with .csv or .parquet, got {str(to)!r}")
     refuse_to_overwrite(to, force)
     stored = open_study(db, study)
-    frame = stored.frame()
-    (write_csv if to.suffix == ".csv" else write_parquet)(frame, to)
+    stored.export(to)
     failed = stored.store.counts(stored.key)[1]
     left_out = f"; {failed} failed runs are not in it" if failed else ""
-    say(f"{to}: {len(frame)} rows of {repr(stored).strip('<>')}{left_out}")
-
-
-def _numeric(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """The metrics that are numbers."""
-    import pandas as pd
-
-    kinds = {name: frame[name].dtype for name in frame.columns if name not in (*columns, "seed")}
-    return [name for name, kind in kinds.items() if pd.api.types.is_numeric_dtype(kind)]
+    say(f"{to}: {repr(stored).strip('<>')}{left_out}")
 
 
 def _that_differ(frame: pd.DataFrame, metrics: Sequence[str]) -> list[str]:

@@ -153,18 +153,17 @@ def _replay_file(file: Path, out: Path | None, *, as_json: bool, quiet: bool) ->
 def _replay_run(
     file: Path, study: str | None, cell: int, seed: int, out: Path | None, *, as_json: bool, quiet: bool
 ) -> None:
-    from simcluster.scenario import NotTheSame, run_again
+    from simcluster.scenario import NotTheSame
     from simcluster.study import open_study
 
     stored = open_study(file, study)
     kept = stored.run_of(cell, seed)
-    scenario = stored.scenario(cell)
     if kept.error is not None:
-        _replay_failure(scenario, seed, kept, out, as_json=as_json, quiet=quiet)
+        _replay_failure(stored.scenario(cell), seed, kept, out, as_json=as_json, quiet=quiet)
         return
     try:
         with waiting(f"cell {cell}, seed {seed} again", quiet or as_json):
-            result = run_again(scenario, seed, str(kept.rows[0]["digest"]))
+            result = stored.replay(cell, seed)
     except NotTheSame as error:
         _differs(error, as_json)
     _same(result, out, as_json=as_json, quiet=quiet)

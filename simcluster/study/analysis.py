@@ -45,7 +45,10 @@ def compared(
 def summarised(
     frame: pd.DataFrame, columns: Sequence[str], metrics: Sequence[str] | None = None, level: float = 0.95
 ) -> pd.DataFrame:
-    """A row for each cell and metric: how many runs have a number, their mean and its interval, ``low`` to ``high``."""
+    """A row for each cell and metric: how many runs have a number, their mean and its interval, ``low`` to ``high``.
+
+    Of several rows of a run their mean counts, for only runs are independent.
+    """
     import pandas as pd
 
     chosen = metrics_of(frame, columns) if metrics is None else list(metrics)
@@ -55,7 +58,7 @@ def summarised(
     rows = []
     for label, group in groups:
         for metric in chosen:
-            values = group[metric].to_numpy(dtype=float)
+            values = group[metric].astype(float).groupby(group["seed"].to_numpy()).agg(_mean).to_numpy()
             values = values[np.isfinite(values)]
             found = interval_for(values)(values, level) if values.size else None
             rows.append(

@@ -12,7 +12,7 @@ from simcluster.study.processes import Processes
 
 
 @contextmanager
-def executor(
+def execution(
     processes: int | None = None,
     dask: str | None = None,
     within: Executor | None = None,

@@ -17,7 +17,7 @@ from typing import Any
 
 import cloudpickle
 
-from simcluster.study.plan import Outcome, Plan, Task, WorkerDied, outcome, portable
+from simcluster.study.plan import Outcome, Outcomes, Plan, Task, WorkerDied, outcome, portable
 from simcluster.study.processes import ATTEMPTS, BATCH, BATCH_S, TICK_S
 
 #: So many batches wait for each worker.
@@ -63,7 +63,7 @@ class OnDask:
         if self._cluster is not None:
             self._cluster.close()
 
-    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[Outcome | None]:
+    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Outcomes:
         """The outcomes as they come; ``None`` when none has come for a while."""
         distributed: Any = importlib.import_module("distributed")
         # A result, not data that is scattered: Dask makes it anew where the worker that held it is gone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,8 @@ Measure = Callable[[Result], Row | Sequence[Row]]
 Seeded = Scenario | Callable[[int], Scenario]
 Task = tuple[int, int]
 """The place of a cell in its plan, and a seed."""
+
+Outcomes = Generator["Outcome | None", None, None]
 
 MEASURED = ("seed", "ended", "verdicts", "digest")
 """The columns that every run has."""
@@ -52,7 +54,7 @@ class Outcome:
 class Executor(Protocol):
     """Where runs are run."""
 
-    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[Outcome | None]:
+    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Outcomes:
         """The outcomes, as they come; ``None`` when none has come for a while, so that the caller can do other things.
 
         Tasks are taken from the iterable as there is room for them.
@@ -71,7 +73,7 @@ class TimeLimit(RuntimeError):
 class Here:
     """Runs one after another in this process."""
 
-    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[Outcome | None]:
+    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Outcomes:
         """The outcomes in the order of the tasks."""
         for cell, seed in tasks:
             yield outcome(plan.cells[cell], cell, seed, plan.measure)
@@ -95,6 +97,23 @@ def scenario_of(made: Seeded, seed: int) -> Scenario:
     if not isinstance(scenario, Scenario):
         raise ValueError(f"a scenario must be a Scenario or a function of the seed that gives one, got {scenario!r}")
     return scenario
+
+
+def where(label: Mapping[str, object], seed: int) -> str:
+    """Which run it is, in words."""
+    said = ", ".join(f"{name}={value!r}" for name, value in label.items()) or "of the only cell"
+    return f"in the run {said} under seed {seed}"
+
+
+def check_made(label: Mapping[str, object], made: Seeded, seed: int) -> None:
+    """Make the scenario of a cell; what that raises names the run."""
+    try:
+        scenario_of(made, seed)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        error.add_note(where(label, seed))
+        raise
 
 
 def measured(scenario: Scenario, seed: int, measure: Measure) -> tuple[Row, ...]:

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 import cloudpickle
 
 from simcluster.engine import check_whole
-from simcluster.study.plan import Outcome, Plan, Task, TimeLimit, WorkerDied
+from simcluster.study.plan import Outcome, Outcomes, Plan, Task, TimeLimit, WorkerDied
 from simcluster.study.worker import READY
 
 #: A worker is sent runs for about so long, so that the pipes between cost little; twice, so that it need not wait.
@@ -72,7 +72,7 @@ class Processes:
         self._failed_starts = 0
         self._run_s = BATCH_S  # what a run takes, as a running mean
 
-    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Iterator[Outcome | None]:
+    def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Outcomes:
         """The outcomes as they come; ``None`` when none has come for a while."""
         measures = pickle.dumps(("measure", list(sys.path), sys.argv, _pickled("measure", plan.measure)))
         cells: dict[int, bytes] = {}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcluster.study.plan import Outcome, Task
+from simcluster.study.plan import Outcome, Task, check_columns
 
 FORMAT = 1
 _APPLICATION = 0x51C1  # says in the file's head that it is one of these
@@ -141,14 +141,15 @@ class Store:
             done, failed = self._db.execute(query, (study,)).fetchone()
         return int(done), int(failed)
 
-    def runs(self, study: str) -> Iterator[StoredRun]:
-        """The runs that are over, in the order of cells and seeds."""
+    def runs(self, study: str, *, task: Task | None = None, failed: bool = False) -> Iterator[StoredRun]:
+        """The runs that are over, in the order of cells and seeds; only the one of ``task``, or those that failed."""
+        only = (" AND cell = ? AND seed = ?" if task is not None else "") + (" AND error IS NOT NULL" if failed else "")
         query = (
             "SELECT cell, seed, rows, error, traceback, elapsed_s, attempts FROM runs WHERE study = ?"
-            " ORDER BY cell, seed"
+            f"{only} ORDER BY cell, seed"
         )
         with self._said():
-            found = self._db.execute(query, (study,))
+            found = self._db.execute(query, (study, *(task or ())))
             while some := found.fetchmany(READ):
                 # All at once, for each call of the decoder costs more than a row does.
                 rows = json.loads(f"[{','.join(text for _, _, text, *_ in some)}]")
@@ -275,9 +276,10 @@ _SAID = {
 }
 
 
-def storable(found: Outcome) -> Outcome:
-    """The same outcome; what was measured and cannot be stored is an error of the run."""
+def storable(found: Outcome, columns: Sequence[str] = ()) -> Outcome:
+    """The same outcome; what was measured and cannot be stored, or is called like a column, is an error of the run."""
     try:
+        check_columns(found.rows, columns)
         _json("measure", list(found.rows))
     except ValueError as error:
         return Outcome(found.cell, found.seed, (), error, found.traceback, found.elapsed_s, found.attempts)

@@ -74,7 +74,7 @@ class StoredStudy:
 
     def failed(self) -> Iterator[StoredRun]:
         """The runs that have failed."""
-        return (run for run in self.store.runs(self.key) if run.error is not None)
+        return self.store.runs(self.key, failed=True)
 
     def command(self, cell: int, seed: int) -> str:
         """What runs one run again."""
@@ -84,7 +84,7 @@ class StoredStudy:
 
     def run_of(self, cell: int, seed: int) -> StoredRun:
         """One run. Raises ``ValueError`` where there is none."""
-        found = next((run for run in self.store.runs(self.key) if (run.cell, run.seed) == (cell, seed)), None)
+        found = next(self.store.runs(self.key, task=(cell, seed)), None)
         if found is None:
             raise ValueError(f"{self.path}: there must be a run of this cell and seed, got {cell} and {seed}")
         return found
@@ -113,7 +113,7 @@ class StoredStudy:
         """
         stored, scenario = self.run_of(cell, seed), self.scenario(cell)
         if stored.error is not None:
-            return run(scenario, seed)
+            return run(scenario.replace(trace_kinds=None), seed)
         known = {**self.definition["versions"], "machine": self.definition["machine"]}
         return run_again(scenario, seed, stored.rows[0]["digest"], known)
 

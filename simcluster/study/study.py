@@ -18,11 +18,23 @@ from simcluster.measurement.statistics import Precision
 from simcluster.scenario import Result, Scenario
 from simcluster.scenario.versions import machine, versions
 from simcluster.study.design import Cell, Design
-from simcluster.study.execution import executor
+from simcluster.study.execution import execution
 from simcluster.study.fields import short_names, with_fields
 from simcluster.study.fingerprint import fingerprint
 from simcluster.study.journal import Journal
-from simcluster.study.plan import MEASURED, Executor, Measure, Outcome, Plan, Row, Seeded, Task, scenario_of
+from simcluster.study.plan import (
+    MEASURED,
+    Executor,
+    Measure,
+    Outcome,
+    Plan,
+    Row,
+    Seeded,
+    Task,
+    check_made,
+    scenario_of,
+    where,
+)
 from simcluster.study.store import Store, storable
 from simcluster.study.stored import StoredStudy
 
@@ -64,7 +76,8 @@ class Study(StoredStudy):
     ``scenarios`` is one scenario, or several by label, which fills the columns ``labels``; each may be a function of
     the seed. ``vary`` is a design: which fields have which values in a cell (see ``grid``); the last name of each path
     that tells it from the others names its column. All cells have the same ``seeds``. ``measure`` gives of a result a
-    mapping of names to numbers and words, or several; without it, it is ``result.metrics``.
+    mapping of names to numbers and words, or several, none of which is called like a column; without it, it is
+    ``result.metrics`` but for those that are.
 
     ``path`` is the database that keeps what is done, made where there is none. A study that it knows goes on where
     it stood; one that differs in any field, in the code of its functions or in the version of simcluster is another.
@@ -93,11 +106,11 @@ class Study(StoredStudy):
         if measure is not None and not callable(measure):
             raise ValueError(f"measure must be a function of a result, got {measure!r}")
         columns, cells = _cells(scenarios, vary, labels)
-        self.plan = Plan([made for _, made in cells], measure or all_metrics)
+        self.plan = Plan([made for _, made in cells], measure or functools.partial(all_metrics, besides=columns))
         for label, made in cells:
             if not isinstance(made, Scenario):
                 for seed in self.seeds:
-                    _checked(dict(zip(columns, label, strict=True)), made, seed)
+                    check_made(dict(zip(columns, label, strict=True)), made, seed)
         key = fingerprint(versions()["simcluster"], columns, cells, self.plan.measure)
         definition = {
             "columns": list(columns), "cells": len(cells), "seeds": list(self.seeds), "versions": versions(),
@@ -137,10 +150,10 @@ class Study(StoredStudy):
         if retry_failed:
             self.store.forget_failed(self.key)
         limits: dict[str, Any] = {"time_limit_s": time_limit_s, "memory_limit_bytes": memory_limit_bytes}
-        with executor(processes, dask, within, **limits) as where:
+        with execution(processes, dask, within, **limits) as executor:
             try:
                 while wanted := self._wanted(until, metric):
-                    if not self._run_ours(where, wanted, progress, stop_on_error):
+                    if not self._run_ours(executor, wanted, progress, stop_on_error):
                         # The rest has been begun by others, who may be gone before they end it.
                         self._tell(progress)
                         time.sleep(POLL_S)
@@ -177,15 +190,14 @@ class Study(StoredStudy):
             return until.more(values) if values else until.at_least
         except (TypeError, ValueError) as error:
             rule = "metric must be a number in every run that is judged by it"
-            raise ValueError(f"{rule}: {error} ({self._in_words(cell)})") from None
+            raise ValueError(f"{rule}: {error} (in the cell {self._label(cell)})") from None
 
-    def _in_words(self, cell: int) -> str:
-        label = dict(zip(self.columns, self.labels[cell], strict=True))
-        return "".join(f"{name}={value!r}, " for name, value in label.items()).rstrip(", ") or "the only cell"
+    def _label(self, cell: int) -> dict[str, Any]:
+        return dict(zip(self.columns, self.labels[cell], strict=True))
 
     def _run_ours(
         self,
-        where: Executor,
+        executor: Executor,
         wanted: Sequence[Task],
         progress: Callable[[Progress], object] | None,
         stop_on_error: bool,
@@ -193,11 +205,11 @@ class Study(StoredStudy):
         """Run those of ``wanted`` that nobody else has begun; whether there was one."""
         journal = Journal(self.store, self.key)
         any_of_ours = False
-        outcomes = (found for found in where.outcomes(self.plan, self._claimed(wanted)))
+        outcomes = executor.outcomes(self.plan, self._claimed(wanted))
         try:
             for found in outcomes:
                 any_of_ours |= found is not None
-                found = None if found is None else storable(found)
+                found = None if found is None else storable(found, self.columns)
                 if journal.add(found):
                     self._tell(progress)
                 if found is not None and found.error is not None and stop_on_error:
@@ -222,18 +234,18 @@ class Study(StoredStudy):
                 count = min(2 * count, MOST)
 
     def _failed(self, found: Outcome) -> RunFailed:
-        where = f"in the run {self._in_words(found.cell)} under seed {found.seed}"
         again = self.command(found.cell, found.seed)
-        return RunFailed(f"{type(found.error).__name__}: {found.error} ({where}; again: {again})")
+        said = where(self._label(found.cell), found.seed)
+        return RunFailed(f"{type(found.error).__name__}: {found.error} ({said}; again: {again})")
 
     def _tell(self, progress: Callable[[Progress], object] | None) -> None:
         if progress is not None:
             progress(Progress(*self.store.counts(self.key), self.total))
 
 
-def all_metrics(result: Result) -> Row:
-    """What a result says of itself."""
-    return {name: value for name, value in result.metrics.items() if name not in MEASURED}
+def all_metrics(result: Result, besides: Sequence[str] = ()) -> Row:
+    """What a result says of itself, but for what is called like one of these columns."""
+    return {name: value for name, value in result.metrics.items() if name not in (*MEASURED, *besides)}
 
 
 def _cells(
@@ -281,15 +293,6 @@ def _varied(made: Seeded, cell: Cell) -> Seeded:
 def _made_and_varied(made: Callable[[int], Scenario], cell: Cell, seed: int) -> Scenario:
     scenario: Scenario = with_fields(scenario_of(made, seed), cell)
     return scenario
-
-
-def _checked(label: Mapping[str, Any], made: Seeded, seed: int) -> None:
-    try:
-        scenario_of(made, seed)
-    except Exception as error:
-        said = ", ".join(f"{name}={value!r}" for name, value in label.items())
-        error.add_note(f"in the run {said} under seed {seed}")
-        raise
 
 
 def _in_a_column(value: Any, *, whole: bool = False) -> Any:

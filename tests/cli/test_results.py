@@ -164,7 +164,7 @@ def test_plot_draws_a_picture_with_its_table(studied, good):
         (["results", "study.db", "--metric", "ended_"], "error: metric must be one of "),
         (["results", "study.db", "--study", "x"], "error: study.db: study must be one of "),
         (["compare", "study.db", "staleness"], "error: Missing option '--metric'."),
-        (["export", "study.db", "--to", "runs.xlsx"], "error: to: must end with .csv or .parquet, got 'runs.xlsx'"),
+        (["export", "study.db", "--to", "runs.xlsx"], "error: path must end in .csv or .parquet, got 'runs.xlsx'"),
         (["export", "study.db", "--to", "there.csv"], "error: there.csv: must not be there yet"),
         (["plot", "study.db", "--kind", "pie", "--out", "a.png"], "error: kind must be one of lines, cdf, heat_map"),
         (["plot", "study.db", "--out", "a.gif", "--x", "staleness", "--y", "ended_s"], "error: format: must be one of"),

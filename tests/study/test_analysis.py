@@ -23,6 +23,13 @@ def test_the_better_direction_is_the_one_that_is_asked_for():
     assert compared(FRAME, COLUMNS, "steps", "cost", lower_is_better=False).order == ("3", "2", "1")
 
 
+def test_several_rows_of_a_run_are_one_run():
+    twice = pd.concat([FRAME, FRAME.assign(cost=FRAME["cost"] + 2)], ignore_index=True)
+    once = FRAME.assign(cost=FRAME["cost"] + 1)
+
+    pd.testing.assert_frame_equal(summarised(twice, COLUMNS), summarised(once, COLUMNS))
+
+
 def test_a_number_and_the_word_for_it_are_two():
     one = FRAME[FRAME["steps"] == 1]
     both = pd.concat([one, one.assign(steps="1", cost=one["cost"] + 1)], ignore_index=True)

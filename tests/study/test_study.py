@@ -1,5 +1,8 @@
 """A study: its cells, its rows, and that nothing done is repeated or mixed."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ from studying import Deed, how_long, scenario
 
 from simcluster import plugins, run, sweep
 from simcluster.measurement import Precision
-from simcluster.scenario import versions
+from simcluster.scenario import NotTheSame, versions
 from simcluster.study import (
     Interrupted,
     RunFailed,
@@ -16,6 +19,7 @@ from simcluster.study import (
     StudyFile,
     grid,
     open_study,
+    zipped,
 )
 
 
@@ -99,7 +103,7 @@ def test_a_study_that_was_stopped_goes_on_in_the_same_process(processes, tmp_pat
         return {"x": result.seed}
 
     made = Study(scenario(), range(60), measure, path=tmp_path / "x.db")
-    with pytest.raises(RunFailed, match="in the run the only cell under seed 7"):
+    with pytest.raises(RunFailed, match="in the run of the only cell under seed 7"):
         made.run(processes, stop_on_error=True)
     switch.touch()
     made.run(processes, retry_failed=True)
@@ -148,8 +152,29 @@ def test_until_counts_runs_that_fail_and_names_a_metric_that_is_none():
     assert len(made.failures()) == 30
     with pytest.raises(ValueError, match=r"metric must be one of .*time_s, got 'times_s'.*did you mean 'time_s'"):
         Study(scenario(), range(9), how_long).run(1, until=rule, metric="times_s")
-    with pytest.raises(ValueError, match=r"metric must be a number .*\(steps=1\)"):
+    with pytest.raises(ValueError, match=r"metric must be a number .*\(in the cell \{'steps': 1\}\)"):
         Study(scenario(), range(9), lambda _: {"x": "a"}, vary=grid({"job.steps": [1]})).run(1, until=rule, metric="x")
+
+
+def test_nothing_that_is_measured_hides_what_was_varied():
+    made = Study(scenario(), [0], lambda result: {"steps": 99}, vary=grid({"job.steps": [1, 2]})).run(1)
+    assert "measure must not write over the columns ['steps'], got 'steps'" in made.failures()["error"][0]
+
+    own = Study(scenario(), [0], vary=zipped({"job.steps": [1, 2], "horizon_s": [10.0, 20.0]})).run(1)
+    assert list(own.frame()["steps"]) == [1, 2]
+
+
+def test_a_replay_of_another_version_says_so(tmp_path):
+    path = tmp_path / "x.db"
+    study(path).run(1)
+    stored = open_study(path)
+    stored.definition["versions"]["numpy"] = "0.0"
+    digest = stored.run_of(0, 0).rows[0]["digest"]
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE runs SET rows = replace(rows, ?, 'another')", (digest,))
+
+    with plugins("studying"), pytest.raises(NotTheSame, match=r"numpy was 0\.0"):
+        stored.replay(0, 0)
 
 
 def test_failed_runs_are_run_again_when_that_is_asked(tmp_path):
