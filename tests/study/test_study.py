@@ -160,8 +160,14 @@ def test_nothing_that_is_measured_hides_what_was_varied():
     made = Study(scenario(), [0], lambda result: {"steps": 99}, vary=grid({"job.steps": [1, 2]})).run(1)
     assert "measure must not write over the columns ['steps'], got 'steps'" in made.failures()["error"][0]
 
-    own = Study(scenario(), [0], vary=zipped({"job.steps": [1, 2], "horizon_s": [10.0, 20.0]})).run(1)
-    assert list(own.frame()["steps"]) == [1, 2]
+    own = Study({7: scenario()}, [0], labels=("ended_s",)).run(1)  # which is also the name of a metric
+    assert list(own.frame()["ended_s"]) == [7]
+
+
+def test_a_zip_varies_fields_together():
+    own = Study(scenario(), [0], how_long, vary=zipped({"job.steps": [1, 2], "horizon_s": [10.0, 20.0]})).run(1)
+
+    assert own.labels == [(1, 10.0), (2, 20.0)]
 
 
 def test_a_replay_of_another_version_says_so(tmp_path):
