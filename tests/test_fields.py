@@ -6,9 +6,11 @@ import pkgutil
 import textwrap
 
 import pytest
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 import simcluster
 from simcluster.engine import Constant, Spec
+from simcluster.engine.descriptions import descriptions
 from simcluster.training import TrainingJob
 
 SKIPPED = ("simcluster.experiments", "simcluster.kernels._")
@@ -39,9 +41,9 @@ def test_there_are_specifications():
 
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
 def test_every_field_says_what_it_means(kind):
-    fields = {name: field for name, field in kind.model_fields.items() if name != "kind"}
+    said = descriptions(kind)
 
-    assert [name for name, field in fields.items() if not field.description] == []
+    assert [name for name in kind.model_fields if name != "kind" and name not in said] == []
 
 
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
@@ -49,10 +51,9 @@ def test_the_schema_and_help_say_it_too(kind):
     schema = kind.model_json_schema()
     schema = schema["$defs"][kind.__name__] if "$ref" in schema else schema
 
-    for name, field in kind.model_fields.items():
-        if name != "kind":
-            assert schema["properties"][name]["description"] == inspect.cleandoc(field.description)
-            assert textwrap.indent(inspect.cleandoc(field.description), "    ") in kind.__doc__
+    for name, text in descriptions(kind).items():
+        assert schema["properties"][name]["description"] == text
+        assert textwrap.indent(text, "    ") in kind.__doc__
     assert "Fields" not in schema["description"]
 
 
@@ -73,3 +74,35 @@ def test_a_class_without_words_of_its_own_has_those_of_what_it_is_derived_from()
 
     assert Mine.__doc__ == Constant.__doc__
     assert Own.__doc__.startswith("One's own.\n\nFields\n------\nvalue\n")
+
+
+def test_what_is_said_of_a_field_is_what_pydantic_would_read_there():
+    class Told(BaseModel):
+        model_config = ConfigDict(use_attribute_docstrings=True)
+
+        one: int = 1
+        """One line."""
+        two: int = Field(2, description="Elsewhere.")
+        """Below."""
+        three: tuple[int, ...] = ()
+        """Two lines,
+
+        and a last one.
+        """
+        four: int = 4
+
+    class Below(Told):
+        one: int = 2
+        five: int = 5
+        """Of its own."""
+
+    for kind in (Told, Below):
+        fields = {name: field.description for name, field in kind.model_fields.items()}
+        assert descriptions(kind) == {name: inspect.cleandoc(text) for name, text in fields.items() if text}
+
+
+def test_a_class_without_a_source_has_what_its_fields_say():
+    made = create_model("Made", __base__=Spec, one=(int, Field(1, description="One.")), two=(int, 2))
+
+    assert descriptions(made) == {"one": "One."}
+    assert made.__doc__.endswith("Fields\n------\none\n    One.")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import NamedTuple
-
-import networkx as nx
+from typing import TYPE_CHECKING, NamedTuple
 
 from simcluster.cluster.groups import Members
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _HOP = 1 << 96
 _FEMTOSECONDS = 1e15
@@ -60,6 +61,8 @@ class Fabric:
         routes: Iterable[tuple[str, ...]] = (),
         by_latency: bool = False,
     ) -> None:
+        import networkx as nx
+
         self.nodes = tuple(nodes)
         self.links = tuple(links)
         self.racks: Members = dict(racks or {})
@@ -165,6 +168,8 @@ class Fabric:
         self._graph.add_edge(link.target, link.source, link=place, cost=cost)
 
     def _search(self, source: str, target: str) -> tuple[int, ...]:
+        import networkx as nx
+
         for name, value in (("source", source), ("target", target)):
             if value not in self._place:
                 raise ValueError(f"{name} must be a node of the cluster, got {value!r}")
@@ -197,6 +202,8 @@ class Fabric:
 
     def _check_reachable(self) -> None:
         """Every node reaches every other if all reach the first and the first reaches all."""
+        import networkx as nx
+
         if not self.nodes:
             return
         first = self.nodes[0]

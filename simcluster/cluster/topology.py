@@ -8,14 +8,16 @@ runs where the topology says by itself where it belongs: then its links are as i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
-import networkx as nx
 from pydantic import Field
 
 from simcluster.cluster.fabric import Fabric, Link, both_ways
 from simcluster.cluster.groups import Members, check_groups, check_nodes, circle, runs
 from simcluster.engine import NUMBER, Count, Name, Open, Positive, Seconds, Spec
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Latency = Annotated[Seconds, Field(le=1e9)]
 """Seconds of one cable: thirty years at most, so that those of a route, in femtoseconds, count less than a hop."""

@@ -36,6 +36,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from simcluster.engine.descriptions import descriptions
+
 _allowed: ContextVar[tuple[str, ...]] = ContextVar("allowed", default=())
 
 
@@ -235,7 +237,7 @@ def _own_schema(thing: Any) -> dict[str, Any]:
     about = {"description": inspect.getdoc(thing) or "", "type": "object"}
     if isinstance(thing, type) and issubclass(thing, BaseModel):
         fields = {name: field for name, field in thing.model_fields.items() if name != "kind"}
-        said = {name: {"description": field.description or ""} for name, field in fields.items()}
+        said = {name: {"description": descriptions(thing).get(name, "")} for name in fields}
         must = [name for name, field in fields.items() if field.is_required()]
         closed = {"additionalProperties": thing.model_config.get("extra") != "forbid"}
         return {**about, **closed, "properties": {**named_so, **said}, "required": ["kind", *must]}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationErro
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from simcluster.engine.descriptions import descriptions
 from simcluster.engine.open import hint
 
 
@@ -42,7 +43,13 @@ if TYPE_CHECKING:
 else:
 
     class _Lines(type(BaseModel)):
-        """Makes specifications, and says in lines what pydantic says in paragraphs."""
+        # Makes specifications, and says in lines what pydantic says in paragraphs.
+
+        @property
+        def __doc__(cls) -> str:
+            """What ``help()`` says of a class: its own words, and of each field what the field says of itself."""
+            told = "\n\n".join(f"{name}\n{textwrap.indent(text, '    ')}" for name, text in descriptions(cls).items())
+            return f"{cls._about}\n\nFields\n------\n{told}" if told else cls._about
 
         def __call__(cls, *args: Any, **fields: Any) -> Any:
             if args:
@@ -71,19 +78,14 @@ class Spec(_Checked):
         extra="forbid",
         arbitrary_types_allowed=False,
         ser_json_inf_nan="strings",  # which read back
-        use_attribute_docstrings=True,
     )
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Let ``help()`` say of each field what the field says of itself; the schema has it anyway."""
+        """Keep what the class says of itself, without its fields."""
         super().__pydantic_init_subclass__(**kwargs)
-        said = {name: field.description for name, field in cls.model_fields.items() if field.description}
-        if own := cls.__dict__.get("__doc__"):
+        if own := vars(cls).get("__doc__"):
             cls._about = inspect.cleandoc(own)
-        told = [f"{name}\n{textwrap.indent(inspect.cleandoc(text), '    ')}" for name, text in said.items()]
-        listed = "\n\n".join(told)
-        cls.__doc__ = f"{cls._about}\n\nFields\n------\n{listed}" if said else cls._about
 
     @model_validator(mode="before")
     @classmethod
@@ -97,9 +99,12 @@ class Spec(_Checked):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The class's own words describe it."""
+        """The class's own words describe it, and those below its fields describe them."""
         schema = handler(core)
-        handler.resolve_ref_schema(schema)["description"] = cls._about
+        described = handler.resolve_ref_schema(schema)
+        described["description"] = cls._about
+        for name, text in descriptions(cls).items():
+            described["properties"][name]["description"] = text
         return schema
 
     @classmethod

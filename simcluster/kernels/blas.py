@@ -58,7 +58,7 @@ def _leave() -> None:
 
 @cache
 def _libraries() -> tuple[Any, ...]:
-    """The BLAS libraries that are loaded; scipy's is, once simcluster.kernels.network is."""
+    """The BLAS libraries that are loaded; scipy's is, with the module that calls it."""
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 

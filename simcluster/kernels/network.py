@@ -7,7 +7,8 @@ activation, a label out of range.
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 from simcluster.kernels import reference
 from simcluster.kernels.blas import one_thread
@@ -15,9 +16,12 @@ from simcluster.kernels.call import Cost, kernel
 from simcluster.kernels.instructions import compiled
 from simcluster.kernels.reference import Floats, Integers
 
-_network = compiled("_network")
 
-_WITHOUT_BLAS: int = _network.WITHOUT_BLAS
+@cache
+def _network() -> Any:
+    """The compiled module. scipy's BLAS comes with it, and half a second: only what trains a network waits for that."""
+    return compiled("_network")
+
 
 Activation = Literal["identity", "relu", "tanh"]
 
@@ -40,7 +44,7 @@ def _backward_cost(
 
 def _is_blas(weights: Floats) -> bool:
     # What is no array is refused further on.
-    return getattr(weights, "size", 0) > _WITHOUT_BLAS
+    return bool(getattr(weights, "size", 0) > _network().WITHOUT_BLAS)
 
 
 def _multiply_adds(inputs: Floats, weights: Floats) -> int:
@@ -57,9 +61,9 @@ def _cross_entropy_cost(scores: Floats, labels: Integers) -> Cost:
 def dense_forward(inputs: Floats, weights: Floats, bias: Floats, activation: Activation = "relu") -> Floats:
     """A dense layer φ(X W + b): *inputs* (n, d), *weights* (d, k), *bias* (k,); outputs (n, k)."""
     if not _is_blas(weights):
-        return _network.dense_forward(inputs, weights, bias, activation)  # type: ignore[no-any-return]
+        return _network().dense_forward(inputs, weights, bias, activation)  # type: ignore[no-any-return]
     with one_thread(_multiply_adds(inputs, weights)):
-        return _network.dense_forward(inputs, weights, bias, activation)  # type: ignore[no-any-return]
+        return _network().dense_forward(inputs, weights, bias, activation)  # type: ignore[no-any-return]
 
 
 @kernel(cost=_backward_cost, reference=reference.dense_backward)
@@ -77,9 +81,9 @@ def dense_backward(
     """
     arguments = inputs, weights, outputs, output_gradient, activation
     if not _is_blas(weights):
-        return _network.dense_backward(*arguments)  # type: ignore[no-any-return]
+        return _network().dense_backward(*arguments)  # type: ignore[no-any-return]
     with one_thread(_multiply_adds(inputs, weights)):
-        return _network.dense_backward(*arguments)  # type: ignore[no-any-return]
+        return _network().dense_backward(*arguments)  # type: ignore[no-any-return]
 
 
 @kernel(cost=_cross_entropy_cost, reference=reference.softmax_cross_entropy)
@@ -88,4 +92,4 @@ def softmax_cross_entropy(scores: Floats, labels: Integers) -> tuple[float, Floa
 
     *labels* (n,) int64 in 0..k-1. Nothing overflows however large |z| is.
     """
-    return _network.softmax_cross_entropy(scores, labels)  # type: ignore[no-any-return]
+    return _network().softmax_cross_entropy(scores, labels)  # type: ignore[no-any-return]

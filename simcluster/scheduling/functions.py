@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster.message import freeze
 from simcluster.learning import Call, Cost, call
 from simcluster.scheduling.graph import Output, Task, add_task
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 _PART = "value"
 
@@ -33,6 +34,8 @@ class Functions:
 
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph, the same for each seed."""
+        import networkx as nx
+
         if not self._graph.is_directed() or self._graph.is_multigraph():
             raise ValueError(f"a task graph must be a DiGraph, got a {type(self._graph).__name__}")
         try:

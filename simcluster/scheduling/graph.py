@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from simcluster.learning import Call, Cost
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Output = Mapping[str, Any]
 

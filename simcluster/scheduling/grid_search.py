@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import networkx as nx
 import numpy as np
 from pydantic import AfterValidator, Field
 
@@ -24,6 +23,9 @@ from simcluster.learning.cross_validation import (
     training_cost,
 )
 from simcluster.scheduling.graph import Output, Task, add_task
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 NUMBER_BYTES = 8
 
@@ -91,6 +93,8 @@ class GridSearch(Spec):
 
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph; ``seed`` decides which rows lie in which fold."""
+        import networkx as nx
+
         dataset = Bundled(name=self.dataset).load()
         folds = stratified_folds(dataset.targets, self.folds, stream(seed, "scheduling", "folds"))
         graph: nx.DiGraph[Any] = nx.DiGraph()

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property, partial
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import networkx as nx
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Ran
@@ -21,6 +20,9 @@ from simcluster.scheduling.policies.planned import Planned
 from simcluster.scheduling.protocols import Planner, Policy
 from simcluster.scheduling.work import AnyWork, GridSearch
 from simcluster.scheduling.worker import work
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class TaskGraphJob(Spec):

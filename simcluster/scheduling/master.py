@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
-
 from simcluster.cluster import Node
 from simcluster.engine import Event
 from simcluster.recovery import Watch
@@ -16,6 +14,8 @@ from simcluster.scheduling.protocols import NodeView, Policy, ReadyTask
 from simcluster.scheduling.worker import ORDER_BYTES, fetch
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from simcluster.scheduling.job import TaskGraphJob
 
 
@@ -65,6 +65,8 @@ class _Master:
     """What the master knows: who keeps which output, which task is placed where, and who is suspected."""
 
     def __init__(self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], policy: Policy) -> None:
+        import networkx as nx
+
         self._node = node
         self._job = job
         self._graph = graph

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import simpy
 
 from simcluster.cluster import UNANSWERED, Message, Node
@@ -15,6 +14,8 @@ from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from simcluster.scheduling.job import TaskGraphJob
 
 ORDER_BYTES = 128
@@ -133,9 +134,7 @@ class _Worker:
         return (yield from fetch(self._node, self._job, holder, before, part))
 
 
-def fetch(
-    node: Node, job: TaskGraphJob, holder: str, task: str, part: str
-) -> Generator[Event, Any, tuple[bool, Any]]:
+def fetch(node: Node, job: TaskGraphJob, holder: str, task: str, part: str) -> Generator[Event, Any, tuple[bool, Any]]:
     """Ask ``holder`` for a part of a task's output: whether it gives it, and the part.
 
     A holder that does not answer so many ``attempts`` as the job says does not give it.

@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike
 
 from simcluster.engine import printable
 from simcluster.measurement.statistics.comparison import paired_difference
 from simcluster.measurement.statistics.intervals import Array, Interval, checked_sample, interval_for
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ def _p_value(differences: Array) -> float:
 
 def _groups(order: Sequence[str], pairs: Sequence[Pair]) -> tuple[tuple[str, ...], ...]:
     """The cliques of what does not differ, in order."""
+    import networkx as nx
+
     alike: nx.Graph[str] = nx.Graph()
     alike.add_nodes_from(order)
     alike.add_edges_from((pair.ahead, pair.behind) for pair in pairs if not pair.differ)

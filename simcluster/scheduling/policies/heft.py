@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Literal, NamedTuple
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.engine import Spec
 from simcluster.scheduling.protocols import NodeView
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Task = Hashable
 Processor = Hashable
@@ -41,6 +42,8 @@ class Heft(Spec):
         self, graph: nx.DiGraph[Any], nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]
     ) -> dict[Task, Slot]:
         """Each task's slot on a processor, which is (node, core)."""
+        import networkx as nx
+
         per_message_s, per_byte_s = _mean_transfer(nodes, transfer_s)
         timed: nx.DiGraph[Any] = nx.DiGraph()
         for name in graph.nodes:
@@ -54,9 +57,7 @@ class Heft(Spec):
         return heft(timed, host=lambda processor: processor[0])  # type: ignore[index]
 
 
-def _mean_transfer(
-    nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]
-) -> tuple[float, float]:
+def _mean_transfer(nodes: Sequence[NodeView], transfer_s: Callable[[str, str, float], float]) -> tuple[float, float]:
     """Seconds for a message, and more for each byte, as the mean over all pairs of nodes; none with a single node."""
     pairs = [(a.name, b.name) for a in nodes for b in nodes if a is not b]
     empty = [transfer_s(*pair, 0.0) for pair in pairs]
@@ -142,6 +143,8 @@ def _earliest_gap(occupied: list[tuple[float, float]], from_s: float, duration_s
 
 
 def _topological(graph: nx.DiGraph[Any]) -> list[Task]:
+    import networkx as nx
+
     try:
         return list(nx.topological_sort(graph))
     except nx.NetworkXUnfeasible:

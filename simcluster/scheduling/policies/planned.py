@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from simcluster.scheduling.protocols import NodeView, Planner, ReadyTask
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Plan = Mapping[str, tuple[str, float]]
 
