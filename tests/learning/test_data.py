@@ -1,5 +1,8 @@
 """Data sets, where they come from, and how they lie on nodes."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +26,7 @@ from simcluster.learning import (
     random,
     shard,
 )
+from simcluster.learning.data import scikit_learn
 
 
 @pytest.mark.parametrize("name", ["digits", "breast_cancer", "iris", "wine"])
@@ -33,6 +37,23 @@ def test_every_feature_of_a_bundled_data_set_is_scaled_to_between_0_and_1(name):
     np.testing.assert_allclose(dataset.features, minmax_scale(features), rtol=0, atol=1e-15)
     np.testing.assert_array_equal(dataset.targets, labels)
     assert dataset.classes == len(np.unique(labels))
+
+
+@pytest.mark.parametrize("name", scikit_learn.FILES)
+@pytest.mark.parametrize("moved", [False, True])
+def test_what_is_read_from_scikit_learns_folder_is_what_it_loads_itself(name, moved, monkeypatch):
+    if moved:
+        monkeypatch.setitem(scikit_learn.FILES, name, ("elsewhere.csv", 0))
+    features, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
+    read, kinds = scikit_learn.bundled(name)
+
+    np.testing.assert_array_equal(read, features)
+    np.testing.assert_array_equal(kinds, labels)
+
+
+def test_scikit_learn_itself_is_not_imported_for_a_bundled_data_set():
+    program = "import sys; from simcluster.learning import Bundled; Bundled().load(); assert 'sklearn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from simcluster.engine import Count, Open, Spec, check_differ, stream
+from simcluster.learning.data.scikit_learn import bundled
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.protocols import Array, DataSource
 
@@ -161,10 +162,7 @@ AnyData = Annotated[DataSource, Open(DataSource, Bundled, Csv, Parquet, Generate
 
 @cache
 def _bundled(name: DatasetName) -> Dataset:
-    import sklearn.datasets  # here, for it takes longer to import than all the rest together
-
-    features, labels = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
-    return arrays(features, labels, scaled=True)
+    return arrays(*bundled(name), scaled=True)
 
 
 @lru_cache(maxsize=8)
