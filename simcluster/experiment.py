@@ -13,8 +13,6 @@ from typing import Annotated
 import pandas as pd
 import typer
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from simcluster.command_line import Formats, OutFolder, PictureWidth, Processes, call, say
@@ -23,6 +21,8 @@ from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
 from simcluster.report.picture import png
 from simcluster.scenario import NEVER_BEGAN
+from simcluster.study import Progress
+from simcluster.study.progress import in_a_notebook, shown
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
 
@@ -109,9 +109,9 @@ class Experiment:
         check_formats(formats, width)
         if out is not None:
             check_folder(out)
-        shown = one_bar(self.name) if progress is None and Console().is_jupyter else nullcontext(progress)
+        shows = one_bar(self.name) if progress is None and in_a_notebook() else nullcontext(progress)
         try:
-            with shown as report:
+            with shows as report:
                 table = sweep(
                     self.scenarios(small), seeds, self.measure, labels=self.labels, within=within, progress=report
                 )
@@ -201,32 +201,6 @@ def at_least(name: str, low: int, value: int) -> None:
 
 @contextmanager
 def one_bar(name: str) -> Iterator[Report]:
-    """A progress bar on standard error, in a notebook a line of text; gives the function that moves it."""
-    console = Console(stderr=True)
-    if console.is_jupyter:  # where a bar of rich would need ipywidgets
-        with _one_line_of_text(name) as report:
-            yield report
-        return
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-    ) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def _one_line_of_text(name: str) -> Iterator[Report]:
-    """A line of a cell's output that is written over whenever another hundredth is done."""
-    shown: list[int] = []
-
-    def report(done: int, total: int) -> None:
-        share = 100 * done // total if total else 100
-        if shown[-1:] != [share]:
-            shown.append(share)
-            print(f"\r{name} {done}/{total} ({share} %)", end="", flush=True)
-
-    try:
-        yield report
-    finally:
-        if shown:
-            print()
+    """Progress of the runs of ``name``; gives the function that is told ``(done, total)``."""
+    with shown(name) as report:
+        yield lambda done, total: report(Progress(done, 0, total))

@@ -9,10 +9,8 @@ from html import unescape
 
 import pytest
 from matplotlib.image import imread
-from rich.console import Console
 from test_experiment import EXPERIMENT
 
-from simcluster.experiment import one_bar
 from simcluster.report import figure
 
 
@@ -79,26 +77,6 @@ def test_an_answer_says_what_its_runs_say_of_themselves():
     said = replace(answer, table=answer.table.assign(verdicts="horizon"))
 
     assert "horizon in 8 of 8 runs" in said._repr_html_()
-
-
-def test_progress_in_a_notebook_is_a_line_of_text_that_is_written_over(monkeypatch, capsys):
-    monkeypatch.setattr(Console, "__init__", lambda self, stderr: setattr(self, "is_jupyter", True))
-    with one_bar("runs [a]") as report:
-        for done in range(1, 1001):
-            report(done, 1000)
-    out, err = capsys.readouterr()
-
-    assert out.count("\r") == 101
-    assert out.endswith("\rruns [a] 1000/1000 (100 %)\n")
-    assert err == ""
-
-
-def test_progress_of_nothing_is_nothing(monkeypatch, capsys):
-    monkeypatch.setattr(Console, "__init__", lambda self, stderr: setattr(self, "is_jupyter", True))
-    with one_bar("runs"):
-        pass
-
-    assert capsys.readouterr() == ("", "")
 
 
 CELLS = {

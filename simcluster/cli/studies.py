@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simcluster.cli.options import AsJson, Database, Plugins, Quiet, allowed, print_json, read_study
-from simcluster.cli.progress import study_progress
 from simcluster.command_line import INTERRUPTED, Processes, say, tell
 
 if TYPE_CHECKING:
@@ -48,24 +48,29 @@ def sweep(
     some runs failed.
     """
     from simcluster.study import Interrupted, RunFailed
+    from simcluster.study.execution import execution
+    from simcluster.study.progress import shown
 
     path = file.with_suffix(".db") if db is None else db
     path.parent.mkdir(parents=True, exist_ok=True)
-    with allowed(plugin):
-        definition = read_study(file)
-        study = _study(definition, seeds, path)
+    memory_bytes = None if memory_limit is None else memory_limit * 10**6
+    limits: dict[str, Any] = {"time_limit_s": time_limit, "memory_limit_bytes": memory_bytes}
     try:
-        with study_progress(quiet or as_json) as progress:
+        # The workers begin before the study is read, which takes this process as long as their imports take them.
+        with (
+            execution(processes, dask, **limits, at_once=True) as executor,
+            nullcontext() if quiet or as_json else shown() as progress,
+        ):
+            with allowed(plugin):
+                definition = read_study(file)
+                study = _study(definition, seeds, path)
             study.run(
-                processes,
-                dask=dask,
+                within=executor,
                 progress=progress,
                 until=definition.until,
                 metric=None if definition.until is None else definition.until.metric,
                 stop_on_error=stop_on_error,
                 retry_failed=retry_failed,
-                time_limit_s=time_limit,
-                memory_limit_bytes=None if memory_limit is None else memory_limit * 10**6,
             )
     except Interrupted as interrupt:
         again = shlex.join(["simcluster", *(word for word in sys.argv[1:] if word != "--retry-failed")])

@@ -19,10 +19,12 @@ def execution(
     *,
     time_limit_s: float | None = None,
     memory_limit_bytes: int | None = None,
+    at_once: bool = False,
 ) -> Iterator[Executor]:
     """What runs runs, for as long as the block lasts; what is handed in ``within`` stays as it is.
 
-    With one process and no limits it is this one. Raises ``ValueError`` for limits that the executor does not have.
+    With one process and no limits it is this one. Others begin with the first run, or ``at_once``. Raises
+    ``ValueError`` for limits that the executor does not have.
     """
     if within is not None:
         yield within
@@ -42,6 +44,8 @@ def execution(
         return
     pool = Processes(count, time_limit_s=time_limit_s, memory_limit_bytes=memory_limit_bytes)
     try:
+        if at_once:
+            pool.start()
         yield pool
     finally:
         pool.close()

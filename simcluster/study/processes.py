@@ -72,6 +72,11 @@ class Processes:
         self._failed_starts = 0
         self._run_s = BATCH_S  # what a run takes, as a running mean
 
+    def start(self) -> None:
+        """Begin the workers now: they import simcluster while the caller still makes its plan."""
+        while len(self._workers) < self._count:
+            self._workers.append(self._started())
+
     def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Outcomes:
         """The outcomes as they come; ``None`` when none has come for a while."""
         measures = pickle.dumps(("measure", list(sys.path), sys.argv, _pickled("measure", plan.measure)))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,9 @@ class Progress:
     total: int
 
 
+Report = Callable[[Progress], object]
+
+
 class Study(StoredStudy):
     """Scenarios by label, with other values of some fields, each run under every seed; and the runs that are done.
 
@@ -125,7 +130,7 @@ class Study(StoredStudy):
         processes: int | None = None,
         *,
         dask: str | None = None,
-        progress: Callable[[Progress], object] | None = None,
+        progress: Report | None = None,
         stop_on_error: bool = False,
         retry_failed: bool = False,
         time_limit_s: float | None = None,
@@ -140,7 +145,7 @@ class Study(StoredStudy):
         ``within`` what one has already. A run that raises, kills its process or takes more than it may is kept as
         failed, and the study goes on, unless it is to ``stop_on_error``, which raises ``RunFailed``. Other processes
         may run the same study in the same file meanwhile; this returns when all of it is done. Ctrl-C raises
-        ``Interrupted``; what was done is kept.
+        ``Interrupted``; what was done is kept. ``progress`` is told how far it is; without it, a notebook shows it.
 
         ``until`` a cell's mean ``metric`` is known so precisely, it is run under more of the seeds, in their order; the
         others are left.
@@ -150,7 +155,7 @@ class Study(StoredStudy):
         if retry_failed:
             self.store.forget_failed(self.key)
         limits: dict[str, Any] = {"time_limit_s": time_limit_s, "memory_limit_bytes": memory_limit_bytes}
-        with execution(processes, dask, within, **limits) as executor:
+        with execution(processes, dask, within, **limits) as executor, _reporting(progress, self.name) as progress:
             try:
                 while wanted := self._wanted(until, metric):
                     if not self._run_ours(executor, wanted, progress, stop_on_error):
@@ -199,7 +204,7 @@ class Study(StoredStudy):
         self,
         executor: Executor,
         wanted: Sequence[Task],
-        progress: Callable[[Progress], object] | None,
+        progress: Report | None,
         stop_on_error: bool,
     ) -> bool:
         """Run those of ``wanted`` that nobody else has begun; whether there was one."""
@@ -238,9 +243,22 @@ class Study(StoredStudy):
         said = where(self._label(found.cell), found.seed)
         return RunFailed(f"{type(found.error).__name__}: {found.error} ({said}; again: {again})")
 
-    def _tell(self, progress: Callable[[Progress], object] | None) -> None:
+    def _tell(self, progress: Report | None) -> None:
         if progress is not None:
             progress(Progress(*self.store.counts(self.key), self.total))
+
+
+@contextmanager
+def _reporting(progress: Report | None, name: str) -> Iterator[Report | None]:
+    """What is told how far a study is: what the caller says, or what a notebook shows."""
+    if progress is None and "IPython" in sys.modules:
+        from simcluster.study.progress import in_a_notebook, shown
+
+        if in_a_notebook():
+            with shown(name) as report:
+                yield report
+            return
+    yield progress
 
 
 def all_metrics(result: Result, besides: Sequence[str] = ()) -> Row:
