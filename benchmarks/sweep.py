@@ -146,7 +146,7 @@ def starts(rounds: int, folder: Path) -> dict[str, float]:
         path = folder / f"first{place}.db"
         with subprocess.Popen([*sweeping, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as made:
             while made.poll() is None:
-                time.sleep(0.01)
+                time.sleep(0.05)  # looks cost time that the command has not then
                 try:
                     stored = open_study(path)
                 except ValueError:  # there is no study in it yet

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
@@ -80,9 +81,11 @@ def band(
     colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
     look: dict[str, Any] = {"color": colour, "linestyle": DASHES[place % len(DASHES)]}
     if table.shape[0] > 1:
-        faint, edge = to_rgba(colour, 0.15), to_rgba(colour, 0.6)
-        axes.fill_between(
-            at, found[1], found[2], facecolor=faint, edgecolor=edge, linestyle=look["linestyle"], linewidth=0.8
+        axes.fill_between(at, found[1], found[2], facecolor=to_rgba(colour, 0.15), linewidth=0)
+        # Not as the edge of what is filled, which matplotlib dashes as far as it goes, be it out of the panel for ever.
+        bounds = [np.column_stack((at, bound)) for bound in found[1:]]
+        axes.add_collection(
+            LineCollection(bounds, colors=[to_rgba(colour, 0.6)], linestyles=[look["linestyle"]], linewidths=0.8)
         )
     twin = twin_of(axes, at, found[0])
     named = Label(label if twin is None else f"{label} (equal to {twin.get_label()})")

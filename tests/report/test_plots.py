@@ -4,10 +4,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.image import imread
 
 from simcluster.measurement import bootstrap_interval
 from simcluster.report import band, check_folder, figure, legend, reference_line, save, seeds_in_words, wide
+from simcluster.report.bands import DASHES
 
 TABLE = pd.DataFrame(
     [
@@ -42,7 +44,7 @@ def test_a_line_is_the_mean_over_seeds_and_its_band_the_interval():
     _, axes = drawn()
 
     assert axes.lines[0].get_ydata() == pytest.approx([1.2, 1.5, 1.8])
-    assert len(axes.collections) == 2
+    assert len([each for each in axes.collections if isinstance(each, PolyCollection)]) == 2
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
 
 
@@ -104,7 +106,18 @@ def test_lines_differ_by_more_than_colour_and_no_two_of_thirty_look_alike():
 
     assert len(set(looks)) == 30
     assert len({look[1:] for look in looks}) == 30
-    assert [band.get_linewidth()[0] > 0 for band in axes.collections] == [True] * 30  # seen where two overlap
+    bounds = [each for each in axes.collections if isinstance(each, LineCollection)]
+    assert [each.get_linewidth()[0] > 0 for each in bounds] == [True] * 30  # seen where two overlap
+
+
+@pytest.mark.parametrize("place", range(len(DASHES)))
+def test_an_interval_that_is_endless_beside_its_panel_is_drawn_soon(place, tmp_path):
+    made, (axes,) = figure("t", "x", "y")
+    band(axes, [1.0, 2.0], [[1e150, 1.0], [-1e150, 1.0]], "a", place)
+    axes.set_ylim(0, 1)
+
+    # Dashes of all that is drawn outside would take for ever.
+    assert save(made, TABLE, tmp_path, "p").is_file()
 
 
 def test_a_line_that_is_equal_to_another_says_so_and_both_are_seen():
