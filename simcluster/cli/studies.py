@@ -47,38 +47,42 @@ def sweep(
     Each run is kept as it ends, so the same command goes on after Ctrl-C, a crash or a new seed. Ends with code 1 when
     some runs failed.
     """
-    from simcluster.study import Interrupted, RunFailed
-    from simcluster.study.execution import execution
-    from simcluster.study.progress import shown
+    from simcluster.study.started import cores, several
 
     path = file.with_suffix(".db") if db is None else db
     path.parent.mkdir(parents=True, exist_ok=True)
     memory_bytes = None if memory_limit is None else memory_limit * 10**6
     limits: dict[str, Any] = {"time_limit_s": time_limit, "memory_limit_bytes": memory_bytes}
-    try:
-        # The workers begin before the study is read, which takes this process as long as their imports take them.
-        with (
-            execution(processes, dask, **limits, at_once=True) as executor,
-            nullcontext() if quiet or as_json else shown() as progress,
-        ):
-            with allowed(plugin):
-                definition = read_study(file)
-                study = _study(definition, seeds, path)
-            study.run(
-                within=executor,
-                progress=progress,
-                until=definition.until,
-                metric=None if definition.until is None else definition.until.metric,
-                stop_on_error=stop_on_error,
-                retry_failed=retry_failed,
-            )
-    except Interrupted as interrupt:
-        again = shlex.join(["simcluster", *(word for word in sys.argv[1:] if word != "--retry-failed")])
-        tell(f"{interrupt}, which are kept in {path}; go on with: {again}")
-        raise SystemExit(INTERRUPTED) from None
-    except RunFailed as error:
-        tell(f"stopped: {' '.join(str(error).split())}")
-        raise SystemExit(FAILED) from None
+    alone = processes == 1 and limits == {"time_limit_s": None, "memory_limit_bytes": None}
+    # Before this process imports what reads and checks a study, which takes as long as it takes them to be ready.
+    with several(0 if alone or dask else processes or cores(), memory_bytes) as started:
+        from simcluster.study import Interrupted, RunFailed
+        from simcluster.study.execution import execution
+        from simcluster.study.progress import shown
+
+        try:
+            with (
+                execution(processes, dask, **limits, started=started) as executor,
+                nullcontext() if quiet or as_json else shown() as progress,
+            ):
+                with allowed(plugin):
+                    definition = read_study(file)
+                    study = _study(definition, seeds, path)
+                study.run(
+                    within=executor,
+                    progress=progress,
+                    until=definition.until,
+                    metric=None if definition.until is None else definition.until.metric,
+                    stop_on_error=stop_on_error,
+                    retry_failed=retry_failed,
+                )
+        except Interrupted as interrupt:
+            again = shlex.join(["simcluster", *(word for word in sys.argv[1:] if word != "--retry-failed")])
+            tell(f"{interrupt}, which are kept in {path}; go on with: {again}")
+            raise SystemExit(INTERRUPTED) from None
+        except RunFailed as error:
+            tell(f"stopped: {' '.join(str(error).split())}")
+            raise SystemExit(FAILED) from None
     _tell_end(study, path, plugin, at_most=definition.until is not None, as_json=as_json, quiet=quiet)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from simcluster.engine import check_whole
 from simcluster.study.plan import Executor, Here
 from simcluster.study.processes import Processes
+from simcluster.study.started import Started, cores
 
 
 @contextmanager
@@ -19,12 +19,12 @@ def execution(
     *,
     time_limit_s: float | None = None,
     memory_limit_bytes: int | None = None,
-    at_once: bool = False,
+    started: Sequence[Started] = (),
 ) -> Iterator[Executor]:
     """What runs runs, for as long as the block lasts; what is handed in ``within`` stays as it is.
 
-    With one process and no limits it is this one. Others begin with the first run, or ``at_once``. Raises
-    ``ValueError`` for limits that the executor does not have.
+    With one process and no limits it is this one. ``started`` are workers of this machine that are
+    there already. Raises ``ValueError`` for limits that the executor does not have.
     """
     if within is not None:
         yield within
@@ -42,17 +42,8 @@ def execution(
     if count == 1 and time_limit_s is None and memory_limit_bytes is None:
         yield Here()
         return
-    pool = Processes(count, time_limit_s=time_limit_s, memory_limit_bytes=memory_limit_bytes)
+    pool = Processes(count, time_limit_s=time_limit_s, memory_limit_bytes=memory_limit_bytes, started=started)
     try:
-        if at_once:
-            pool.start()
         yield pool
     finally:
         pool.close()
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "process_cpu_count"):
-        return os.process_cpu_count() or 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

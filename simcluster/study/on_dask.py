@@ -39,7 +39,7 @@ class OnDask:
 
         self._cluster: Any = None
         if address == "local":
-            from simcluster.study.execution import cores
+            from simcluster.study.started import cores
 
             # A worker that a run kills takes nothing else with it: one thread each, and the run's batch is split.
             dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1})

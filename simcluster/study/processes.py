@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -17,6 +16,7 @@ import cloudpickle
 
 from simcluster.engine import check_whole
 from simcluster.study.plan import Outcome, Outcomes, Plan, Task, TimeLimit, WorkerDied
+from simcluster.study.started import Started, start
 from simcluster.study.worker import READY
 
 #: A worker is sent runs for about so long, so that the pipes between cost little; twice, so that it need not wait.
@@ -33,11 +33,9 @@ STARTS = 3
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, its two pipes, and the runs that it has yet to send outcomes of, the oldest first."""
+    """A process, and the runs that it has yet to send outcomes of, the oldest first."""
 
-    process: subprocess.Popen[bytes]
-    tasks_to: Connection
-    outcomes_from: Connection
+    started: Started
     ready: bool = False
     has: set[int] = field(default_factory=set)
     """The cells that it was sent."""
@@ -54,12 +52,13 @@ class Processes:
     a notebook's cell and of standard input are sent to them. A run that kills its worker is begun once more, and then
     its outcome is ``WorkerDied``; one that takes longer than ``time_limit_s`` seconds of this machine is killed,
     and its outcome is ``TimeLimit``; one that takes ``memory_limit_bytes`` more than a worker has from the beginning
-    meets ``MemoryError``. When the caller is gone, so are they.
+    meets ``MemoryError``. When the caller is gone, so are they. ``started`` are the first of them, if they are there.
     """
 
     def __init__(
-        self, count: int, *, time_limit_s: float | None = None, memory_limit_bytes: int | None = None
-    ) -> None:
+        self, count: int, *, time_limit_s: float | None = None, memory_limit_bytes: int | None = None,
+        started: Sequence[Started] = (),
+    ) -> None:  # fmt: skip
         check_whole("processes", count, 1)
         if time_limit_s is not None and not time_limit_s > 0:
             raise ValueError(f"time_limit_s must be above 0, got {time_limit_s!r}")
@@ -68,14 +67,9 @@ class Processes:
             if not os.path.exists("/proc/self/statm"):
                 raise ValueError(f"memory_limit_bytes needs Linux, got {memory_limit_bytes!r} on {sys.platform}")
         self._count, self._time_limit_s, self._memory_bytes = count, time_limit_s, memory_limit_bytes
-        self._workers: list[_Worker] = []
+        self._workers = [_Worker(each) for each in started]
         self._failed_starts = 0
         self._run_s = BATCH_S  # what a run takes, as a running mean
-
-    def start(self) -> None:
-        """Begin the workers now: they import simcluster while the caller still makes its plan."""
-        while len(self._workers) < self._count:
-            self._workers.append(self._started())
 
     def outcomes(self, plan: Plan, tasks: Iterable[Task]) -> Outcomes:
         """The outcomes as they come; ``None`` when none has come for a while."""
@@ -96,11 +90,9 @@ class Processes:
     def close(self) -> None:
         """End the workers, whatever they do."""
         for worker in self._workers:
-            worker.process.kill()
+            worker.started.process.kill()
         for worker in self._workers:
-            worker.process.wait()
-            worker.tasks_to.close()
-            worker.outcomes_from.close()
+            worker.started.end()
         self._workers.clear()
 
     def _fill(
@@ -116,7 +108,7 @@ class Processes:
             if not batch:
                 continue
             if place >= len(self._workers):
-                self._workers.append(self._started())
+                self._workers.append(_Worker(start(self._memory_bytes)))
             self._give(self._workers[place], measures, plan, cells, batch)
 
     def _give(
@@ -138,21 +130,21 @@ class Processes:
         worker.given.extend(batch)
         try:
             for message in [*messages, pickle.dumps(("tasks", batch))]:
-                worker.tasks_to.send_bytes(message)
+                worker.started.tasks_to.send_bytes(message)
         except BrokenPipeError:
             pass  # it is dead, which the end of its outcomes says
 
     def _arrived(self, busy: list[_Worker], again: deque[Task], begun: dict[Task, int]) -> Iterator[Outcome | None]:
-        arrived = set(wait([worker.outcomes_from for worker in busy], TICK_S))
+        arrived = set(wait([worker.started.outcomes_from for worker in busy], TICK_S))
         if not arrived:
             yield None
         for worker in busy:
-            if worker.outcomes_from not in arrived:
+            if worker.started.outcomes_from not in arrived:
                 if (late := self._late(worker)) is not None:
                     self._bury(worker, again)
                     yield late
                 continue
-            sent, over = _received(worker.outcomes_from)
+            sent, over = _received(worker.started.outcomes_from)
             if READY in sent:
                 worker.ready, worker.since_s, self._failed_starts = True, time.monotonic(), 0
                 sent.remove(READY)
@@ -172,13 +164,13 @@ class Processes:
         """What becomes of the run that a worker is at for too long."""
         if self._time_limit_s is None or not worker.ready or time.monotonic() - worker.since_s <= self._time_limit_s:
             return None
-        worker.process.kill()
+        worker.started.process.kill()
         cell, seed = worker.given.popleft()
         error = TimeLimit(f"a run may take {self._time_limit_s:g} s of this machine, and this one took longer")
         return Outcome(cell, seed, (), error, elapsed_s=time.monotonic() - worker.since_s)
 
     def _died(self, worker: _Worker, again: deque[Task], begun: dict[Task, int]) -> Iterator[Outcome]:
-        code = worker.process.wait()
+        code = worker.started.process.wait()
         if not worker.ready:
             self._failed_starts += 1
             self._bury(worker, again)
@@ -199,32 +191,10 @@ class Processes:
 
     def _bury(self, worker: _Worker, again: deque[Task]) -> None:
         """Another takes its place, and what it was given."""
-        worker.process.wait()
-        worker.tasks_to.close()
-        worker.outcomes_from.close()
+        worker.started.end()
         self._workers.remove(worker)
         again.extendleft(reversed(worker.given))
         worker.given.clear()
-
-    def _started(self) -> _Worker:
-        their_tasks, our_tasks = os.pipe()
-        our_outcomes, their_outcomes = os.pipe()
-        program = (
-            f"import sys; sys.path[:] = {sys.path!r}\n"
-            "from simcluster.study.worker import main\n"
-            f"main({their_tasks}, {their_outcomes}, {self._memory_bytes!r})"
-        )
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(their_tasks, their_outcomes),
-                start_new_session=True,  # Ctrl-C is the parent's, which tells them
-            )
-        finally:
-            os.close(their_tasks)
-            os.close(their_outcomes)
-        return _Worker(process, Connection(our_tasks, readable=False), Connection(our_outcomes, writable=False))
 
 
 def _received(pipe: Connection) -> tuple[list[bytes], bool]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from studying import how_long, scenario
 
-from simcluster.study import Processes
+from simcluster.study import Processes, processes
 from simcluster.study.plan import Here, Plan
 
 
@@ -190,14 +190,14 @@ def test_workers_run_the_plan_that_was_given_last(pool):
 
 
 def test_workers_that_cannot_start_are_an_error_and_not_tried_for_ever(pool, monkeypatch):
-    started, start = [], Processes._started
+    begun, start = [], processes.start
 
-    def counted(self):
-        started.append(self)
-        assert len(started) < 20
-        return start(self)
+    def counted(memory_bytes):
+        begun.append(memory_bytes)
+        assert len(begun) < 20
+        return start(memory_bytes)
 
-    monkeypatch.setattr(Processes, "_started", counted)
+    monkeypatch.setattr(processes, "start", counted)
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     with pytest.raises(RuntimeError, match="workers end as they start, with code 1"):
         outcomes(pool, Plan([scenario()], how_long), [(0, 0)])
