@@ -35,7 +35,7 @@ class Descent:
     def __init__(self, training: Training, model: Descends) -> None:
         self._training, self._model = training, model
         self.parameters = training.initial
-        self._memory = training.job.optimiser.start(self.parameters)
+        self._memory = training.optimiser.start(self.parameters)
         self._gradient_cost: Cost | None = None
 
     @property
@@ -57,7 +57,7 @@ class Descent:
         if self._gradient_cost is None:
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
         gradient = self._model.gradient(parameters, total, math.fsum(rows))
-        stepped = job.optimiser.step(parameters, gradient, self._memory, clock, share)
+        stepped = self._training.optimiser.step(parameters, gradient, self._memory, clock, share)
         following = stepped()
 
         def moved() -> None:
