@@ -106,7 +106,10 @@ class Solution:
             added = call(np.subtract, flat, said[workers])
             total = self._total + added().sum(axis=0)
             said[workers] = flat
-        found = call(self._model.update, self.parameters, total.reshape(values[0].shape), float(rows[known].sum()))
+        given = self.parameters, total.reshape(values[0].shape), float(rows[known].sum())
+        found = call(self._model.update, *given)
+        if hasattr(self._model, "update_cost"):
+            found = Call(found.function, self._model.update_cost(*given))
         parameters = found()
 
         def moved() -> None:

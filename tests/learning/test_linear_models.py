@@ -190,6 +190,14 @@ def test_data_that_it_cannot_learn_from_is_refused_with_what_it_got(name):
         model.initial(wrong, stream(0))
 
 
+def test_the_server_pays_for_a_solution_as_for_eigenvectors():
+    model, small, large = NormalEquations(), np.zeros(10), np.zeros(100)
+    costs = [model.update_cost(each, np.zeros((len(each), len(each) + 1)), 5.0) for each in (small, large)]
+
+    assert costs[0].flops == 9 * 10**3 + 6 * 10**2
+    assert 900 < costs[1].flops / costs[0].flops < 1000
+
+
 def test_columns_that_depend_on_others_have_the_predictions_of_least_squares():
     """A constant feature, one twice, one of zeros, one that is huge: scikit-learn's answer on the rows."""
     generator = stream(1)

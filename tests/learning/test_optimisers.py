@@ -94,7 +94,7 @@ def lbfgs(gradient, w, steps, history):
         for s, y in pairs:
             v = np.eye(len(w)) - np.outer(y, s) / (s @ y)
             matrix = v.T @ matrix @ v + np.outer(s, s) / (s @ y)
-        line, alpha = (w, g, -matrix @ g if pairs else -g / max(1, np.linalg.norm(g))), 1.0
+        line, alpha = (w, g, -matrix @ g if pairs else -g / max(1, np.abs(g).sum())), 1.0
         yield (w := w + line[2])
 
 
@@ -144,6 +144,14 @@ def test_what_a_step_costs_depends_on_sizes_alone_and_what_it_remembers_keeps_it
     assert all(before == after and dtype == np.float64 for before, after, dtype in shapes)
 
 
+def test_a_rate_that_decays_is_robbins_and_monros():
+    optimiser = GradientDescent(learning_rate=0.5, decay=0.1)
+
+    moved = points(optimiser, lambda w: 0 * w + 1, np.zeros(1), 4)
+
+    np.testing.assert_allclose(np.ravel(moved), -np.cumsum([0.5, 0.5 / 1.1, 0.5 / 1.2, 0.5 / 1.3]), rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", sorted(set(OPTIMISERS) - {"lbfgs"}))
 def test_a_share_of_a_step_moves_by_that_share(name):
     start = np.array([1.0, -2.0])
@@ -168,9 +176,14 @@ def test_lbfgs_is_at_the_minimum_as_soon_as_scipys_and_takes_steps_back_that_are
     assert np.abs(steep[-1]).max() < 1e-12
 
 
-@pytest.mark.parametrize("gradient", [lambda w: 0 * w, lambda w: 0 * w + 1.0, lambda w: np.sign(w)])
+def fading(w):
+    """Of log(1 + e^-w): it is nothing at infinity, where the minimum is."""
+    return -np.exp(-np.logaddexp(0, w))
+
+
+@pytest.mark.parametrize("gradient", [lambda w: 0 * w, lambda w: 0 * w + 1.0, np.sign, fading])
 def test_lbfgs_divides_by_nothing_where_there_is_no_curvature(gradient):
-    assert np.isfinite(points(Lbfgs(history=2), gradient, np.array([3.0, -4.0]), 20)).all()
+    assert np.isfinite(points(Lbfgs(history=2), gradient, np.array([3.0, -4.0]), 1000)).all()
 
 
 def test_what_is_no_number_stays_so_and_raises_nothing():
@@ -221,15 +234,24 @@ def test_the_automatic_rate_is_one_over_the_smoothness(name, optimiser):
 def test_a_rate_that_is_given_stays_and_an_automatic_one_makes_no_step_unfitted():
     given = Momentum(learning_rate=0.3)
 
-    assert fitted(given, KMeans(), CANCER) is given
+    assert fitted(given, Rough(), CANCER) is given
+    unused = GradientDescent(learning_rate="auto")
+    assert fitted(unused, KMeans(), CANCER) is unused
     with pytest.raises(ValueError, match="learning_rate must be a number when a step is made, got 'auto'"):
         GradientDescent(learning_rate="auto").step(np.ones(2), np.ones(2), np.empty(0), 0, 1.0)
+
+
+class Rough:
+    """A model that goes down a gradient of which it knows nothing."""
+
+    def gradient(self, parameters, total, rows):
+        return total
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (KMeans(), "learning_rate must be a number for a model without smoothness, got 'auto' for KMeans"),
+        (Rough(), "learning_rate must be a number for a model without smoothness, got 'auto' for Rough"),
         (LinearSvm(margin="hinge"), "learning_rate must be a number for a loss that is not smooth, got 'auto' for the"),
     ],
 )

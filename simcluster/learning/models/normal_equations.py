@@ -27,8 +27,7 @@ class NormalEquations(Linear):
     column is scaled to length 1; its predictions are those of any other. The condition of X is squared: a feature
     whose mean is 10⁶ times its spread counts as constant, and should be standardised.
 
-    m workers and a parameter server exchange m·(144 + 8·((d + 1)(d + 2) + d + 1)) bytes in the round. That the server
-    solves takes, by the estimate of ``call``, two operations for each of its numbers.
+    m workers and a parameter server exchange m·(144 + 8·((d + 1)(d + 2) + d + 1)) bytes in the round.
     """
 
     kind: Literal["normal_equations"] = "normal_equations"
@@ -76,6 +75,11 @@ class NormalEquations(Linear):
             kept = values > _DEPENDENT * values[-1]
             along = vectors[:, kept].T @ (scale * total[:, -1])
             return np.asarray(scale * (vectors[:, kept] @ (along / values[kept])))
+
+    def update_cost(self, parameters: Array, total: Array, rows: float) -> Cost:
+        """9·p³ for the eigenvectors (Golub & Van Loan, 8.3), p being d + 1, and 6·p² to scale and for two products."""
+        size = float(len(parameters))
+        return Cost(9 * size**3 + 6 * size**2, 8 * (3 * size**2 + 2 * size))
 
     def predict(self, parameters: Array, features: Array) -> Array:
         """The value of each row of ``features`` (n, d), (n,)."""

@@ -33,7 +33,7 @@ class Lbfgs(Spec):
     """W ← W − α·H·g, with H from the last pairs of moves and changes of the gradient by the two-loop recursion.
 
     One gradient is all that a step has: each step of the job asks for one at the end of the present line, and no
-    round is added for a search. α is 1, before there are pairs min(1, 1/‖g‖). If the gradient there still rises by
+    round is added for a search. α is 1, before there are pairs min(1, 1/‖g‖₁). If the gradient there still rises by
     more than 0.8 of what it fell at the line's begin (g·d > 0.8·|g₀·d|, the approximate Wolfe condition of Hager &
     Zhang, SIAM J. Optim. 16, 2005, which needs no value of the objective), the step is taken back, and the next one
     ends where the secant of both slopes is zero, at most 0.56 of the way and at least a tenth. So a run that ends
@@ -102,7 +102,8 @@ class Lbfgs(Spec):
         return np.asarray(point + direction)
 
     def _keep(self, known: _Memory, move: Array, change: Array) -> None:
-        if not move @ change > _CURVED * math.sqrt((move @ move) * (change @ change)):
+        steep = float(change @ change)
+        if not (steep > 0 and move @ change > _CURVED * math.sqrt((move @ move) * steep)):
             return
         count = int(known.head[0])
         if count == self.history:
@@ -114,7 +115,7 @@ class Lbfgs(Spec):
 
 def _first(gradient: Array) -> float:
     """How far a step goes along the gradient when nothing is known of the curvature."""
-    steep = math.sqrt(gradient @ gradient)
+    steep = float(np.abs(gradient).sum())
     return 1 / steep if steep > 1 else 1.0
 
 

@@ -18,10 +18,10 @@ def fitted(optimiser: Optimiser, model: Any, data: Dataset) -> Optimiser:
     L is the model's ``smoothness`` of these data: no step of descent over all rows is then too long, and none of
     twice as much is sure to be short enough. It is found before a run begins, as data is loaded and dealt, and takes no
     simulated time; sums of (d + 1)² numbers over the rows, those of ``NormalEquations``, would bring it in one round.
-    A batch may be steeper than the whole: with batches it is a start, and no promise. Raises ``ValueError`` for a
-    model that does not know its smoothness.
+    A batch may be steeper than the whole: with batches it is a start, and no promise. A model that has no gradient
+    needs no rate. Raises ``ValueError`` for one that has, and does not know its smoothness.
     """
-    if getattr(optimiser, "learning_rate", None) != "auto":
+    if getattr(optimiser, "learning_rate", None) != "auto" or not hasattr(model, "gradient"):
         return optimiser
     name = type(model).__name__
     if not hasattr(model, "smoothness"):
