@@ -99,6 +99,18 @@ def test_the_answer_is_one_machine_s_for_any_number_of_nodes_and_any_split(name,
     np.testing.assert_allclose(ours, alone(model, data, optimiser), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("how", [random, by_key])
+def test_lbfgs_is_at_the_same_optimum_for_any_split_however_its_ways_differ(how):
+    """Columns of [0, 1] and their ones: the curvatures are 10⁵ apart, and 50 steps differ by 10⁻⁶."""
+    model = LinearRegression()
+
+    ours = trained(scenario(model, DIABETES, Lbfgs(), 7, sharding=how, steps=300))
+
+    start = np.zeros(11)
+    solved = NormalEquations().contribution(start, DIABETES.all)()
+    np.testing.assert_allclose(ours, NormalEquations().update(start, solved, float(len(DIABETES))), rtol=1e-8)
+
+
 def test_the_normal_equations_are_solved_in_one_round():
     made = scenario(NormalEquations(l2=0.01), DIABETES, workers=4, steps=1)
     theirs = Ridge(alpha=0.01 * len(DIABETES), tol=1e-12).fit(DIABETES.features, DIABETES.targets)

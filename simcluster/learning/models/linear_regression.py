@@ -17,8 +17,12 @@ class LinearRegression(LinearDescent):
     A worker contributes Σ x (x·w + b − y) of its rows, one number for each weight. Textbook code that writes it as
     ``np.sum((X @ w - y) * X)`` adds over the weights too: that is one number, by which all weights move alike.
 
-    From a parameter server m workers and it exchange m·(144 + 16·(d + 1)) bytes in a round: 72 + 8·(d + 1) each for the
-    parameters and for the contribution (a header of 64, the step's number, the array), however many rows there are.
+    Contributions are added up in the order of workers: any split of the rows gives one machine's answer, up to how sums
+    are rounded, and under a rule that waits for all no crash changes a bit of it.
+
+    m workers and a parameter server exchange m·(144 + 16·(d + 1)) bytes in a round, 72 + 8·(d + 1) each for the
+    parameters and for the contribution (a header of 64, the step's number, the array), however many rows there are;
+    before the first, each worker asks for it with 64.
     """
 
     kind: Literal["linear_regression"] = "linear_regression"

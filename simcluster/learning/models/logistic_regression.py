@@ -18,7 +18,7 @@ class LogisticRegression(LinearDescent):
     """The mean of log(1 + e^z) − y·z with z = x·w + b and y 0 or 1, + l2/2·‖w‖²; scikit-learn's with C = 1/(n·l2).
 
     A worker contributes Σ (p − y)·x of its rows. The textbook step of stochastic descent that leaves the x out,
-    ``w -= rate * (p - y)``, moves all weights alike, and learns nothing but how many rows are of each class.
+    ``w -= rate * (p - y)``, moves all weights alike, by what only the bias should move.
 
     More than two classes are ``Softmax``'s. m workers and a parameter server exchange m·(144 + 16·(d + 1)) bytes in a
     round, as ``LinearRegression`` says.

@@ -40,6 +40,9 @@ class Lbfgs(Spec):
     within a search ends at a trial point. Otherwise the line is over; its pair is kept unless it shows no curvature
     (s·y > 10⁻¹⁰·‖s‖·‖y‖), and a new line begins.
 
+    It makes more of rounding than descent does: where the objective is flat in some directions, two splits of the same
+    rows may be 10⁻⁶ apart on the way, and are together again at the optimum.
+
     Gradients must be of the same rows, or their differences are noise: a job of batches, of backup workers or of
     contributions that count one by one is refused.
     """

@@ -15,8 +15,8 @@ Rate = Positive | Literal["auto"]
 def fitted(optimiser: Optimiser, model: Any, data: Dataset) -> Optimiser:
     """The optimiser itself, or one of the rate 1/L where its ``learning_rate`` is ``auto`` (Nesterov 2004, 2.1.5).
 
-    L is the model's ``smoothness`` of these data: no step of descent over all rows is then too long, and none of
-    twice as much is sure to be short enough. It is found before a run begins, as data is loaded and dealt, and takes no
+    L is the model's ``smoothness`` of these data: a step of descent over all rows that is 1/L long never goes up, and
+    one of more than 2/L may. It is found before a run begins, as data is loaded and dealt, and takes no
     simulated time; sums of (d + 1)² numbers over the rows, those of ``NormalEquations``, would bring it in one round.
     A batch may be steeper than the whole: with batches it is a start, and no promise. A model that has no gradient
     needs no rate. Raises ``ValueError`` for one that has, and does not know its smoothness.
