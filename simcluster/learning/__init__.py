@@ -18,13 +18,22 @@ from simcluster.learning.data import (
     shard,
 )
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.models import AnyModel, KMeans, Softmax
+from simcluster.learning.models import (
+    AnyModel,
+    KMeans,
+    LinearRegression,
+    LinearSvm,
+    LogisticRegression,
+    NormalEquations,
+    Softmax,
+)
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
-from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
+from simcluster.learning.optimisers import Adam, AnyOptimiser, GradientDescent, Lbfgs, Momentum, Nesterov, fitted
 from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
 from simcluster.learning.softmax_regression import SoftmaxRegression
 
 __all__ = [
+    "Adam",
     "AnyData",
     "AnyModel",
     "AnyOptimiser",
@@ -41,10 +50,17 @@ __all__ = [
     "Generated",
     "GradientDescent",
     "KMeans",
+    "Lbfgs",
+    "LinearRegression",
+    "LinearSvm",
+    "LogisticRegression",
     "MissingFile",
     "Model",
+    "Momentum",
     "NeighbourShard",
     "Neighbours",
+    "Nesterov",
+    "NormalEquations",
     "Optimiser",
     "Parquet",
     "Rows",
@@ -55,6 +71,7 @@ __all__ = [
     "arrays",
     "by_key",
     "call",
+    "fitted",
     "frame",
     "merge",
     "ordered",

@@ -19,6 +19,7 @@ class Model(Protocol):
     """What is learned: it knows rows and parameters, and nothing of data sets, workers, optimisers or time.
 
     Parameters and contributions are arrays of float64, each of one shape throughout. All methods are pure functions.
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
     """
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
@@ -35,7 +36,11 @@ class Model(Protocol):
 
 
 class Descends(Model, Protocol):
-    """A model that goes down a gradient, by an ``Optimiser``."""
+    """A model that goes down a gradient, by an ``Optimiser``.
+
+    An automatic ``learning_rate`` asks for a method ``smoothness(data)``, which need not be: the Lipschitz constant of
+    the objective's gradient.
+    """
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """The gradient of the objective, from the ``total`` contribution of so many rows."""
@@ -43,7 +48,11 @@ class Descends(Model, Protocol):
 
 
 class Solves(Model, Protocol):
-    """A model whose next parameters are a closed form, such as Lloyd's step of k-means."""
+    """A model whose next parameters are a closed form, such as Lloyd's step of k-means.
+
+    What that takes is estimated by ``call``, or said by a method ``update_cost``, which need not be: of the arguments
+    of ``update`` it gives a ``Cost``.
+    """
 
     def update(self, parameters: Array, total: Array, rows: float) -> Array:
         """The next parameters, from the ``total`` contribution of so many rows."""
@@ -67,7 +76,10 @@ class Sharding(Protocol):
 
 
 class Optimiser(Protocol):
-    """How parameters follow a gradient. What it remembers is an array, so that a checkpoint can hold it."""
+    """How parameters follow a gradient. What it remembers is an array, so that a checkpoint can hold it.
+
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    """
 
     def start(self, parameters: Array) -> Array:
         """What it remembers before the first step."""

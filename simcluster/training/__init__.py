@@ -1,12 +1,20 @@
 """Training: iterative learning on a cluster, from independent parts; those of learning can be imported here too."""
 
 from simcluster.learning import (
+    Adam,
     Bundled,
     Csv,
     Dataset,
     Generated,
     GradientDescent,
     KMeans,
+    Lbfgs,
+    LinearRegression,
+    LinearSvm,
+    LogisticRegression,
+    Momentum,
+    Nesterov,
+    NormalEquations,
     Parquet,
     Rows,
     Softmax,
@@ -27,6 +35,7 @@ from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import BoundedStaleness
 
 __all__ = [
+    "Adam",
     "Aggregation",
     "BoundedStaleness",
     "Bundled",
@@ -38,6 +47,13 @@ __all__ = [
     "Generated",
     "GradientDescent",
     "KMeans",
+    "Lbfgs",
+    "LinearRegression",
+    "LinearSvm",
+    "LogisticRegression",
+    "Momentum",
+    "Nesterov",
+    "NormalEquations",
     "ParameterServer",
     "Parquet",
     "Progress",

@@ -105,7 +105,8 @@ class TrainingJob(Spec):
     def _parts_go_together(self) -> TrainingJob:
         if len(set(self.workers)) < len(self.workers):
             raise ValueError(f"workers must differ, got {list(self.workers)}")
-        for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers)):
+        also = [part.refuses(self) for part in (self.model, self.optimiser) if hasattr(part, "refuses")]
+        for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also):
             if reason is not None:
                 raise ValueError(reason)
         if self.when_gone == "stop" and self.detector is None:
@@ -129,7 +130,7 @@ class TrainingJob(Spec):
         return True
 
     def _try(self, training: Training) -> Training:
-        try_model(self.model, training.initial, training.rows(0, 0), self.optimiser)
+        try_model(self.model, training.initial, training.rows(0, 0), training.optimiser)
         return training
 
     def start(self, cluster: Cluster, seed: int) -> Event:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simcluster.engine import Event, Trace, stream
-from simcluster.learning import Array, Call, Rows, shard
+from simcluster.learning import Array, Call, Optimiser, Rows, fitted, shard
 
 if TYPE_CHECKING:
     from simcluster.training.job import TrainingJob
@@ -40,6 +40,7 @@ class Training:
         self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
         self._orders: dict[int, tuple[int, Any]] = {}
         self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))
+        self.optimiser: Optimiser = fitted(job.optimiser, job.model, self.data)
         sizes = [len(rows) for rows in shards]
         #: How many rows each worker's contribution counts, (m,).
         self.batch_rows = np.minimum(sizes, job.batch_size or max(sizes)).astype(np.float64)

@@ -35,7 +35,7 @@ class Descent:
     def __init__(self, training: Training, model: Descends) -> None:
         self._training, self._model = training, model
         self.parameters = training.initial
-        self._memory = training.job.optimiser.start(self.parameters)
+        self._memory = training.optimiser.start(self.parameters)
         self._gradient_cost: Cost | None = None
 
     @property
@@ -57,7 +57,7 @@ class Descent:
         if self._gradient_cost is None:
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
         gradient = self._model.gradient(parameters, total, math.fsum(rows))
-        stepped = job.optimiser.step(parameters, gradient, self._memory, clock, share)
+        stepped = self._training.optimiser.step(parameters, gradient, self._memory, clock, share)
         following = stepped()
 
         def moved() -> None:
@@ -106,7 +106,10 @@ class Solution:
             added = call(np.subtract, flat, said[workers])
             total = self._total + added().sum(axis=0)
             said[workers] = flat
-        found = call(self._model.update, self.parameters, total.reshape(values[0].shape), float(rows[known].sum()))
+        given = self.parameters, total.reshape(values[0].shape), float(rows[known].sum())
+        found = call(self._model.update, *given)
+        if hasattr(self._model, "update_cost"):
+            found = Call(found.function, self._model.update_cost(*given))
         parameters = found()
 
         def moved() -> None:

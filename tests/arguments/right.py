@@ -28,7 +28,23 @@ from simcluster.faults import (
     Swarm,
     ThrottleBandwidth,
 )
-from simcluster.learning import Bundled, Csv, Generated, GradientDescent, KMeans, Softmax, SoftmaxRegression
+from simcluster.learning import (
+    Adam,
+    Bundled,
+    Csv,
+    Generated,
+    GradientDescent,
+    KMeans,
+    Lbfgs,
+    LinearRegression,
+    LinearSvm,
+    LogisticRegression,
+    Momentum,
+    Nesterov,
+    NormalEquations,
+    Softmax,
+    SoftmaxRegression,
+)
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore
 from simcluster.recovery.detectors import ExpectedArrival, PhiAccrual, Timeout
 from simcluster.scheduling import GridSearch, TaskGraphJob
@@ -96,8 +112,16 @@ RIGHT = {
     "csv": (Csv, {"path": "data.csv", "target": "y"}),
     "generated": (Generated, {"rows": 20}),
     "descent": (GradientDescent, {}),
+    "momentum": (Momentum, {}),
+    "nesterov": (Nesterov, {"momentum": 0.9}),
+    "adam": (Adam, {}),
+    "lbfgs": (Lbfgs, {}),
     "kmeans": (KMeans, {"clusters": 3}),
     "softmax": (Softmax, {}),
+    "linear": (LinearRegression, {}),
+    "logistic": (LogisticRegression, {}),
+    "svm": (LinearSvm, {}),
+    "normal": (NormalEquations, {}),
     "regression": (SoftmaxRegression, {"dataset": "iris"}),
     "top_k": (TopK, {}),
     "staleness": (BoundedStaleness, {}),

@@ -20,6 +20,7 @@ POSITIVE = [(0, ABOVE_0), (-1, ABOVE_0), (NAN, FINITE), (INF, FINITE), ("x", NO_
 PERIOD = [(0, FROM_NANO), (-1, FROM_NANO), (1e-300, FROM_NANO), *POSITIVE[2:]]
 SECONDS = [(-1, FROM_0), (NAN, FINITE), (INF, FINITE), ("x", NO_NUMBER), (True, TRUTH)]
 FINITELY = [(NAN, "finite number|than"), (-INF, "finite number|than"), ("x", NO_NUMBER), (True, TRUTH)]
+BELOW_1 = [(-0.1, FROM_0), (1, "less than 1"), (NAN, "than|finite"), ("x", NO_NUMBER), (True, TRUTH)]
 SHARE = [(-0.1, "greater than"), (1.5, "less than"), (NAN, "than|finite"), ("x", NO_NUMBER), (True, TRUTH)]
 NAME = [("", "at least 1 character"), ("a\n", "printable"), ("\x1b[31m", "printable"), (3, "valid string")]
 LINK = [("n-0", "match pattern"), ("n-0->", "match pattern"), ("n-0->n\t1", "printable")]
@@ -35,16 +36,20 @@ WRONG = [
         one_switch.bandwidth_bytes_per_s edge.bandwidth_bytes_per_s racks.oversubscription
         wide_area.between_bytes_per_s exponential.mean lognormal.mean lognormal.sigma pareto.mean weibull.mean
         slow_node.factor slow_disk.factor throttle.factor byzantine.strength memory.size_bytes swarm.horizon_s
-        swarm.heal_at_s descent.learning_rate regression.learning_rate poisson.per_s
+        swarm.heal_at_s descent.learning_rate momentum.learning_rate nesterov.learning_rate adam.learning_rate
+        adam.epsilon regression.learning_rate poisson.per_s
         flat_service.arrivals_per_s flat_service.timeout_s timeout.after_s
         expected.period_s expected.margin_s phi.period_s phi.least_deviation_s scenario.horizon_s"""),
     (PERIOD, """server.retry_s tasks.retry_s service.timeout_s heartbeats.period_s remote.timeout_s store.heartbeat_s
         store.scrub_s store.timeout_s"""),
     (SECONDS, """clock.wander_s storage.seek_s storage.flush_s ring.latency_s edge.latency_s constant.value uniform.low
-        crash.begin_s crash.end_s slow_node.ramp_s flap.end_s softmax.l2 regression.l2"""),
+        crash.begin_s crash.end_s slow_node.ramp_s flap.end_s softmax.l2 regression.l2
+        linear.l2 logistic.l2 svm.l2 normal.l2"""),
     (FINITELY, "clock.offset_s clock.drift step_clock.step_s drift.rate training.target_loss"),
     (SHARE, """network.loss_probability lose.probability bursts.good_to_bad bursts.bad_to_good
         bursts.probability_in_good swarm.include top_k.share neighbours.query_share flat_service.query_share"""),
+    (BELOW_1, "momentum.momentum nesterov.momentum adam.beta1 adam.beta2"),
+    (COUNT, "lbfgs.history"),
     (NAME, """node.name node.rack node.zone star.hub edge.source edge.target crash.node kill.program lose_rack.rack
         training.name tasks.master tasks.name service.front_end service.name remote.server store.coordinator
         store.name server.server"""),

@@ -11,7 +11,23 @@ from simcluster import ClusterSpec, NodeSpec, Scenario, Together, nodes, run
 from simcluster.engine import Environment, stream
 from simcluster.faults import CrashNode, LoseMessages, PauseNode
 from simcluster.kernels import Cost
-from simcluster.learning import Bundled, Csv, Generated, GradientDescent, KMeans, Rows, Softmax, arrays
+from simcluster.learning import (
+    Adam,
+    Bundled,
+    Csv,
+    Generated,
+    GradientDescent,
+    KMeans,
+    LinearRegression,
+    LinearSvm,
+    LogisticRegression,
+    Momentum,
+    Nesterov,
+    NormalEquations,
+    Rows,
+    Softmax,
+    arrays,
+)
 from simcluster.scheduling import (
     Functions,
     GridSearch,
@@ -54,14 +70,24 @@ def own(tmp_path_factory):
     return found
 
 
+CANCER = Bundled(name="breast_cancer").load()
+NUMBERS = arrays(IRIS.features, IRIS.features @ [1.0, 2.0, 3.0, 4.0])
+BUILT_IN = {
+    "softmax": (Softmax(), IRIS),
+    "kmeans": (KMeans(clusters=4), IRIS),
+    "linear regression": (LinearRegression(), NUMBERS),
+    "normal equations": (NormalEquations(), NUMBERS),
+    "logistic regression": (LogisticRegression(), CANCER),
+    "linear svm": (LinearSvm(), CANCER),
+}
+
+
 def model(name, own):
     """A model, and data for it."""
-    if name == "ridge":
-        return own["model"]["Ridge"](), arrays(IRIS.features, IRIS.features @ [1.0, 2.0, 3.0, 4.0])
-    return {"softmax": Softmax(), "kmeans": KMeans(clusters=4)}[name], IRIS
+    return (own["model"]["Ridge"](), NUMBERS) if name == "ridge" else BUILT_IN[name]
 
 
-MODELS = pytest.mark.parametrize("name", ["softmax", "kmeans", "ridge"])
+MODELS = pytest.mark.parametrize("name", [*BUILT_IN, "ridge"])
 
 
 @MODELS
@@ -109,8 +135,9 @@ def test_a_source_gives_the_same_data_for_the_same_seed(own, source, tmp_path):
     np.testing.assert_array_equal(one.targets, again.targets)
 
 
-def test_an_optimiser_changes_nothing_that_it_is_given_and_takes_a_share_of_a_step():
-    optimiser, point, gradient = GradientDescent(), np.ones(3), np.arange(3.0)
+@pytest.mark.parametrize("optimiser", [GradientDescent(), Momentum(), Nesterov(), Adam()])
+def test_an_optimiser_changes_nothing_that_it_is_given_and_takes_a_share_of_a_step(optimiser):
+    point, gradient = np.ones(3), np.arange(3.0)
     memory = optimiser.start(point)
 
     whole, part = (optimiser.step(point, gradient, memory, 0, share) for share in (1.0, 0.5))

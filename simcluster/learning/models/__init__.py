@@ -4,10 +4,25 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.learning.models.kmeans import KMeans
+from simcluster.learning.models.linear_regression import LinearRegression
+from simcluster.learning.models.linear_svm import LinearSvm
+from simcluster.learning.models.logistic_regression import LogisticRegression
+from simcluster.learning.models.normal_equations import NormalEquations
 from simcluster.learning.models.softmax import Softmax
 from simcluster.learning.protocols import Descends, Solves
 
-AnyModel = Annotated[Descends | Solves, Open((Descends, Solves), Softmax, KMeans)]
+AnyModel = Annotated[
+    Descends | Solves,
+    Open((Descends, Solves), Softmax, KMeans, LinearRegression, LogisticRegression, LinearSvm, NormalEquations),
+]
 """One of the models above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AnyModel", "KMeans", "Softmax"]
+__all__ = [
+    "AnyModel",
+    "KMeans",
+    "LinearRegression",
+    "LinearSvm",
+    "LogisticRegression",
+    "NormalEquations",
+    "Softmax",
+]

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simcluster.engine import Seconds, Spec
 from simcluster.kernels import Call, softmax
 from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.models.linear import nothing, scores, steepest_curvature
 from simcluster.learning.protocols import Array
 
 
 class Softmax(Spec):
-    """Softmax regression. Weights W are (d + 1, k): the last row is the bias."""
+    """Softmax regression. Weights W are (d + 1, k): the last row is the bias.
+
+    A worker contributes Σ x (p − e_y)ᵀ of its rows, and m of them exchange m·(144 + 16·(d + 1)·k) bytes with a
+    parameter server in a round.
+    """
 
     kind: Literal["softmax"] = "softmax"
     l2: Seconds = 1e-4
@@ -27,6 +33,8 @@ class Softmax(Spec):
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The sum of the gradients of the rows' cross-entropy, (d + 1, k)."""
+        if not len(rows):
+            return nothing(parameters.shape)
         given = parameters, rows.data.with_ones, rows.data.targets, 0.0, rows.index
         return Call(lambda: len(rows) * softmax(*given)[1], softmax.cost(*given))
 
@@ -38,6 +46,20 @@ class Softmax(Spec):
         """The mean cross-entropy + l2/2·‖W‖²."""
         call = softmax.call(parameters, rows.data.with_ones, rows.data.targets, self.l2, rows.index)
         return Call(lambda: float(call()[0]), call.cost)
+
+    def smoothness(self, data: Dataset) -> float:
+        """A Lipschitz constant of the objective's gradient: λ_max(XᵀX/n)/2 + l2 (Böhning, Ann. Inst. Stat., 1992)."""
+        return steepest_curvature(data) / 2 + self.l2
+
+    def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
+        """The most probable class of each row of ``features`` (n, d), (n,)."""
+        return np.asarray(np.argmax(scores(parameters, features), axis=1), dtype=np.int64)
+
+    def probabilities(self, parameters: Array, features: Array) -> Array:
+        """How probable each class is, (n, k)."""
+        found = scores(parameters, features)
+        powers = np.exp(found - found.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     def accuracy(self, parameters: Array, rows: Rows) -> float:
         """The share of the rows whose most probable class is their label."""

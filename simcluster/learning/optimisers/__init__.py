@@ -3,10 +3,15 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.learning.optimisers.adam import Adam
 from simcluster.learning.optimisers.descent import GradientDescent
+from simcluster.learning.optimisers.lbfgs import Lbfgs
+from simcluster.learning.optimisers.momentum import Momentum
+from simcluster.learning.optimisers.nesterov import Nesterov
+from simcluster.learning.optimisers.rate import fitted
 from simcluster.learning.protocols import Optimiser
 
-AnyOptimiser = Annotated[Optimiser, Open(Optimiser, GradientDescent)]
+AnyOptimiser = Annotated[Optimiser, Open(Optimiser, GradientDescent, Momentum, Nesterov, Adam, Lbfgs)]
 """One of the optimisers above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AnyOptimiser", "GradientDescent"]
+__all__ = ["Adam", "AnyOptimiser", "GradientDescent", "Lbfgs", "Momentum", "Nesterov", "fitted"]
