@@ -18,17 +18,31 @@ from simcluster.learning.data import (
     arrays,
     by_key,
     frame,
+    held_out_rows,
+    held_out_split,
     ordered,
     random,
     shard,
     shard_summary,
 )
 from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.evaluation import Predictions, confusion, evaluation, predictions, score
 from simcluster.learning.models import AnyModel, KMeans, Softmax
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
 from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
-from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
+from simcluster.learning.protocols import (
+    Array,
+    DataSource,
+    Descends,
+    Model,
+    Optimiser,
+    Predicts,
+    PredictsProbabilities,
+    Sharding,
+    Solves,
+)
 from simcluster.learning.softmax_regression import SoftmaxRegression
+from simcluster.learning.standardisation import Moments, Scaling, merged, moments, scaling
 
 __all__ = [
     "AnyData",
@@ -54,11 +68,16 @@ __all__ = [
     "LogNormalSizes",
     "MissingFile",
     "Model",
+    "Moments",
     "NeighbourShard",
     "Neighbours",
     "Optimiser",
     "Parquet",
+    "Predictions",
+    "Predicts",
+    "PredictsProbabilities",
     "Rows",
+    "Scaling",
     "Sharding",
     "Softmax",
     "SoftmaxRegression",
@@ -66,10 +85,19 @@ __all__ = [
     "arrays",
     "by_key",
     "call",
+    "confusion",
+    "evaluation",
     "frame",
+    "held_out_rows",
+    "held_out_split",
     "merge",
+    "merged",
+    "moments",
     "ordered",
+    "predictions",
     "random",
+    "scaling",
+    "score",
     "shard",
     "shard_summary",
 ]

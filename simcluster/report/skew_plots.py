@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def skew(summaries: pd.DataFrame | Sequence[tuple[str, pd.DataFrame]], *, title:
     return drawn
 
 
-def _look(place: int) -> dict[str, str | float]:
+def _look(place: int) -> dict[str, Any]:
     """The colour of a class, and the hatching that tells it from an earlier one of the same colour."""
     hatch = HATCHES[place // len(COLOURS) % len(HATCHES)]
     return {"facecolor": COLOURS[place % len(COLOURS)], "hatch": hatch, "edgecolor": "white", "linewidth": 0.5}

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.learning.data.held_out import held_out_rows, held_out_split
 from simcluster.learning.data.key_sharding import ByHash, ByRange
 from simcluster.learning.data.label_sharding import ByLabel, Dirichlet
 from simcluster.learning.data.shard_summary import shard_summary
@@ -46,6 +47,8 @@ __all__ = [
     "arrays",
     "by_key",
     "frame",
+    "held_out_rows",
+    "held_out_split",
     "ordered",
     "random",
     "shard",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simcluster.engine import Seconds, Spec
 from simcluster.kernels import Call, softmax
@@ -44,3 +45,13 @@ class Softmax(Spec):
         scores = rows.data.with_ones @ parameters
         chosen = scores if rows.index is None else scores[rows.index]
         return float(np.mean(np.argmax(chosen, axis=1) == rows.targets))
+
+    def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
+        """The most probable class of each row, the first of equals."""
+        return np.asarray(np.argmax(features @ parameters[:-1] + parameters[-1], axis=1), dtype=np.int64)
+
+    def probabilities(self, parameters: Array, features: Array) -> Array:
+        """P(c | x) = exp(w_c·x) / Σ exp(w_j·x), after the greatest exponent is taken from each: nothing overflows."""
+        scores = features @ parameters[:-1] + parameters[-1]
+        likely = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(likely / likely.sum(axis=1, keepdims=True))
