@@ -41,8 +41,10 @@ from simcluster.learning.protocols import (
     Sharding,
     Solves,
 )
+from simcluster.learning.saved import load_model, save_model
 from simcluster.learning.softmax_regression import SoftmaxRegression
 from simcluster.learning.standardisation import Moments, Scaling, merged, moments, scaling
+from simcluster.learning.trained_model import TrainedModel
 
 __all__ = [
     "AnyData",
@@ -82,6 +84,7 @@ __all__ = [
     "Softmax",
     "SoftmaxRegression",
     "Solves",
+    "TrainedModel",
     "arrays",
     "by_key",
     "call",
@@ -90,12 +93,14 @@ __all__ = [
     "frame",
     "held_out_rows",
     "held_out_split",
+    "load_model",
     "merge",
     "merged",
     "moments",
     "ordered",
     "predictions",
     "random",
+    "save_model",
     "scaling",
     "score",
     "shard",
