@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Predictions:
     """What a model says of rows, in their order: ``predicted`` (n,), beside the ``targets`` (n,) that they have.
 
-    ``what`` is "labels", "values" or "clusters". Labels may have ``probabilities`` (n, k); clusters, which have no
-    targets to be compared with, have the ``features`` (n, d) and the ``centres`` (k, d) of the model, if it has such.
+    ``what`` is "labels", "values" or "clusters". Labels are of so many ``classes`` (``None``: as many as are seen), and
+    may have ``probabilities`` (n, k); clusters, which have no targets to be compared with, have the ``features`` (n, d)
+    and the ``centres`` (k, d) of the model, if it has such.
     """
 
     what: Literal["labels", "values", "clusters"]
@@ -30,6 +31,7 @@ class Predictions:
     probabilities: Array | None = None
     features: Array | None = None
     centres: Array | None = None
+    classes: int | None = None
 
 
 def predictions(model: Predicts, parameters: Array, parts: Sequence[Rows]) -> Predictions:
@@ -56,7 +58,7 @@ def predictions(model: Predicts, parameters: Array, parts: Sequence[Rows]) -> Pr
         return Predictions("values", targets, predicted)
     surely = getattr(model, "probabilities", None)
     given = None if surely is None else np.concatenate([surely(parameters, part.features) for part in full])
-    return Predictions("labels", targets, predicted, given)
+    return Predictions("labels", targets, predicted, given, classes=full[0].data.classes)
 
 
 def evaluation(of: Predictions) -> dict[str, float]:
@@ -104,8 +106,7 @@ def confusion(of: Predictions) -> pd.DataFrame:
 
 
 def _classes(of: Predictions) -> NDArray[np.int64]:
-    known = 0 if of.probabilities is None else of.probabilities.shape[1]
-    return np.arange(max(known, int(of.targets.max()) + 1, int(of.predicted.max()) + 1))
+    return np.arange(max(of.classes or 1, int(of.targets.max()) + 1, int(of.predicted.max()) + 1))
 
 
 def _of_labels(of: Predictions) -> dict[str, float]:

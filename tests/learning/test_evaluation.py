@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from simcluster.engine import stream
 from simcluster.learning import (
     Bundled,
+    Dataset,
     KMeans,
+    Predictions,
     Rows,
     Softmax,
     arrays,
@@ -132,6 +134,21 @@ def test_a_metric_that_is_not_defined_is_left_out_and_one_of_no_number_is_nan():
     assert math.isnan(evaluation(lost)["log_loss"])
     assert math.isnan(evaluation(lost)["roc_auc"])
     assert all(map(math.isnan, evaluation(beyond).values()))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("label", [0, 1])
+def test_rows_of_one_class_of_two_have_a_score_for_it_and_rows_of_two_of_three_are_not_binary(label):
+    data = arrays(np.zeros((3, 1)), [label] * 3)
+    data = Dataset(data.features, data.targets, 2)
+
+    found = predictions(Softmax(), np.array([[0.0, 0.0], [-label, label]]), [data.all])
+
+    assert (evaluation(found)["accuracy"], evaluation(found)["f1_binary"]) == (1.0, label)
+    assert confusion(found)["rows"].tolist() == ([3, 0, 0, 0] if label == 0 else [0, 0, 0, 3])
+    few = Predictions("labels", np.array([0, 1]), np.array([0, 1]), classes=3)
+    assert "f1_binary" not in evaluation(few)
+    assert len(confusion(few)) == 9
 
 
 def test_predictions_that_are_none_are_refused():
