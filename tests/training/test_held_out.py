@@ -210,6 +210,7 @@ def test_crashes_change_no_bit_of_what_is_predicted_of_held_out_rows():
     assert restored > 10
 
 
+@pytest.mark.slow
 def test_without_held_out_rows_a_run_imports_nothing_more_and_records_nothing_more():
     code = (
         "import sys; from tests.strategies import training; from simcluster import run; result = run(training(), 0); "
