@@ -13,7 +13,7 @@ from simcluster.engine import hint
 KINDS = (
     "send", "deliver", "drop", "duplicate", "hold", "release", "late_reply",
     "node", "crash", "join", "leave", "compute", "disk", "fault",
-    "step", "contribution", "loss", "checkpoint", "restore", "checkpoint_failed", "suspect",
+    "step", "contribution", "loss", "held_out", "checkpoint", "restore", "checkpoint_failed", "suspect",
     "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store",
 )  # fmt: skip
 """What the library records."""

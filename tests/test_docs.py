@@ -26,7 +26,7 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 @pytest.mark.parametrize(
     "page",
     [
-        "failure_traces.md", "fault_search.md", "results.md", "statistics.md", "studies.md", "topologies.md",
+        "data.md", "failure_traces.md", "fault_search.md", "results.md", "statistics.md", "studies.md", "topologies.md",
         "verdicts.md",
     ],
 )

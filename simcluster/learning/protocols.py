@@ -59,6 +59,28 @@ class Solves(Model, Protocol):
         ...
 
 
+class Predicts(Model, Protocol):
+    """A model that says what it expects of rows that it has not seen; a model need not be one.
+
+    A clusterer, whose whole numbers are no labels of the data, has ``predicts = "clusters"`` beside it.
+    """
+
+    def predict(self, parameters: Array, features: Array) -> NDArray[Any]:
+        """What it expects of the rows with these features (n, d): labels or clusters, int64, or values, float64 (n,).
+
+        Pure, of features as the data has them, without a column of ones.
+        """
+        ...
+
+
+class PredictsProbabilities(Predicts, Protocol):
+    """A classifier that says how sure it is."""
+
+    def probabilities(self, parameters: Array, features: Array) -> Array:
+        """The probability of each class for the rows with these features (n, d): (n, k), each row adds up to 1."""
+        ...
+
+
 class DataSource(Protocol):
     """Where data comes from."""
 

@@ -11,6 +11,7 @@ from simcluster.report.kinds import plot
 from simcluster.report.line_plots import lines
 from simcluster.report.pareto_plots import front, pareto
 from simcluster.report.plots import figure, legend, plain_log, reference_line
+from simcluster.report.skew_plots import skew
 
 __all__ = [
     "COLOURS",
@@ -31,6 +32,7 @@ __all__ = [
     "reference_line",
     "save",
     "seeds_in_words",
+    "skew",
     "wide",
     "write_csv",
     "write_parquet",

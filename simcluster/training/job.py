@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import model_validator
+import numpy as np
+from pydantic import Field, model_validator
 
-from simcluster.cluster import Cluster, ClusterSpec, Ran
-from simcluster.engine import Count, Environment, Event, Finite, Name, NodeNames, Spec, Trace
+from simcluster.cluster import Cluster, ClusterSpec, NodeSpec, Ran
+from simcluster.engine import NUMBER, Count, Environment, Event, Finite, Name, NodeNames, Positive, Spec, Trace
 from simcluster.learning import (
     AnyData,
     AnyModel,
     AnyOptimiser,
     AnySharding,
+    Array,
     Bundled,
     GradientDescent,
     MissingFile,
+    Rows,
     SoftmaxRegression,
+    confusion,
+    evaluation,
+    predictions,
     random,
 )
 from simcluster.recovery import AnyDetector, AnyRecovery
@@ -29,6 +36,8 @@ from simcluster.training.exchange import AnyExchange
 from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
 from simcluster.training.waiting import AnyWaiting, BoundedStaleness
+
+HeldOut = Annotated[float, Field(ge=0, lt=1), NUMBER]
 
 
 class TrainingJob(Spec):
@@ -44,8 +53,17 @@ class TrainingJob(Spec):
     """What is learned."""
     data: AnyData = Bundled()
     """What from."""
+    held_out: HeldOut = 0.0
+    """Which share of the rows is not learned from, each class alike, so that what was learned is judged by them."""
+    standardised: bool = False
+    """Whether features have mean 0 and deviation 1 over the rows that are learned from, as all shards together say."""
     sharding: AnySharding = random
     """Which rows lie on which worker."""
+    shares: Literal["equal", "speed"] | Annotated[tuple[Positive, ...], Field(min_length=1)] = "equal"
+    """How many rows lie on a worker: equally many, in proportion to what its core does in a second, or these weights.
+
+    Where they are not equal ``batch_size`` is the mean, and each worker's is in proportion too.
+    """
     batch_size: Count | None = 32
     """How many rows of its shard make a worker's step (``None``: all of them)."""
     optimiser: AnyOptimiser = GradientDescent()
@@ -72,12 +90,14 @@ class TrainingJob(Spec):
     """After how many steps the objective over all rows is evaluated."""
     evaluation: Literal["oracle", "paid"] = "oracle"
     """Whether that is outside the simulation and takes no time, or computed by the node that holds the parameters."""
+    evaluate_held_out: bool = False
+    """Whether the held-out rows are evaluated as often, which takes no simulated time; at the end they always are."""
     target_loss: Finite | None = None
     """At which objective training is over."""
     name: Name = "training"
     """What its programs, messages and checkpoints begin with."""
 
-    records: ClassVar = ("step", "contribution", "loss")
+    records: ClassVar = ("step", "contribution", "loss", "held_out")
 
     @model_validator(mode="before")
     @classmethod
@@ -111,6 +131,10 @@ class TrainingJob(Spec):
                 raise ValueError(reason)
         if self.when_gone == "stop" and self.detector is None:
             raise ValueError("when_gone must be go_on without a detector, which says who is gone, got 'stop'")
+        if self.evaluate_held_out and not self.held_out:
+            raise ValueError("evaluate_held_out must be false where no rows are held out, got true with held_out 0")
+        if isinstance(self.shares, tuple) and len(self.shares) != len(self.workers):
+            raise ValueError(f"shares must be one for each of {len(self.workers)} workers, got {self.shares}")
         if self.aggregation is not total and self.waiting.sees(0) > 0:
             raise ValueError(
                 f"aggregation must be total where contributions count one by one, got {self.aggregation!r} "
@@ -120,17 +144,39 @@ class TrainingJob(Spec):
 
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` where model, data and workers do not fit, by the data of seed 0, if they are here."""
-        _ = self._fits
+        if self.shares == "speed":
+            machines = {node.name: node for node in cluster.nodes}
+            self._fit([_speed(machines[worker]) for worker in self.workers])
+        else:
+            _ = self._fits
 
     @cached_property
     def _fits(self) -> bool:
+        return self._fit(None)
+
+    def _fit(self, speeds: Sequence[float] | None) -> bool:
         env = Environment()
         with suppress(MissingFile):  # it may be there where this is run
-            self._try(Training(self, 0, env.event(), Trace(env, ())))
+            self._try(Training(self, 0, env.event(), Trace(env, ()), speeds))
         return True
+
+    def shares_of(self, speeds: Sequence[float] | None = None) -> Array:
+        """Each worker's share of the rows, (m,), which add up to 1.
+
+        Raises ``ValueError`` for shares by speed without the workers' ``speeds``.
+        """
+        if self.shares == "equal":
+            return np.full(len(self.workers), 1 / len(self.workers))
+        weights = speeds if self.shares == "speed" else self.shares
+        if weights is None or isinstance(weights, str):
+            raise ValueError("shares by speed need the speed of each worker, got none")
+        return np.asarray(weights, dtype=np.float64) / math.fsum(weights)
 
     def _try(self, training: Training) -> Training:
         try_model(self.model, training.initial, training.rows(0, 0), training.optimiser)
+        model: Any = self.model
+        if training.held_out is not None and hasattr(model, "predict"):
+            predictions(model, training.initial, [Rows(training.held_out, np.arange(1))])
         return training
 
     def start(self, cluster: Cluster, seed: int) -> Event:
@@ -138,29 +184,52 @@ class TrainingJob(Spec):
         done = cluster.env.event()
         if self.recovery is not None:
             self.recovery.start(cluster)
-        self.exchange.start(self._try(Training(self, seed, done, cluster.trace)), cluster)
+        speeds = [_speed(cluster[worker].spec) for worker in self.workers]
+        self.exchange.start(self._try(Training(self, seed, done, cluster.trace, speeds)), cluster)
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:
         """Steps, loss, and simulated seconds to the target, where there is one.
 
-        They are those of the outcome, and of a run that is not over those of the last evaluation.
+        They are those of the outcome, and of a run that is not over those of the last evaluation. Of held-out rows
+        there are ``held_out_loss`` and all that ``evaluation`` says of what is predicted of them, such as
+        ``held_out_accuracy``.
         """
         from simcluster.measurement.metrics import training_metrics  # with SciPy's statistics, which no run waits for
 
         found = training_metrics(result.trace, self.target_loss)
         if isinstance(trained := result.outcome, Trained):
             found |= {"steps": trained.steps, "loss_final": trained.loss}
+            if trained.held_out_loss is not None:
+                found["held_out_loss"] = trained.held_out_loss
+            if trained.held_out is not None:
+                found |= {f"held_out_{name}": value for name, value in evaluation(trained.held_out).items()}
         elif result.trace.keeps("loss"):
             found["steps"] = max((row["step"] for row in result.trace.rows("loss")), default=0)
         return found
 
     def series(self, result: Ran) -> dict[str, Any]:
-        """The ``loss`` against ``time_s`` and ``step``."""
+        """The ``loss`` against ``time_s`` and ``step``.
+
+        And of held-out rows, where they are evaluated as often, ``held_out``, their loss and their ``score``: accuracy,
+        R² or minus the inertia, and minus the loss of a model that does not predict. Of predicted labels ``confusion``
+        says how many rows of each class were taken for each.
+        """
         from simcluster.measurement.metrics import records_frame
 
-        kept = result.trace.keeps("loss")
-        return {"loss": records_frame(result.trace, "loss", ("time_s", "step", "loss"))} if kept else {}
+        found, trained = {}, result.outcome
+        if result.trace.keeps("loss"):
+            found["loss"] = records_frame(result.trace, "loss", ("time_s", "step", "loss"))
+        if self.evaluate_held_out and result.trace.keeps("held_out"):
+            found["held_out"] = records_frame(result.trace, "held_out", ("time_s", "step", "loss", "score"))
+        if isinstance(trained, Trained) and trained.held_out is not None and trained.held_out.what == "labels":
+            found["confusion"] = confusion(trained.held_out)
+        return found
+
+
+def _speed(machine: NodeSpec) -> float:
+    """Operations per second of one core; how fast its memory is does not enter."""
+    return machine.flops_per_s * machine.speed
 
 
 def _short(fields: dict[str, Any], kind: str, part: str, **names: str) -> Any:

@@ -9,9 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simcluster.engine import Event, Trace, stream
-from simcluster.learning import Array, Call, Optimiser, Rows, fitted, shard
+from simcluster.learning import (
+    Array,
+    Call,
+    Optimiser,
+    Predictions,
+    Rows,
+    Scaling,
+    fitted,
+    held_out_split,
+    merged,
+    moments,
+    predictions,
+    scaling,
+    score,
+    shard,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simcluster.learning import Dataset
     from simcluster.training.job import TrainingJob
 
 
@@ -19,34 +37,61 @@ if TYPE_CHECKING:
 class Trained:
     """What training gave: the parameters, how many steps were completed, and the objective over all data.
 
-    ``stopped`` says who was gone, where that ended it before its time.
+    ``stopped`` says who was gone, where that ended it before its time. ``scaling`` is what features were standardised
+    by, if they were: parameters are of features that are. Where rows were held out, the objective is over the others,
+    ``held_out_loss`` is that over them, and ``held_out`` what the model predicts of them, if it predicts, and if its
+    parameters are finite numbers.
     """
 
     parameters: Any
     steps: int
     loss: float
     stopped: str | None = None
+    scaling: Scaling | None = None
+    held_out_loss: float | None = None
+    held_out: Predictions | None = None
 
 
 class Training:
-    """What an exchange needs of a run. Raises ``ValueError`` where model and data, or data and workers, do not fit."""
+    """What an exchange needs of a run. Raises ``ValueError`` where model and data, or data and workers, do not fit.
 
-    def __init__(self, job: TrainingJob, seed: int, done: Event, trace: Trace) -> None:
+    ``data`` is what is learned from, and ``held_out`` the rest, which each worker has its part of. ``speeds`` are those
+    of the workers, which only a job whose shares go by them asks for.
+    """
+
+    def __init__(
+        self, job: TrainingJob, seed: int, done: Event, trace: Trace, speeds: Sequence[float] | None = None
+    ) -> None:
         self.job, self.seed, self.done = job, seed, done
         self._trace, self._diverged = trace, False
         self.data = job.data.load(seed)
-        shares = np.full(len(job.workers), 1 / len(job.workers))
+        self.held_out: Dataset | None = None
+        if job.held_out > 0:
+            self.data, self.held_out = held_out_split(self.data, job.held_out, stream(seed, "held_out"))
+        shares = job.shares_of(speeds)
         shards = shard(job.sharding, self.data, shares, stream(seed, "partition"))
+        self.scaling: Scaling | None = None
+        if job.standardised:
+            self.scaling = scaling(merged(moments(Rows(self.data, rows))() for rows in shards))
+            self.data = self.scaling.standardised(self.data)
+            self.held_out = None if self.held_out is None else self.scaling.standardised(self.held_out)
         self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
         self._orders: dict[int, tuple[int, Any]] = {}
         self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))
         self.optimiser: Optimiser = fitted(job.optimiser, job.model, self.data)
         sizes = [len(rows) for rows in shards]
         #: How many rows each worker's contribution counts, (m,).
-        self.batch_rows = np.minimum(sizes, job.batch_size or max(sizes)).astype(np.float64)
+        self.batch_rows = np.minimum(sizes, self._batch_sizes(shares, max(sizes))).astype(np.float64)
         self._sizes = self.batch_rows.astype(np.int64).tolist()
         #: Which share of a step each worker's contribution is, where all contribute.
         self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
+        self._judged = -1
+
+    def _batch_sizes(self, shares: Array, largest: int) -> Any:
+        """How many rows a worker's step has: of unequal shares the mean is the job's, and each has its share of it."""
+        if self.job.batch_size is None or self.job.shares == "equal":
+            return self.job.batch_size or largest
+        return np.maximum(np.rint(self.job.batch_size * len(shares) * shares), 1)
 
     def rows(self, worker: int, clock: int) -> Rows:
         """What a worker learns from in a step: its shard, or the next ``batch_size`` rows of it.
@@ -81,10 +126,35 @@ class Training:
         if stopped is not None:
             done = f"{steps} of {self.job.steps} steps"
             self._trace.verdict("stopped", f"{self.job.name} stopped after {done}: {stopped}")
-        self.done.succeed(Trained(parameters, steps, loss, stopped))
+        judged = None if self.held_out is None else self.predicted(parameters)
+        held_out_loss = None if self.held_out is None else self.held_out_loss(parameters)
+        self.done.succeed(Trained(parameters, steps, loss, stopped, self.scaling, held_out_loss, judged))
+
+    def held_out_loss(self, parameters: Array) -> float:
+        """The objective over the rows that are held out. Raises ``ValueError`` where none are."""
+        if self.held_out is None:
+            raise ValueError("held_out must be more than 0 for a loss over held-out rows, got 0.0")
+        return float(self.job.model.loss(parameters, self.held_out.all)())
+
+    def predicted(self, parameters: Array) -> Predictions | None:
+        """What is predicted of the held-out rows, by each worker of its part of them, which follow one another.
+
+        ``None`` where none are, where the model does not predict, and where the parameters are no finite numbers.
+        """
+        model: Any = self.job.model
+        if self.held_out is None or not hasattr(model, "predict") or not np.isfinite(parameters).all():
+            return None
+        parts = np.array_split(np.arange(len(self.held_out)), len(self.job.workers))
+        return predictions(model, parameters, [Rows(self.held_out, rows) for rows in parts])
 
     def evaluated(self, step: int, loss: float, parameters: Array) -> None:
         """The objective is known: the run's verdict says it when it, or the parameters, are numbers no more."""
+        if self.job.evaluate_held_out and step != self._judged:
+            self._judged, judged = step, self.predicted(parameters)
+            held_out_loss = self.held_out_loss(parameters)
+            blind = math.nan if hasattr(self.job.model, "predict") else -held_out_loss
+            said = blind if judged is None else score(judged)
+            self._trace.recorder("held_out", "step", "loss", "score")(step, held_out_loss, said)
         if self._diverged or (math.isfinite(loss) and np.isfinite(parameters).all()):
             return
         self._diverged = True

@@ -1,6 +1,14 @@
 """Data: where it comes from, and how it lies on nodes."""
 
-from simcluster.learning.data.sharding import AnySharding, by_key, ordered, random, shard
+from typing import Annotated
+
+from simcluster.engine import Open
+from simcluster.learning.data.held_out import held_out_rows, held_out_split
+from simcluster.learning.data.key_sharding import ByHash, ByRange
+from simcluster.learning.data.label_sharding import ByLabel, Dirichlet
+from simcluster.learning.data.shard_summary import shard_summary
+from simcluster.learning.data.sharding import by_key, ordered, random, shard
+from simcluster.learning.data.size_sharding import LogNormalSizes
 from simcluster.learning.data.sources import (
     AnyData,
     Bundled,
@@ -13,21 +21,36 @@ from simcluster.learning.data.sources import (
     arrays,
     frame,
 )
+from simcluster.learning.protocols import Sharding
+
+AnySharding = Annotated[
+    Sharding,
+    Open(Sharding, ByHash, ByRange, ByLabel, Dirichlet, LogNormalSizes, random=random, ordered=ordered, by_key=by_key),
+]
+"""One of the shardings above, or one's own; in a file ``kind`` says which."""
 
 __all__ = [
     "AnyData",
     "AnySharding",
     "Bundled",
+    "ByHash",
+    "ByLabel",
+    "ByRange",
     "Csv",
     "DatasetName",
+    "Dirichlet",
     "Generated",
+    "LogNormalSizes",
     "MissingFile",
     "Parquet",
     "Table",
     "arrays",
     "by_key",
     "frame",
+    "held_out_rows",
+    "held_out_split",
     "ordered",
     "random",
     "shard",
+    "shard_summary",
 ]

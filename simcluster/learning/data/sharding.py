@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.engine import Open
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.protocols import Sharding
 
@@ -34,13 +31,32 @@ def cut(order: NDArray[np.int64], shares: NDArray[np.float64]) -> Shards:
 
     Raises ``ValueError`` unless every piece has a row.
     """
-    sizes = np.floor(shares * len(order) + 1e-9).astype(np.int64)  # a third of 150 is 50, however it was rounded
-    sizes[: len(order) - int(sizes.sum())] += 1
-    if not len(sizes) or sizes.min() < 1:
+    return np.split(np.asarray(order, dtype=np.int64), np.cumsum(sizes(shares, len(order)))[:-1])
+
+
+def sizes(shares: NDArray[np.float64], rows: int) -> NDArray[np.int64]:
+    """How many of so many rows each of these shares is, less than a row off: what is left over goes to the first.
+
+    Raises ``ValueError`` unless every share is a row at least.
+    """
+    found = np.floor(shares * rows + 1e-9).astype(np.int64)  # a third of 150 is 50, however it was rounded
+    found[: rows - int(found.sum())] += 1
+    if not len(found) or found.min() < 1:
         raise ValueError(
-            f"every shard must have a row, got {len(order)} rows for {len(shares)} shards of these shares: {shares}"
+            f"every shard must have a row, got {rows} rows for {len(shares)} shards of these shares: {shares}"
         )
-    return np.split(np.asarray(order, dtype=np.int64), np.cumsum(sizes)[:-1])
+    return found
+
+
+def owned(how: str, owner: NDArray[np.int64], shards: int) -> Shards:
+    """The rows of each shard, in order, where ``owner`` (n,) says which shard has each.
+
+    Raises ``ValueError``, which names the rule ``how``, unless every shard has a row.
+    """
+    counts = np.bincount(owner, minlength=shards)
+    if counts.min() < 1:
+        raise ValueError(f"every shard must have a row, got sizes {counts.tolist()} of {shards} shards {how}")
+    return np.split(np.argsort(owner, kind="stable"), np.cumsum(counts)[:-1])
 
 
 def shard(how: Sharding, data: Dataset, shares: NDArray[np.float64], generator: np.random.Generator) -> Shards:
@@ -54,7 +70,3 @@ def shard(how: Sharding, data: Dataset, shares: NDArray[np.float64], generator: 
     if not np.array_equal(np.sort(np.concatenate(shards)), np.arange(len(data))):
         raise ValueError(f"every one of the {len(data)} rows must be in exactly one shard, got {shards}")
     return shards
-
-
-AnySharding = Annotated[Sharding, Open(Sharding, random=random, ordered=ordered, by_key=by_key)]
-"""One of the shardings above, or one's own; in a file ``kind`` says which."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class KMeans(Spec):
     kind: Literal["kmeans"] = "kmeans"
     clusters: Count = 10
     """How many centres there are; they begin at distinct rows, drawn at random."""
+
+    predicts: ClassVar[str] = "clusters"
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Centres at distinct rows drawn at random."""
@@ -55,7 +57,11 @@ class KMeans(Spec):
 
     def labels(self, parameters: Array, rows: Rows) -> NDArray[np.int64]:
         """The nearest centre of each row."""
-        return nearest_centre(rows.features, parameters)[0]
+        return self.predict(parameters, rows.features)
+
+    def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
+        """The nearest centre of the rows with these features."""
+        return nearest_centre(np.ascontiguousarray(features), parameters)[0]
 
 
 def _finite(centres: Array) -> bool:

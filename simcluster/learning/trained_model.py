@@ -1,0 +1,110 @@
+"""A trained model: a model and the parameters that it has learned, as a user of scikit-learn would expect it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from simcluster.engine import check_whole
+from simcluster.learning.evaluation import Predictions, score
+from simcluster.learning.models import AnyModel
+from simcluster.learning.protocols import Array
+from simcluster.learning.standardisation import Scaling
+
+
+@cache
+def model_field() -> TypeAdapter[Any]:
+    """A model as a file has it: a mapping with ``kind``, of which code is loaded only from modules that are allowed."""
+    return TypeAdapter(AnyModel)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A ``model`` and its ``parameters``, with ``predict``, ``predict_proba``, ``score`` and ``get_params``.
+
+    They are scikit-learn's. What it is given are features as the data has them: where the training standardised them by
+    a ``scaling``, so does it. It is no estimator and says so by having no ``fit``; ``simcluster.learning.estimators``
+    has one. Raises ``ValueError`` for parameters that are no finite numbers, as those of a run that diverged.
+    """
+
+    model: Any
+    parameters: Array
+    scaling: Scaling | None = None
+    classes: int | None = None
+
+    def __post_init__(self) -> None:
+        check_finite("parameters", self.parameters)
+        if self.scaling is not None:
+            check_finite("scaling.mean", self.scaling.mean)
+            check_finite("scaling.scale", self.scaling.scale)
+        if self.classes is not None:
+            check_whole("classes", self.classes, 1)
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """The labels, in the order of the columns of ``predict_proba``, where they are known."""
+        if self.classes is None:
+            raise AttributeError("classes_ is there where classes were given")
+        return np.arange(self.classes)
+
+    def predict(self, features: Any) -> NDArray[Any]:
+        """Labels, clusters or values (n,) of features (n, d). Raises ``ValueError`` for other than finite numbers."""
+        return np.asarray(self._method("predict")(self.parameters, self._features(features)))
+
+    @property
+    def predict_proba(self) -> Callable[[Any], Array]:
+        """The probabilities (n, k) of features (n, d); only a model that has them has this."""
+        probabilities = self._method("probabilities")
+        return lambda features: np.asarray(probabilities(self.parameters, self._features(features)))
+
+    def score(self, features: Any, targets: Any = None) -> float:
+        """Accuracy of labels, R² of values, or minus the inertia of clusters, which need no targets.
+
+        Raises ``ValueError`` where targets are needed and there is not one for each row.
+        """
+        rows = self._features(features)
+        said = np.asarray(self._method("predict")(self.parameters, rows))
+        clusters = getattr(self.model, "predicts", None) == "clusters"
+        what: Literal["labels", "values", "clusters"] = "labels" if said.dtype.kind in "iu" else "values"
+        truth = np.zeros(len(rows)) if clusters else np.asarray(targets)
+        if truth.shape != said.shape:
+            raise ValueError(f"targets must be ({len(said)},), one for each row, got {truth.shape}")
+        if clusters:
+            return score(Predictions("clusters", truth, said, None, rows, self.parameters))
+        return score(Predictions(what, truth, said))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The fields of the model by name, as a file has them."""
+        return {name: value for name, value in model_field().dump_python(self.model).items() if name != "kind"}
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] | None = getattr(self.model, name, None)
+        if found is None:
+            raise AttributeError(f"{type(self.model).__name__} has no {name}")
+        return found
+
+    def _features(self, given: Any) -> Array:
+        features = np.ascontiguousarray(given, dtype=np.float64)
+        if features.ndim != 2:
+            raise ValueError(f"features must be (n, d), got {features.shape}")
+        check_finite("features", features)
+        if self.scaling is None:
+            return features
+        if features.shape[1] != len(self.scaling.mean):
+            raise ValueError(f"features must be (n, {len(self.scaling.mean)}), got {features.shape}")
+        return self.scaling.of(features)
+
+
+def check_finite(what: str, given: Any) -> None:
+    """Raise ``ValueError`` unless ``given`` is an array of finite float64."""
+    if not isinstance(given, np.ndarray) or given.dtype != np.float64:
+        raise ValueError(f"{what} must be an array of float64, got {getattr(given, 'dtype', given)!s:.80}")
+    wrong = given[~np.isfinite(given)]
+    if wrong.size:
+        raise ValueError(f"{what} must be finite numbers, got {wrong[0]}")
