@@ -18,14 +18,26 @@ from simcluster.learning.data import (
     shard,
 )
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.models import AnyModel, KMeans, Softmax
+from simcluster.learning.dense_layer import DenseLayer, backward_pass, forward_pass
+from simcluster.learning.models import AnyLayeredModel, AnyModel, KMeans, MultilayerPerceptron, Softmax
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
 from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
-from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
+from simcluster.learning.protocols import (
+    Array,
+    DataSource,
+    Descends,
+    Layer,
+    Layered,
+    Model,
+    Optimiser,
+    Sharding,
+    Solves,
+)
 from simcluster.learning.softmax_regression import SoftmaxRegression
 
 __all__ = [
     "AnyData",
+    "AnyLayeredModel",
     "AnyModel",
     "AnyOptimiser",
     "AnySharding",
@@ -37,12 +49,16 @@ __all__ = [
     "DataSource",
     "Dataset",
     "DatasetName",
+    "DenseLayer",
     "Descends",
     "Generated",
     "GradientDescent",
     "KMeans",
+    "Layer",
+    "Layered",
     "MissingFile",
     "Model",
+    "MultilayerPerceptron",
     "NeighbourShard",
     "Neighbours",
     "Optimiser",
@@ -53,8 +69,10 @@ __all__ = [
     "SoftmaxRegression",
     "Solves",
     "arrays",
+    "backward_pass",
     "by_key",
     "call",
+    "forward_pass",
     "frame",
     "merge",
     "ordered",

@@ -7,6 +7,7 @@ from simcluster.learning import (
     Generated,
     GradientDescent,
     KMeans,
+    MultilayerPerceptron,
     Parquet,
     Rows,
     Softmax,
@@ -22,6 +23,7 @@ from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
 from simcluster.training.exchange import ParameterServer
 from simcluster.training.job import TrainingJob
+from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import BoundedStaleness
@@ -38,10 +40,13 @@ __all__ = [
     "Generated",
     "GradientDescent",
     "KMeans",
+    "MultilayerPerceptron",
     "ParameterServer",
     "Parquet",
+    "PipelineTraining",
     "Progress",
     "Rows",
+    "Schedule",
     "Softmax",
     "TopK",
     "Trained",
@@ -52,6 +57,8 @@ __all__ = [
     "by_key",
     "call",
     "frame",
+    "gpipe",
+    "one_forward_one_backward",
     "ordered",
     "random",
     "total",

@@ -4,10 +4,14 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.learning.models.kmeans import KMeans
+from simcluster.learning.models.multilayer_perceptron import MultilayerPerceptron
 from simcluster.learning.models.softmax import Softmax
-from simcluster.learning.protocols import Descends, Solves
+from simcluster.learning.protocols import Descends, Layered, Solves
 
-AnyModel = Annotated[Descends | Solves, Open((Descends, Solves), Softmax, KMeans)]
+AnyModel = Annotated[Descends | Solves, Open((Descends, Solves), Softmax, KMeans, MultilayerPerceptron)]
 """One of the models above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AnyModel", "KMeans", "Softmax"]
+AnyLayeredModel = Annotated[Layered, Open(Layered, MultilayerPerceptron)]
+"""The model above that has layers, or one's own; in a file ``kind`` says which."""
+
+__all__ = ["AnyLayeredModel", "AnyModel", "KMeans", "MultilayerPerceptron", "Softmax"]
