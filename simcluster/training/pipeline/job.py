@@ -12,7 +12,6 @@ from pydantic import model_validator
 from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Environment, Event, Name, NodeNames, Period, Spec, Trace, check_differ
 from simcluster.learning import AnyData, AnyLayeredModel, AnyOptimiser, Bundled, GradientDescent, MissingFile
-from simcluster.recovery import AnyStore, LocalStore
 from simcluster.training.pipeline.pipeline import Pipeline
 from simcluster.training.pipeline.schedules import AnySchedule, gpipe, refusal
 from simcluster.training.pipeline.stage import run_stage
@@ -24,17 +23,18 @@ class PipelineTraining(Spec):
 
     The layers are cut into as many stages as there are nodes, p, and each batch into m micro-batches. They go forward
     through all stages and backward again; gradients are added up over them, and then each stage makes one step. So the
-    parameters are those of one machine, the same bits for every p, crash and delay, where the optimiser moves each number
-    by itself. The event's value is ``Trained``, with the parameters put together outside the simulation.
+    parameters are those of one machine, and the same bits for every p and under every crash. The event's value is
+    ``Trained``, with the parameters put together outside the simulation.
 
     Of p equal stages on a free network each stands still for (p − 1)/(m + p − 1) of the time, the bubble. For each
     boundary between stages, of w units, a step of n rows takes 2·(8·n·w + 144·m) bytes on the network: activations one
     way and their gradients the other, each micro-batch asked for (64 + 16 bytes) and sent with a header (64). Who waits
     for longer than ``retry_s`` asks again.
 
-    A stage whose step is done keeps its piece of the parameters, beside that before the step, and only then begins the
-    next, which needs all others; so no two are more than a step apart, and who comes back from a crash finds all others
-    able to repeat what it has lost. Unlike GPipe, nothing is computed twice to spare memory, but after a crash.
+    A stage whose step is done keeps its piece of the parameters on its disk, beside that before the step, and only then
+    begins the next, which needs all others. So no two are more than a step apart, and who comes back from a crash finds
+    all others able to repeat what it has lost. When its disk is lost too, a verdict says so. Unlike in GPipe, activations
+    are not computed twice to spare memory.
     """
 
     kind: Literal["pipeline_training"] = "pipeline_training"
@@ -54,8 +54,6 @@ class PipelineTraining(Spec):
     """The nodes, from the first layers to the last."""
     layers_per_stage: tuple[Count, ...] | None = None
     """How many layers each has (``None``: so that the most parameters on a node are as few as can be)."""
-    store: AnyStore = LocalStore()
-    """Where each stage keeps its piece of the parameters, after every step."""
     steps: Count
     """How many steps are done."""
     evaluate_every: Count = 1
@@ -95,7 +93,6 @@ class PipelineTraining(Spec):
         """Boot the stages."""
         done = cluster.env.event()
         pipeline = Pipeline(self, seed, done, cluster.trace)
-        self.store.start(cluster)
         for index, name in enumerate(self.stages):
             cluster[name].boot(partial(run_stage, pipeline=pipeline, index=index), f"{self.name}.stage")
         return done
@@ -105,11 +102,12 @@ class PipelineTraining(Spec):
 
         ``micro_batches_kept`` is how many a stage held at most between their passes.
         """
-        from simcluster.measurement.metrics import training_metrics  # with SciPy's statistics, which no run waits for
-
-        found: dict[str, float] = training_metrics(result.trace)
+        losses = list(result.trace.rows("loss")) if result.trace.keeps("loss") else []
+        found: dict[str, float] = {}
         if isinstance(trained := result.outcome, Trained):
             found |= {"steps": trained.steps, "loss_final": trained.loss}
+        elif losses:
+            found |= {"steps": losses[-1]["step"], "loss_final": losses[-1]["loss"]}
         passes = list(result.trace.rows("pass")) if result.trace.keeps("pass") else []
         if passes:
             busy_s = np.sum([row["time_s"] - row["begin_s"] for row in passes])

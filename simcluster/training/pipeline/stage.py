@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simpy import Interrupt
 
-from simcluster.cluster import UNANSWERED, Failure, Message, Node
+from simcluster.cluster import Failure, Message, Node
 from simcluster.engine import Process, Program
 from simcluster.learning import Array, Call, Cost, backward_pass, call, forward_pass
-from simcluster.recovery import ask
+from simcluster.recovery import Checkpoint, ask
 
 if TYPE_CHECKING:
     from simcluster.training.pipeline.pipeline import Pipeline
@@ -54,7 +54,7 @@ class Stage:
             self._neighbours["activations"] = job.stages[index - 1]
         if index < len(job.stages) - 1:
             self._neighbours["slopes"] = job.stages[index + 1]
-        self._key = f"{job.name}.stage-{index}"
+        self._checkpoint = Checkpoint(node, job.name)
         self._clock = 0
         self._states: dict[int, State] = {}  # before which step
         self._passed: dict[tuple[int, int], list[Array]] = {}  # between a micro-batch's passes
@@ -70,18 +70,11 @@ class Stage:
 
     def restore(self) -> Program:
         """Go on from what was kept, or from the beginning."""
-        while True:
-            try:
-                kept = yield from self._job.store.read(self._node, self._key)
-            except UNANSWERED as failure:
-                self._record_failure("restore", 0, failure.cause)
-                yield self._node.timer(self._job.retry_s)
-                continue
-            except (KeyError, Failure) as failure:
-                if isinstance(failure, Failure):
-                    self._record_failure("restore", 0, failure.cause)
-                kept = None
-            break
+        kept = None
+        try:
+            kept = yield from self._checkpoint.restore()
+        except Failure as failure:
+            self._record_failure("restore", 0, failure.cause)
         if kept is None:
             initial = self._pipeline.initial[self._index]
             self._states = {0: State(initial, self._job.optimiser.start(initial))}
@@ -173,10 +166,10 @@ class Stage:
 
     def _save(self, clock: int) -> Program:
         """Keep what the stage is, and was before; it must not go on until that is durable."""
+        state = (clock, tuple(self._states[clock - 1]), tuple(self._states[clock]))
         while True:
             try:
-                state = (clock, tuple(self._states[clock - 1]), tuple(self._states[clock]))
-                yield from self._job.store.write(self._node, self._key, state)
+                yield from self._checkpoint.save(state)
             except Failure as failure:
                 self._record_failure("save", clock, failure.cause)
                 yield self._node.timer(self._job.retry_s)
