@@ -12,6 +12,7 @@ import numpy as np
 from simcluster.kernels import Call, Cost, dense_backward, dense_forward
 from simcluster.learning.protocols import Array, Layer
 
+Activation = Literal["identity", "relu", "tanh"]
 NOTHING = Cost(0.0, 0.0)
 
 
@@ -21,7 +22,7 @@ class DenseLayer:
 
     inputs: int
     outputs: int
-    activation: Literal["identity", "relu", "tanh"]
+    activation: Activation
     l2: float = 0.0
 
     @property

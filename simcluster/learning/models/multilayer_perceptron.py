@@ -11,7 +11,7 @@ from pydantic import Field
 from simcluster.engine import Count, Seconds, Spec
 from simcluster.kernels import Call, Cost, softmax_cross_entropy
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.dense_layer import NOTHING, DenseLayer, backward_pass, forward_pass, pieces
+from simcluster.learning.dense_layer import NOTHING, Activation, DenseLayer, backward_pass, forward_pass, pieces
 from simcluster.learning.protocols import Array
 
 
@@ -97,7 +97,7 @@ class MultilayerPerceptron(Spec):
         outputs = self._outputs(parameters, features)
         if self.objective == "squared_error":
             return outputs[:, 0]
-        return np.argmax(outputs, axis=1)
+        return np.argmax(outputs, axis=1).astype(np.int64)
 
     def probabilities(self, parameters: Array, features: Array) -> Array:
         """The softmax of what the last layer puts out, (n, k). Raises ``ValueError`` for a model of numbers."""
@@ -120,10 +120,10 @@ class MultilayerPerceptron(Spec):
 
     def _layers(self, inputs: int, outputs: int) -> tuple[DenseLayer, ...]:
         widths = (inputs, *self.hidden, outputs)
-        activations = (*(self.activation for _ in self.hidden), "identity")
+        activations: list[Activation] = [*(self.activation for _ in self.hidden), "identity"]
         return tuple(
             DenseLayer(d, k, activation, self.l2)
-            for d, k, activation in zip(widths, widths[1:], activations, strict=False)
+            for d, k, activation in zip(widths[:-1], widths[1:], activations, strict=True)
         )
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simpy import Interrupt
 
-from simcluster.cluster import Failure, Message, Node
+from simcluster.cluster import Message, Node
 from simcluster.engine import Process, Program
 from simcluster.learning import Array, Call, Cost, backward_pass, call, forward_pass
-from simcluster.recovery import Checkpoint, ask
+from simcluster.recovery import ask
+from simcluster.training.pipeline.kept import Kept, State
 
 if TYPE_CHECKING:
     from simcluster.training.pipeline.pipeline import Pipeline
@@ -21,13 +22,6 @@ class Need(NamedTuple):
     kind: str
     step: int
     micro_batch: int
-
-
-class State(NamedTuple):
-    """A stage's piece of the parameters before a step, and what its optimiser remembers."""
-
-    parameters: Array
-    memory: Array
 
 
 def run_stage(node: Node, *, pipeline: Pipeline, index: int) -> Program:
@@ -54,7 +48,7 @@ class Stage:
             self._neighbours["activations"] = job.stages[index - 1]
         if index < len(job.stages) - 1:
             self._neighbours["slopes"] = job.stages[index + 1]
-        self._checkpoint = Checkpoint(node, job.name)
+        self._kept = Kept(node, job.name, job.retry_s)
         self._clock = 0
         self._states: dict[int, State] = {}  # before which step
         self._passed: dict[tuple[int, int], list[Array]] = {}  # between a micro-batch's passes
@@ -62,26 +56,16 @@ class Stage:
         self._asked: dict[Need, Message] = {}
         self._expected: dict[Need, Process] = {}
         self._again: dict[Need, Process] = {}
-        record = node.cluster.trace.recorder
-        self._record_pass = record("pass", "stage", "step", "direction", "micro_batch", "begin_s", "kept")
-        self._record_save = record("checkpoint", "clock")
-        self._record_restore = record("restore", "clock")
-        self._record_failure = record("checkpoint_failed", "operation", "clock", "cause")
+        fields = "stage", "step", "direction", "micro_batch", "begin_s", "kept"
+        self._record_pass = node.cluster.trace.recorder("pass", *fields)
 
     def restore(self) -> Program:
         """Go on from what was kept, or from the beginning."""
-        kept = None
-        try:
-            kept = yield from self._checkpoint.restore()
-        except Failure as failure:
-            self._record_failure("restore", 0, failure.cause)
-        if kept is None:
+        states = yield from self._kept.restore()
+        if states is None:
             initial = self._pipeline.initial[self._index]
-            self._states = {0: State(initial, self._job.optimiser.start(initial))}
-        else:
-            self._clock, before, now = kept
-            self._states = {self._clock - 1: State(*before), self._clock: State(*now)}
-            self._record_restore(self._clock)
+            states = {0: State(initial, self._job.optimiser.start(initial))}
+        self._states, self._clock = states, max(states)
         if self._clock < self._pipeline.steps:
             self._pipeline.lost(self._index, self._clock)
         elif self._clock:
@@ -107,7 +91,8 @@ class Stage:
         job, node = self._job, self._node
         passes = job.schedule(self._index, len(job.stages), job.micro_batches)
         while self._clock < job.steps:
-            step, total = self._clock, None
+            step = self._clock
+            total: Any = None
             for kind in self._neighbours:
                 for micro_batch in range(job.micro_batches):
                     need = Need(kind, step, micro_batch)
@@ -119,7 +104,7 @@ class Stage:
                     total = yield from self._backward(step, micro_batch, total)
             state = yield node.compute(self._update(step, total))
             self._states[step + 1] = state
-            yield from self._save(step + 1)
+            yield from self._kept.save(step + 1, self._states)
             self._begin(step + 1)
 
     def _forward(self, step: int, micro_batch: int) -> Program:
@@ -163,19 +148,6 @@ class Stage:
         gradient = self._job.model.gradient(parameters, total, float(self._pipeline.rows))
         stepped = self._job.optimiser.step(parameters, gradient, memory, step, 1.0)
         return Call(lambda: State(*stepped()), found.cost + stepped.cost)
-
-    def _save(self, clock: int) -> Program:
-        """Keep what the stage is, and was before; it must not go on until that is durable."""
-        state = (clock, tuple(self._states[clock - 1]), tuple(self._states[clock]))
-        while True:
-            try:
-                yield from self._checkpoint.save(state)
-            except Failure as failure:
-                self._record_failure("save", clock, failure.cause)
-                yield self._node.timer(self._job.retry_s)
-            else:
-                self._record_save(clock)
-                return
 
     def _begin(self, clock: int) -> None:
         """Forget what nobody needs any more."""
