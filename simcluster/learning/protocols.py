@@ -70,7 +70,7 @@ class Layer(Protocol):
         ...
 
 
-class Layered(Descends, Protocol):
+class LayeredModel(Descends, Protocol):
     """A model of layers, so that it can be cut between them; its parameters are (p,), those of layer after layer.
 
     Its ``gradient`` may be asked of some of the layers only: of their parameters and the total of these.

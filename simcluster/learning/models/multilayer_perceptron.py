@@ -97,7 +97,7 @@ class MultilayerPerceptron(Spec):
         outputs = self._outputs(parameters, features)
         if self.objective == "squared_error":
             return outputs[:, 0]
-        return np.argmax(outputs, axis=1).astype(np.int64)
+        return np.asarray(np.argmax(outputs, axis=1), dtype=np.int64)
 
     def probabilities(self, parameters: Array, features: Array) -> Array:
         """The softmax of what the last layer puts out, (n, k). Raises ``ValueError`` for a model of numbers."""

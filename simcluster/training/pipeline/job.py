@@ -33,8 +33,8 @@ class PipelineTraining(Spec):
 
     A stage whose step is done keeps its piece of the parameters on its disk, beside that before the step, and only then
     begins the next, which needs all others. So no two are more than a step apart, and who comes back from a crash finds
-    all others able to repeat what it has lost. When its disk is lost too, a verdict says so. To spare memory, as GPipe
-    does, nothing is computed twice.
+    all others able to repeat what it has lost. When its disk is lost too, a verdict says so. Unlike GPipe, no stage
+    computes its activations twice to spare memory.
     """
 
     kind: Literal["pipeline_training"] = "pipeline_training"
