@@ -8,7 +8,7 @@ from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
 from simcluster.engine import Environment, Trace, stream
 from simcluster.faults import CrashNode
 from simcluster.learning import Bundled, GradientDescent, MultilayerPerceptron, Rows, arrays, by_key, ordered, random
-from simcluster.training import Checkpoints, ParameterServer, Training, TrainingJob
+from simcluster.training import BoundedStaleness, Checkpoints, ParameterServer, TopK, Training, TrainingJob
 
 MODEL = MultilayerPerceptron(hidden=(8, 6), activation="tanh")
 IRIS = Bundled(name="iris")
@@ -68,6 +68,17 @@ def test_numbers_are_learned_as_on_one_machine():
 
     np.testing.assert_allclose(found.parameters, on_one_machine(job(3, **fields)), atol=1e-10, rtol=0)
     assert found.loss < np.var(data.targets) / 2
+
+
+def test_every_exchange_compression_and_checkpoint_can_carry_what_it_says():
+    plain, whole = trained(3).outcome, trained(3, compression=TopK(share=1.0)).outcome
+    few = trained(3, compression=TopK(share=0.2), steps=40)
+    stale = trained(3, waiting=BoundedStaleness(staleness=2), steps=40)
+
+    np.testing.assert_array_equal(whole.parameters, plain.parameters)
+    for result in (few, stale):
+        assert result.verdicts == ()
+        assert result.outcome.loss < plain.loss
 
 
 def test_more_workers_than_rows_are_refused():

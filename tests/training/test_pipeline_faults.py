@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from simcluster import ClusterSpec, NodeSpec, nodes
+from simcluster import ClusterSpec, NodeSpec, Scenario, Together, nodes, run
 from simcluster.cluster import StorageSpec
 from simcluster.engine import stream
 from simcluster.faults import (
@@ -21,7 +21,7 @@ from simcluster.faults import (
     TearWrites,
 )
 from simcluster.training import gpipe, one_forward_one_backward
-from tests.training.pipelines import trained
+from tests.training.pipelines import job, trained
 
 CALM = trained(4)
 RETRY_S = 0.01
@@ -127,3 +127,39 @@ def test_the_same_seed_and_faults_give_the_same_digest():
     faults = crashes(7)
 
     assert trained(4, faults, retry_s=RETRY_S).digest == trained(4, faults, retry_s=RETRY_S).digest
+
+
+class LateQuestion:
+    """Somebody asks a stage, at some time, for what nobody needs any more."""
+
+    def __init__(self, at_s, step):
+        self.at_s, self.step = at_s, step
+
+    def start(self, cluster, seed):
+        def question(node):
+            yield node.timer(self.at_s)
+            node.request("n-1", "pipeline.slopes", (self.step, 0), timeout_s=0.02)
+
+        cluster["n-0"].boot(question)
+        return cluster.env.timeout(0.0)
+
+
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_what_nobody_needs_any_more_is_begun_again_at_most_and_given_up(step):
+    # The last of two stages is long about keeping its steps; it has lost what it had given to the first one.
+    slow = NodeSpec(name="n-1", flops_per_s=1e7, storage=StorageSpec(flush_s=0.05))
+    cluster = ClusterSpec(nodes=(NodeSpec(name="n-0", flops_per_s=1e7), slow))
+    calm = trained(2, cluster=cluster)
+    times_s = {row["step"]: row["begin_s"] for row in calm.trace.rows("pass") if row["stage"] == 1}
+    crash = CrashNode(node="n-1", begin_s=times_s[2], end_s=times_s[2] + 0.001)
+    asked_s = times_s[2] + 0.04  # the step is done again, and being kept
+
+    jobs = Together(jobs=(job(2, retry_s=RETRY_S), LateQuestion(asked_s, step)))
+    result = run(Scenario(cluster=cluster, job=jobs, faults=(crash,), horizon_s=60.0), 3, check=True)
+
+    assert result.ended == "finished"
+    np.testing.assert_array_equal(result.outcome[0].parameters, CALM.outcome.parameters)
+    asked = [row["time_s"] for row in result.trace.rows("send") if row["message_kind"] == "pipeline.activations"]
+    passes = Counter((row["stage"], row["step"], row["direction"]) for row in result.trace.rows("pass"))
+    assert passes[1, 1, "forward"] == 4, "the first stage has passed that over"
+    assert len([at_s for at_s in asked if at_s > asked_s + 0.02]) == 2 * 4, "and is not asked for ever"
