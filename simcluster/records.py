@@ -14,7 +14,7 @@ KINDS = (
     "send", "deliver", "drop", "duplicate", "hold", "release", "late_reply",
     "node", "crash", "join", "leave", "compute", "disk", "fault",
     "step", "contribution", "loss", "held_out", "checkpoint", "restore", "checkpoint_failed", "suspect",
-    "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store",
+    "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store", "pass",
 )  # fmt: skip
 """What the library records."""
 _NEAR = 0.8  # "los" and "loss" are alike to 0.86, "seen" and "send" to 0.75

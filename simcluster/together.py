@@ -15,7 +15,7 @@ from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourService, ServiceJob
-from simcluster.training import TrainingJob
+from simcluster.training import PipelineTraining, TrainingJob
 
 
 class Together(Spec):
@@ -97,6 +97,8 @@ class _Part:
     trace: Trace
 
 
-AnyJob = Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, Together)]
+AnyJob = Annotated[
+    Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, PipelineTraining, Together)
+]
 """A job that is here, or one's own; in a file ``kind`` says which."""
 Together.model_rebuild()

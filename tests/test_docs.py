@@ -26,8 +26,8 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 @pytest.mark.parametrize(
     "page",
     [
-        "data.md", "failure_traces.md", "fault_search.md", "results.md", "statistics.md", "studies.md", "topologies.md",
-        "verdicts.md",
+        "data.md", "failure_traces.md", "fault_search.md", "pipeline.md", "results.md", "statistics.md", "studies.md",
+        "topologies.md", "verdicts.md",
     ],
 )
 def test_the_snippets_of_a_page_run(page, tmp_path):
@@ -46,7 +46,7 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
     assert done.returncode == 0, done.stderr
     if page == "fault_search.md":
         assert done.stdout.endswith(blocks(DOCS / page, "python")[6])
-    if page == "verdicts.md":
+    if page in ("pipeline.md", "verdicts.md"):
         assert [done.stdout] == blocks(DOCS / page, "text")
 
 

@@ -81,6 +81,41 @@ class PredictsProbabilities(Predicts, Protocol):
         ...
 
 
+class Layer(Protocol):
+    """One layer of a network: pure functions of its parameters (size,) and of what the layer before puts out."""
+
+    @property
+    def size(self) -> int:
+        """How many parameters it has."""
+        ...
+
+    def forward(self, parameters: Array, inputs: Array) -> Call[Array]:
+        """What it puts out, (n, k), of inputs (n, d)."""
+        ...
+
+    def backward(self, parameters: Array, inputs: Array, outputs: Array, slopes: Array) -> Call[tuple[Array, Array]]:
+        """The gradients of a sum over the rows, in the inputs (n, d) and in the parameters (size,).
+
+        ``slopes`` (n, k) is its gradient in the outputs.
+        """
+        ...
+
+
+class LayeredModel(Descends, Protocol):
+    """A model of layers, so that it can be cut between them; its parameters are (p,), those of layer after layer.
+
+    Its ``gradient`` may be asked of some of the layers only: of their parameters and the total of these.
+    """
+
+    def layers(self, data: Dataset) -> Sequence[Layer]:
+        """The layers, from the features on."""
+        ...
+
+    def slopes(self, outputs: Array, rows: Rows) -> Call[Array]:
+        """The gradient of the sum of the rows' losses in what the last layer puts out, (n, k)."""
+        ...
+
+
 class DataSource(Protocol):
     """Where data comes from."""
 

@@ -18,6 +18,7 @@ from simcluster.learning import (
     LogisticRegression,
     LogNormalSizes,
     Momentum,
+    MultilayerPerceptron,
     Nesterov,
     NormalEquations,
     Parquet,
@@ -35,6 +36,7 @@ from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
 from simcluster.training.exchange import ParameterServer
 from simcluster.training.job import TrainingJob
+from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import BoundedStaleness
@@ -62,12 +64,15 @@ __all__ = [
     "LogNormalSizes",
     "LogisticRegression",
     "Momentum",
+    "MultilayerPerceptron",
     "Nesterov",
     "NormalEquations",
     "ParameterServer",
     "Parquet",
+    "PipelineTraining",
     "Progress",
     "Rows",
+    "Schedule",
     "Softmax",
     "TopK",
     "Trained",
@@ -78,6 +83,8 @@ __all__ = [
     "by_key",
     "call",
     "frame",
+    "gpipe",
+    "one_forward_one_backward",
     "ordered",
     "random",
     "total",

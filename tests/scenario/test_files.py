@@ -180,7 +180,8 @@ def _mask():
 
 
 def test_another_specification_is_read_by_the_same_rules(tmp_path):
-    study = Study(scenario=load_scenario(EXAMPLES[0].with_name("service.yaml")), seeds=(3,))
+    service = next(each for each in EXAMPLES if each.stem == "service")
+    study = Study(scenario=load_scenario(service), seeds=(3,))
     save_spec(tmp_path / "study.yaml", study)
     assert load_spec(tmp_path / "study.yaml", Study) == study
 

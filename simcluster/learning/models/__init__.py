@@ -7,22 +7,31 @@ from simcluster.learning.models.kmeans import KMeans
 from simcluster.learning.models.linear_regression import LinearRegression
 from simcluster.learning.models.linear_svm import LinearSvm
 from simcluster.learning.models.logistic_regression import LogisticRegression
+from simcluster.learning.models.multilayer_perceptron import MultilayerPerceptron
 from simcluster.learning.models.normal_equations import NormalEquations
 from simcluster.learning.models.softmax import Softmax
-from simcluster.learning.protocols import Descends, Solves
+from simcluster.learning.protocols import Descends, LayeredModel, Solves
 
 AnyModel = Annotated[
     Descends | Solves,
-    Open((Descends, Solves), Softmax, KMeans, LinearRegression, LogisticRegression, LinearSvm, NormalEquations),
-]
+    Open(
+        (Descends, Solves),
+        Softmax, KMeans, LinearRegression, LogisticRegression, LinearSvm, NormalEquations, MultilayerPerceptron,
+    ),
+]  # fmt: skip
 """One of the models above, or one's own; in a file ``kind`` says which."""
 
+AnyLayeredModel = Annotated[LayeredModel, Open(LayeredModel, MultilayerPerceptron)]
+"""The model above that has layers, or one's own; in a file ``kind`` says which."""
+
 __all__ = [
+    "AnyLayeredModel",
     "AnyModel",
     "KMeans",
     "LinearRegression",
     "LinearSvm",
     "LogisticRegression",
+    "MultilayerPerceptron",
     "NormalEquations",
     "Softmax",
 ]
