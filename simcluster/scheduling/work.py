@@ -6,8 +6,9 @@ from simcluster.engine import Open
 from simcluster.scheduling.functions import Functions
 from simcluster.scheduling.grid_search import Combination, GridSearch, Searched
 from simcluster.scheduling.protocols import Work
+from simcluster.scheduling.search import Hyperband, RandomSearch, SuccessiveHalving
 
-AnyWork = Annotated[Work, Open(Work, GridSearch)]
-"""A grid search, ``Functions`` of a networkx graph, or one's own; in a file ``kind`` says which."""
+AnyWork = Annotated[Work, Open(Work, GridSearch, RandomSearch, SuccessiveHalving, Hyperband)]
+"""A search, ``Functions`` of a networkx graph, or one's own; in a file ``kind`` says which."""
 
 __all__ = ["AnyWork", "Combination", "Functions", "GridSearch", "Searched"]

@@ -1,0 +1,71 @@
+"""What a search may tune: softmax regression and random forests; one's own has the same two methods."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+
+from simcluster.engine import Count, Open, Positive, Seconds, Spec
+from simcluster.learning import Call, Dataset
+from simcluster.learning.cross_validation import accuracy, accuracy_cost, split, train, training_cost
+from simcluster.learning.trees import Growth
+from simcluster.scheduling.protocols import Estimator
+
+
+class ForestEstimator(Growth):
+    """scikit-learn's random forest: accuracy for labels, R² for numbers."""
+
+    kind: Literal["random_forest"] = "random_forest"
+
+    def validate(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+        """The score on ``held_back`` of the forest of this ``random_state`` that is grown on ``training``."""
+        rows, features = training.features.shape
+        cost = self.cost(rows, features, training.classes, self.trees)
+        cost += self.predicting_cost(len(held_back), rows, training.classes, self.trees)
+        return Call(lambda: self._score(training, held_back, random_state), cost)
+
+    def _score(self, training: Dataset, held_back: Dataset, random_state: int) -> float:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        kind = RandomForestRegressor if training.classes is None else RandomForestClassifier
+        forest = kind(
+            self.trees, max_depth=self.max_depth, min_samples_leaf=self.min_samples_leaf, random_state=random_state,
+            max_features=self.features_tried(training.features.shape[1], training.classes),
+        )  # fmt: skip
+        return float(forest.fit(training.features, training.targets).score(held_back.features, held_back.targets))
+
+
+class SoftmaxEstimator(Spec):
+    """Softmax regression by gradient descent from zero, on features standardised by those that are learned from."""
+
+    kind: Literal["softmax"] = "softmax"
+    learning_rate: Positive = 0.3
+    """How long a step is."""
+    l2: Seconds = 0.0
+    """The penalty on the squared weights."""
+    steps: Count = 30
+    """How many steps there are."""
+
+    def validate(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+        """The accuracy on ``held_back``; nothing is drawn. Raises ``ValueError`` for targets that are no labels."""
+        if training.classes is None:
+            raise ValueError("softmax regression must learn labels, got targets that are none")
+        classes, rows = training.classes, len(training)
+        both = Dataset(
+            np.vstack([training.features, held_back.features]),
+            np.concatenate([training.targets, held_back.targets]), classes,
+        )  # fmt: skip
+        cut = split(both, np.arange(rows, len(both)))
+
+        def compute() -> float:
+            learned, validated = cut()
+            return accuracy(train(learned, classes, self.learning_rate, self.l2, self.steps)(), validated)()
+
+        columns = both.features.shape[1] + 1
+        cost = training_cost(rows, columns, classes, self.steps) + accuracy_cost(len(held_back), columns, classes)
+        return Call(compute, cut.cost + cost)
+
+
+AnyEstimator = Annotated[Estimator, Open(Estimator, ForestEstimator, SoftmaxEstimator)]
+"""One of the two, or one's own; in a file ``kind`` says which."""
