@@ -64,6 +64,12 @@ class KernelMachine:
             votes[np.arange(len(votes)), np.where(first, i, j)] += 1
         return self.classes[np.argmax(votes, axis=1)]
 
+    @property
+    def by_row(self) -> Vectors:
+        """Its support vectors in the order of their numbers."""
+        order = np.argsort(self.vectors.rows)
+        return Vectors(*(part[order] for part in self.vectors))
+
     def dual_objective(self) -> float:
         """Σ α_i - ½ Σ α_i α_j y_i y_j K(x_i, x_j), added over the pairs of classes: what training makes large."""
         kernel, found = self._kernel(self.vectors.features), []

@@ -113,9 +113,12 @@ class Growth(Spec):
         return drawn
 
     def grow(self, data: Dataset, seeds: list[int]) -> Call[tuple[Tree, ...]]:
-        """The trees of these seeds on all rows of ``data``, in their order."""
+        """The trees of these seeds on all rows of ``data``, in their order.
+
+        The call raises ``ValueError`` for a feature that is out of the range of float32, which scikit-learn's trees use.
+        """
         cost = self.cost(len(data), data.features.shape[1], data.classes, len(seeds))
-        return Call(lambda: tuple(self._tree(data, seed) for seed in seeds), cost)
+        return Call(lambda: self._trees(data, seeds), cost)
 
     def cost(self, rows: int, features: int, classes: int | None, trees: int) -> Cost:
         """What growing so many ``trees`` takes, if they are balanced: a formula, whatever the rows are.
@@ -151,7 +154,18 @@ class Growth(Spec):
             return max(1, int(math.sqrt(features) if rule == "sqrt" else math.log2(features)))
         return max(1, int(rule * features))
 
-    def _tree(self, data: Dataset, seed: int) -> Tree:
+    def _trees(self, data: Dataset, seeds: list[int]) -> tuple[Tree, ...]:
+        from sklearn import config_context
+
+        with np.errstate(over="ignore"):
+            single = data.features.astype(np.float32)
+        if not np.isfinite(single).all():
+            got = data.features[~np.isfinite(single)][0]
+            raise ValueError(f"features of trees must be within the range of float32, got {got}")
+        with config_context(skip_parameter_validation=True):  # of a specification, once, when it was made
+            return tuple(self._tree(data, single, seed) for seed in seeds)
+
+    def _tree(self, data: Dataset, single: NDArray[np.float32], seed: int) -> Tree:
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
         from sklearn.utils import check_random_state
 
@@ -162,11 +176,13 @@ class Growth(Spec):
         grown = kind(
             max_depth=self.max_depth, max_features=self.features_tried(data.features.shape[1], data.classes),
             min_samples_leaf=self.min_samples_leaf, random_state=seed,
-        ).fit(data.features, data.targets, sample_weight=weights)  # fmt: skip
+        )  # fmt: skip
+        grown.fit(single, data.targets, sample_weight=weights.astype(np.float64), check_input=False)
         inner, value = grown.tree_, grown.tree_.value[:, 0, :]
         if data.classes is not None:  # the tree knows only the classes of its rows
             shares = np.zeros((len(value), data.classes))
             shares[:, grown.classes_] = value
             value = shares
-        numbers = (np.array(each, dtype=np.int64) for each in (inner.children_left, inner.children_right, inner.feature))
+        whole = (inner.children_left, inner.children_right, inner.feature)
+        numbers = (np.array(each, dtype=np.int64) for each in whole)
         return Tree(*numbers, np.array(inner.threshold, dtype=np.float64), np.array(value, dtype=np.float64))

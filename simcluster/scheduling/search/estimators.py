@@ -9,7 +9,7 @@ import numpy as np
 from simcluster.engine import Count, Open, Positive, Seconds, Spec
 from simcluster.learning import Call, Dataset
 from simcluster.learning.cross_validation import accuracy, accuracy_cost, split, train, training_cost
-from simcluster.learning.trees import Growth
+from simcluster.learning.trees import Forest, Growth
 from simcluster.scheduling.protocols import Estimator
 
 
@@ -26,14 +26,7 @@ class ForestEstimator(Growth):
         return Call(lambda: self._score(training, held_back, random_state), cost)
 
     def _score(self, training: Dataset, held_back: Dataset, random_state: int) -> float:
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
-        kind = RandomForestRegressor if training.classes is None else RandomForestClassifier
-        forest = kind(
-            self.trees, max_depth=self.max_depth, min_samples_leaf=self.min_samples_leaf, random_state=random_state,
-            max_features=self.features_tried(training.features.shape[1], training.classes),
-        )  # fmt: skip
-        return float(forest.fit(training.features, training.targets).score(held_back.features, held_back.targets))
+        return Forest(self.grow(training, self.seeds(random_state))(), training.classes).score(held_back)
 
 
 class SoftmaxEstimator(Spec):
