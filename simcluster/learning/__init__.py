@@ -23,6 +23,8 @@ from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
 from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
 from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
 from simcluster.learning.softmax_regression import SoftmaxRegression
+from simcluster.learning.support_vectors import KernelMachine, KernelSolver, Vectors
+from simcluster.learning.trees import Forest, Growth, Tree
 
 __all__ = [
     "AnyData",
@@ -38,9 +40,13 @@ __all__ = [
     "Dataset",
     "DatasetName",
     "Descends",
+    "Forest",
     "Generated",
     "GradientDescent",
+    "Growth",
     "KMeans",
+    "KernelMachine",
+    "KernelSolver",
     "MissingFile",
     "Model",
     "NeighbourShard",
@@ -52,6 +58,8 @@ __all__ = [
     "Softmax",
     "SoftmaxRegression",
     "Solves",
+    "Tree",
+    "Vectors",
     "arrays",
     "by_key",
     "call",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, NamedTuple
@@ -18,6 +19,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 NUMBER_BYTES = 8
+MOST_STEPS = 10_000_000
 
 
 class Vectors(NamedTuple):
@@ -29,6 +31,10 @@ class Vectors(NamedTuple):
     rows: Integers
     features: Floats
     labels: Integers
+
+    def take(self, places: Integers) -> Vectors:
+        """Those at these places, in this order."""
+        return Vectors(self.rows[places], self.features[places], self.labels[places])
 
     def __or__(self, other: Vectors) -> Vectors:
         """These and those, a row that is in both once, in the order of their numbers."""
@@ -62,13 +68,13 @@ class KernelMachine:
             # Of two classes alone scikit-learn turns the sign around, so that positive means the second.
             first = decision <= 0 if len(self.classes) == 2 else decision > 0
             votes[np.arange(len(votes)), np.where(first, i, j)] += 1
-        return self.classes[np.argmax(votes, axis=1)]
+        winners: Integers = self.classes[np.argmax(votes, axis=1)]
+        return winners
 
     @property
     def by_row(self) -> Vectors:
         """Its support vectors in the order of their numbers."""
-        order = np.argsort(self.vectors.rows)
-        return Vectors(*(part[order] for part in self.vectors))
+        return self.vectors.take(np.argsort(self.vectors.rows))
 
     def dual_objective(self) -> float:
         """Σ α_i - ½ Σ α_i α_j y_i y_j K(x_i, x_j), added over the pairs of classes: what training makes large."""
@@ -115,18 +121,27 @@ class KernelSolver(Spec):
     def solve(self, vectors: Vectors, gamma: float | None) -> Call[KernelMachine | None]:
         """The machine of these rows; ``None`` where all have one label, so that there is nothing to separate.
 
-        Its dual objective is the largest to libsvm's tolerance, 1e-3 in each condition of optimality.
+        Its dual objective is the largest to libsvm's tolerance, 1e-3 in each condition of optimality. The call raises
+        ``ValueError`` where ten million steps of libsvm do not come to it.
         """
         return Call(lambda: self._machine(vectors, gamma), solving_cost(*vectors.features.shape))
 
     def _machine(self, vectors: Vectors, gamma: float | None) -> KernelMachine | None:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.svm import SVC
 
         if len(np.unique(vectors.labels)) < 2:
             return None
-        solved = SVC(kernel=self.kernel, C=self.c, gamma="scale" if gamma is None else gamma)
-        solved.fit(vectors.features, vectors.labels)
-        kept = Vectors(*(part[solved.support_] for part in vectors))
+        width = "scale" if gamma is None else gamma  # which the linear kernel does not look at
+        solved = SVC(kernel=self.kernel, C=self.c, gamma=width, max_iter=MOST_STEPS)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", ConvergenceWarning)
+                solved.fit(vectors.features, vectors.labels)
+        except ConvergenceWarning:
+            rule = f"c must let libsvm end within {MOST_STEPS} steps"
+            raise ValueError(f"{rule}, got {self.c} for {len(vectors.rows)} rows") from None
+        kept = vectors.take(solved.support_)
         classes = np.array(solved.classes_, dtype=np.int64)
         return KernelMachine(classes, kept, np.array(solved.dual_coef_), np.array(solved.intercept_), gamma)
 

@@ -115,7 +115,7 @@ class Growth(Spec):
     def grow(self, data: Dataset, seeds: list[int]) -> Call[tuple[Tree, ...]]:
         """The trees of these seeds on all rows of ``data``, in their order.
 
-        The call raises ``ValueError`` for a feature that is out of the range of float32, which scikit-learn's trees use.
+        The call raises ``ValueError`` for a feature out of the range of float32, which scikit-learn's trees use.
         """
         cost = self.cost(len(data), data.features.shape[1], data.classes, len(seeds))
         return Call(lambda: self._trees(data, seeds), cost)
@@ -183,6 +183,8 @@ class Growth(Spec):
             shares = np.zeros((len(value), data.classes))
             shares[:, grown.classes_] = value
             value = shares
-        whole = (inner.children_left, inner.children_right, inner.feature)
-        numbers = (np.array(each, dtype=np.int64) for each in whole)
-        return Tree(*numbers, np.array(inner.threshold, dtype=np.float64), np.array(value, dtype=np.float64))
+        return Tree(
+            np.array(inner.children_left, dtype=np.int64), np.array(inner.children_right, dtype=np.int64),
+            np.array(inner.feature, dtype=np.int64), np.array(inner.threshold, dtype=np.float64),
+            np.array(value, dtype=np.float64),
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A kernel support vector machine by cascade: support vectors go up a tree, and those of its root back to the leaves."""
+"""A kernel machine by cascade: support vectors go up a tree of problems, and those of its root back to the leaves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simcluster.learning.support_vectors import (
     solving_cost,
 )
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Cut, Split
+from simcluster.scheduling.held_out import Cut, Split, rows_bytes, rows_task
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -77,7 +77,7 @@ class CascadeSvm(KernelSolver, Split):
     kind: Literal["cascade_svm"] = "cascade_svm"
     leaves: Count = 4
     """In how many parts the rows that are not held out are cut; an odd one goes up a level as it is."""
-    passes: Annotated[int, Field(ge=1, le=100), NUMBER] = 6
+    passes: Annotated[int, Field(ge=1, le=100), NUMBER] = 12
     """How many passes there are at most."""
     tolerance: Annotated[float, Field(gt=0, lt=1), NUMBER] = 1e-5
     """By which share of itself the dual objective has to rise for another pass."""
@@ -95,16 +95,14 @@ class CascadeSvm(KernelSolver, Split):
             raise ValueError(f"a kernel machine must learn at least two labels, got {got}")
         graph: nx.DiGraph[Any] = nx.DiGraph()
         sizes = self._add_leaves(graph, cut, seed)
-        held_out_bytes = held_out.features.nbytes + held_out.targets.nbytes
-        give = Call(lambda: {"rows": (held_out.features, held_out.targets)}, Cost(0, held_out_bytes))
-        add_task(graph, "held-out", Task(lambda: give, give.cost))
+        add_task(graph, "held-out", rows_task(held_out))
         for number in range(self.passes):
             self._add_pass(graph, training, number, sizes)
         rows, features = training.features.shape
         cost = separating_cost(len(held_out), rows, features, training.classes)
         takes = (
             (f"root-{self.passes - 1}", "pass", _machine_bytes(training)),
-            ("held-out", "rows", float(held_out_bytes)),
+            ("held-out", "rows", float(rows_bytes(held_out))),
         )
         add_task(graph, "score", Task(_score, cost), takes)
         return graph
@@ -120,7 +118,7 @@ class CascadeSvm(KernelSolver, Split):
         for leaf, rows in enumerate(map(np.sort, shards)):
             vectors = Vectors(rows, cut.training.features[rows], cut.training.targets[rows])
             size_bytes = _vector_bytes(len(rows), cut.training)
-            give = Call(partial(dict, rows=vectors), Cost(0, size_bytes))
+            give: Call[Output] = Call(partial(dict, rows=vectors), Cost(0, size_bytes))
             add_task(graph, f"rows-{leaf}", Task(partial(_given, give), give.cost))
         return [len(rows) for rows in shards]
 
@@ -184,7 +182,8 @@ class CascadeSvm(KernelSolver, Split):
 
         def compute() -> Output:
             machine = call()
-            assert machine is not None  # a leaf's support vectors have all of its labels
+            if machine is None:  # a leaf's support vectors have each of its labels, so the root has two
+                raise ValueError("a kernel machine must learn at least two labels, got one at the root")
             objective, before = machine.dual_objective(), () if earlier is None else earlier.objectives
             settled = bool(before) and objective - before[-1] <= self.tolerance * objective
             found = Pass(machine, (*before, objective), settled)
@@ -208,7 +207,7 @@ def _score(last: Pass, rows: tuple[Any, Any]) -> Call[Output]:
 
 
 def _vector_bytes(rows: int, data: Dataset) -> int:
-    return NUMBER_BYTES * rows * (data.features.shape[1] + 2)
+    return int(NUMBER_BYTES * rows * (data.features.shape[1] + 2))
 
 
 def _machine_bytes(data: Dataset) -> float:

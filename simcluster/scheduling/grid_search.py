@@ -79,8 +79,8 @@ class GridSearch(Spec):
     all rows that are not held out: scikit-learn's ``GridSearchCV`` after its ``train_test_split``, with the same winner
     and the same score. Tasks and bytes are then those of ``simcluster.scheduling.search.rungs`` with a single rung.
 
-    Without one the tasks are: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's training
-    rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
+    Without one the tasks are: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's
+    training rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
     combination's folds; "select" picks the best. A task's priority is its declared flops, so that the
     longest goes first (the LPT rule: Graham 1969).
     """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
 from simcluster.engine import NUMBER, Spec, stream
-from simcluster.learning import AnyData, Bundled, Dataset
+from simcluster.learning import AnyData, Bundled, Call, Cost, Dataset
 from simcluster.learning.trees import Integers, RandomState
+from simcluster.scheduling.graph import Output, Task
 
 Share = Annotated[float, Field(gt=0, lt=1), NUMBER]
 
@@ -59,6 +60,27 @@ def hold_out(data: Dataset, share: float, random_state: int | None, seed: int) -
 def take(data: Dataset, rows: Integers) -> Dataset:
     """These rows of ``data``, in this order."""
     return Dataset(data.features[rows], data.targets[rows], data.classes)
+
+
+def rows_bytes(data: Dataset) -> int:
+    """What the rows of ``data`` weigh as they travel: 8 (d + 1) bytes each."""
+    return data.features.nbytes + data.targets.nbytes
+
+
+def rows_task(data: Dataset) -> Task:
+    """The task that gives rows, which lie where it runs: features and targets, as the part "rows"."""
+
+    def run() -> Call[Output]:
+        return Call(lambda: {"rows": (data.features, data.targets)}, cost)
+
+    cost = Cost(0, rows_bytes(data))
+    return Task(run, cost)
+
+
+def received(rows: Any, classes: int | None) -> Dataset:
+    """The data set of features and targets that have travelled."""
+    features, targets = rows
+    return Dataset(features, targets, classes)
 
 
 def validation_folds(data: Dataset, folds: int) -> list[tuple[Integers, Integers]]:

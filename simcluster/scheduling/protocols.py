@@ -63,8 +63,8 @@ class Estimator(Protocol):
         """The same with other ``parameters``. Raises ``ValueError`` for one that it has not, or a value of none."""
         ...
 
-    def validate(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
-        """The score, higher is better, on rows ``held_back``, of what it learns from the ``training`` rows.
+    def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+        """The score on rows ``held_back`` of what it learns from ``training`` rows: finite, and higher where better.
 
         A pure function of these: what is drawn at random is drawn from ``random_state``.
         """

@@ -14,12 +14,10 @@ from simcluster.engine import stream
 from simcluster.learning import AnySharding, Call, Cost, Dataset, random, shard
 from simcluster.learning.trees import Forest, Growth, TreeCount
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Split, take
+from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task, take
 
 if TYPE_CHECKING:
     import networkx as nx
-
-NUMBER_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class RandomForest(Growth, Split):
         graph: nx.DiGraph[Any] = nx.DiGraph()
         sources = self._sources(training, seed)
         for name, data in [*sources.items(), ("held-out", held_out)]:
-            add_task(graph, name, Task(partial(_give, data), Cost(0, _rows_bytes(data))))
+            add_task(graph, name, rows_task(data))
         names, takes = list(sources), []
         cost = self.predicting_cost(len(held_out), len(training), training.classes, self.trees)
         for task, places in enumerate(np.array_split(np.arange(self.trees), self.tasks)):
@@ -84,10 +82,10 @@ class RandomForest(Growth, Split):
             data, trees = sources[source], (int(places[0]), int(places[-1]) + 1)
             grow = self.cost(len(data), data.features.shape[1], data.classes, len(places))
             run = partial(self._grow, data.classes, state, trees)
-            taken = (source, "rows", float(_rows_bytes(data)))
+            taken = (source, "rows", float(rows_bytes(data)))
             add_task(graph, f"grow-{task}", Task(run, grow, priority=grow.flops), (taken,))
             takes.append((f"grow-{task}", "trees", float(len(places) * self.tree_bytes(len(data), data.classes))))
-        takes.append(("held-out", "rows", float(_rows_bytes(held_out))))
+        takes.append(("held-out", "rows", float(rows_bytes(held_out))))
         add_task(graph, "forest", Task(partial(self._collect, training.classes, cost), cost), tuple(takes))
         return graph
 
@@ -104,19 +102,11 @@ class RandomForest(Growth, Split):
         return {f"rows-{task}": take(training, rows) for task, rows in enumerate(shards)}
 
     def _grow(self, classes: int | None, state: int, trees: tuple[int, int], rows: Any) -> Call[Output]:
-        data = Dataset(*rows, classes)
+        data = received(rows, classes)
         cost = self.cost(len(data), data.features.shape[1], classes, trees[1] - trees[0])
         return Call(lambda: {"trees": self.grow(data, self.seeds(state)[slice(*trees)])()}, cost)
 
     def _collect(self, classes: int | None, cost: Cost, *parts: Any) -> Call[Output]:
         *grown, rows = parts
         forest = Forest(tuple(tree for trees in grown for tree in trees), classes)
-        return Call(lambda: {"forest": forest, "score": forest.score(Dataset(*rows, classes))}, cost)
-
-
-def _give(data: Dataset) -> Call[Output]:
-    return Call(lambda: {"rows": (data.features, data.targets)}, Cost(0, _rows_bytes(data)))
-
-
-def _rows_bytes(data: Dataset) -> int:
-    return NUMBER_BYTES * len(data) * (data.features.shape[1] + 1)
+        return Call(lambda: {"forest": forest, "score": forest.score(received(rows, classes))}, cost)

@@ -18,7 +18,7 @@ class ForestEstimator(Growth):
 
     kind: Literal["random_forest"] = "random_forest"
 
-    def validate(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+    def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
         """The score on ``held_back`` of the forest of this ``random_state`` that is grown on ``training``."""
         rows, features = training.features.shape
         cost = self.cost(rows, features, training.classes, self.trees)
@@ -40,8 +40,11 @@ class SoftmaxEstimator(Spec):
     steps: Count = 30
     """How many steps there are."""
 
-    def validate(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
-        """The accuracy on ``held_back``; nothing is drawn. Raises ``ValueError`` for targets that are no labels."""
+    def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+        """The accuracy on ``held_back``, or 0 where the descent diverged; nothing is drawn.
+
+        Raises ``ValueError`` for targets that are no labels.
+        """
         if training.classes is None:
             raise ValueError("softmax regression must learn labels, got targets that are none")
         classes, rows = training.classes, len(training)
@@ -53,7 +56,9 @@ class SoftmaxEstimator(Spec):
 
         def compute() -> float:
             learned, validated = cut()
-            return accuracy(train(learned, classes, self.learning_rate, self.l2, self.steps)(), validated)()
+            with np.errstate(over="ignore", invalid="ignore"):
+                weights = train(learned, classes, self.learning_rate, self.l2, self.steps)()
+            return accuracy(weights, validated)() if np.isfinite(weights).all() else 0.0
 
         columns = both.features.shape[1] + 1
         cost = training_cost(rows, columns, classes, self.steps) + accuracy_cost(len(held_back), columns, classes)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Hyperband(Split):
-    """Brackets s = s_max, …, 0 of successive halving, of which the first has most candidates (Li et al., JMLR 18, 2018).
+    """Brackets of successive halving, of which the first has most candidates (Li et al., JMLR 18, 2018).
 
-    With R the most of the resource and η the factor, s_max = ⌊log_η R⌋, and bracket s has n = ⌈(s_max + 1) η^s / (s + 1)⌉
-    candidates, of which ⌊n / η^i⌋ are on rung i with ⌊R η^(i - s)⌋ of the resource. The common ``floor(log(R) / log(η))``
-    is one too few for some powers, 243 of 3 among them, whose quotient in floating point is 4.999…: here the powers
-    are whole numbers.
+    With R the most of the resource and η the factor, there are brackets s = s_max, …, 0 with s_max = ⌊log_η R⌋. Bracket
+    s has n = ⌈(s_max + 1) η^s / (s + 1)⌉ candidates, of which ⌊n / η^i⌋ are on rung i, each with ⌊R η^(i - s)⌋ of the
+    resource. The common ``floor(log(R) / log(η))`` is one too few for some powers, 243 of 3 among them, whose quotient
+    in floating point is 4.999…: here the powers are whole numbers.
 
     The winner is the best of the candidates that were left at the end of each bracket, all with the whole resource.
     Brackets do not wait for each other. Tasks and bytes are those of ``simcluster.scheduling.search.rungs``.

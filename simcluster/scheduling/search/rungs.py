@@ -25,7 +25,7 @@ import numpy as np
 
 from simcluster.learning import Call, Cost, Dataset
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Cut, take, validation_folds
+from simcluster.scheduling.held_out import Cut, received, rows_bytes, take, validation_folds
 from simcluster.scheduling.protocols import Estimator
 from simcluster.scheduling.search.space import Parameters
 
@@ -91,7 +91,7 @@ def search_graph(estimator: Estimator, cut: Cut, folds: int, brackets: Sequence[
     if trainings > MOST_TRAININGS:
         raise ValueError(f"a search must have at most {MOST_TRAININGS} trainings, got {trainings:.0f}")
     search = _Search(estimator, cut, tuple(validation_folds(cut.training, folds)), tuple(brackets))
-    learned, held_out = search.row_bytes(cut.training), search.row_bytes(cut.held_out)
+    learned, held_out = rows_bytes(cut.training), rows_bytes(cut.held_out)
     add_task(graph, "rows", Task(search.rows, Cost(0, learned + held_out)))
     cuts = [
         (name, "trials", search.trial_bytes * rung.candidates)
@@ -112,7 +112,7 @@ def search_graph(estimator: Estimator, cut: Cut, folds: int, brackets: Sequence[
 def _add_rungs(graph: nx.DiGraph[Any], search: _Search, number: int) -> list[str]:
     """Add the tasks of a bracket. Returns the names of those that rank its rungs."""
     bracket, cuts = search.brackets[number], list[str]()
-    learned = search.row_bytes(search.cut.training)
+    learned = rows_bytes(search.cut.training)
     for level, rung in enumerate(bracket.rungs):
         left = () if not level else ((cuts[-1], "left", NUMBER_BYTES * rung.candidates),)
         costs = [[search.trial(c, f, rung).cost for f in range(len(search.folds))] for c in bracket.candidates]
@@ -145,13 +145,9 @@ class _Search:
         """What a candidate's number and scores weigh."""
         return NUMBER_BYTES * (1 + len(self.folds))
 
-    def row_bytes(self, data: Dataset) -> int:
-        """What these rows weigh."""
-        return data.features.nbytes + data.targets.nbytes
-
     def call(self, parameters: Parameters, training: Dataset, held_back: Dataset) -> Call[float]:
         """Learning and scoring of a candidate."""
-        return self.estimator.replace(**parameters).validate(training, held_back, self.cut.random_state)
+        return self.estimator.replace(**parameters).score(training, held_back, self.cut.random_state)
 
     def trial(self, parameters: Parameters, fold: int, rung: Rung, data: Dataset | None = None) -> Call[float]:
         """A candidate on a rung and a fold."""
@@ -163,12 +159,12 @@ class _Search:
 
     def rows(self) -> Call[Output]:
         parts = [(data.features, data.targets) for data in (self.cut.training, self.cut.held_out)]
-        size_bytes = self.row_bytes(self.cut.training) + self.row_bytes(self.cut.held_out)
+        size_bytes = rows_bytes(self.cut.training) + rows_bytes(self.cut.held_out)
         return Call(lambda: {"training": parts[0], "all": tuple(parts)}, Cost(0, size_bytes))
 
     def run(self, bracket: Bracket, rung: Rung, place: int, fold: int, rows: Any, left: Any = None) -> Call[Output]:
         parameters = bracket.candidates[place if left is None else left[place]]
-        call = self.trial(parameters, fold, rung, Dataset(*rows, self.cut.training.classes))
+        call = self.trial(parameters, fold, rung, received(rows, self.cut.training.classes))
         return Call(lambda: {"score": _finite(call(), parameters)}, call.cost)
 
     def select(self, *trials: Any) -> Call[Output]:
@@ -185,7 +181,8 @@ class _Search:
         best, trials = selected
         bracket = self.brackets[best[0]]
         parameters = bracket.candidates[best[1]] | bracket.rungs[-1].resource
-        call = self.call(parameters, *(Dataset(*rows, self.cut.training.classes) for rows in parts))
+        training, held_out = (received(rows, self.cut.training.classes) for rows in parts)
+        call = self.call(parameters, training, held_out)
         rungs = [(each, rung) for each in self.brackets for rung in each.rungs]
         told = [
             (of.candidates[int(number)] | rung.resource, scores)

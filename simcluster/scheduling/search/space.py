@@ -30,6 +30,8 @@ class Range(Spec):
     def _has_numbers(self) -> Range:
         if not self.low < self.high:
             raise ValueError(f"low must be less than high, got {self.low} and {self.high}")
+        if not math.isfinite(self.high - self.low):
+            raise ValueError(f"the bounds' difference must be finite, got {self.low} and {self.high}")
         if self.log and self.low <= 0:
             raise ValueError(f"low must be more than 0 where logarithms are drawn, got {self.low}")
         if self.whole and not (self.low.is_integer() and self.high.is_integer()):
@@ -45,8 +47,12 @@ class Range(Spec):
         """One number."""
         low, high = self.low, self.high + (1 if self.whole else 0)
         share = float(generator.random())
-        drawn = low * math.exp(share * math.log(high / low)) if self.log else low + share * (high - low)
-        return int(min(drawn, self.high)) if self.whole else min(drawn, self.high)
+        if self.log:
+            drawn = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+        else:
+            drawn = low + share * (high - low)
+        drawn = min(max(drawn, self.low), self.high)  # rounding may have brought it out
+        return int(drawn) if self.whole else drawn
 
 
 def _all_differ(values: tuple[Value, ...]) -> tuple[Value, ...]:
