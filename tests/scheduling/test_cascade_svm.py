@@ -5,6 +5,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.svm import SVC
 
 from simcluster import run
@@ -173,3 +175,20 @@ def test_less_than_two_labels_are_refused(data, got):
 def test_a_cascade_that_cannot_be_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         IRIS.replace(**fields)
+
+
+@settings(max_examples=15)
+@given(
+    st.integers(0, 2**31 - 1), st.integers(20, 60), st.integers(2, 4), st.integers(1, 6), st.floats(0.01, 100),
+    st.sampled_from(["random", "ordered", "by_key"]),
+)  # fmt: skip
+def test_any_rows_in_any_leaves_come_to_the_objective_of_all_rows(seed, rows, classes, leaves, c, sharding):
+    generator = stream(seed)
+    targets = np.arange(rows) % classes
+    data = Dataset(generator.normal(size=(rows, 3)) + targets[:, None], targets, classes)
+    work = IRIS.replace(data=data, leaves=leaves, c=c, sharding=sharding, passes=30)
+    machine, _ = of_all_rows(work)
+    found = outcome(work)
+
+    assert found.settled
+    assert found.objectives[-1] == pytest.approx(machine.dual_objective(), rel=1e-3)

@@ -270,7 +270,7 @@ def test_softmax_regression_cannot_learn_numbers():
 def test_a_class_with_fewer_rows_than_folds_is_refused():
     few = Dataset(np.arange(24.0)[:, None], np.array([0] * 20 + [1] * 4), 2)
 
-    with pytest.raises(ValueError, match="folds must be at most the rows of every class .* from, 3, got 5"):
+    with pytest.raises(ValueError, match=r"folds must be at most the rows of every class .* from, 3, got 5"):
         FOREST.replace(data=few, folds=5).graph(0)
     assert len(outcome(FOREST.replace(data=few, folds=3)).trials) == 6
 
