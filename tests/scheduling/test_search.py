@@ -164,7 +164,7 @@ def test_of_equal_candidates_the_first_goes_on():
 
 
 def test_hyperband_has_the_brackets_of_its_paper():
-    """Table 1 of Li et al. (2018), R = 81 and η = 3, whose bracket 3 has 27 candidates where the formula says 34."""
+    """What algorithm 1 of Li et al. (2018) says of R = 81 and η = 3."""
     assert brackets(81, 3) == [
         [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
         [(34, 3), (11, 9), (3, 27), (1, 81)],

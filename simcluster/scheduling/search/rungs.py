@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -115,7 +115,7 @@ def _add_rungs(graph: nx.DiGraph[Any], search: _Search, number: int) -> list[str
     learned = rows_bytes(search.cut.training)
     for level, rung in enumerate(bracket.rungs):
         left = () if not level else ((cuts[-1], "left", NUMBER_BYTES * rung.candidates),)
-        costs = [[search.trial(c, f, rung).cost for f in range(len(search.folds))] for c in bracket.candidates]
+        costs = [[search.call(c | rung.resource, *part).cost for part in search.parts] for c in bracket.candidates]
         tries = []
         for place in range(rung.candidates):
             for fold in range(len(search.folds)):
@@ -140,6 +140,11 @@ class _Search:
     folds: tuple[tuple[Any, Any], ...]
     brackets: tuple[Bracket, ...]
 
+    @cached_property
+    def parts(self) -> list[tuple[Dataset, Dataset]]:
+        """What is learned from and what is held back, for each fold: from their shapes a trial's cost is known."""
+        return [self.part(self.cut.training, fold) for fold in range(len(self.folds))]
+
     @property
     def trial_bytes(self) -> int:
         """What a candidate's number and scores weigh."""
@@ -149,11 +154,10 @@ class _Search:
         """Learning and scoring of a candidate."""
         return self.estimator.replace(**parameters).score(training, held_back, self.cut.random_state)
 
-    def trial(self, parameters: Parameters, fold: int, rung: Rung, data: Dataset | None = None) -> Call[float]:
-        """A candidate on a rung and a fold."""
+    def part(self, rows: Dataset, fold: int) -> tuple[Dataset, Dataset]:
+        """What is learned from and what is held back of these rows, on this fold."""
         learned, held_back = self.folds[fold]
-        rows = data or self.cut.training
-        return self.call(parameters | rung.resource, take(rows, learned), take(rows, held_back))
+        return take(rows, learned), take(rows, held_back)
 
     # What the tasks compute
 
@@ -164,7 +168,8 @@ class _Search:
 
     def run(self, bracket: Bracket, rung: Rung, place: int, fold: int, rows: Any, left: Any = None) -> Call[Output]:
         parameters = bracket.candidates[place if left is None else left[place]]
-        call = self.trial(parameters, fold, rung, received(rows, self.cut.training.classes))
+        part = self.part(received(rows, self.cut.training.classes), fold)
+        call = self.call(parameters | rung.resource, *part)
         return Call(lambda: {"score": _finite(call(), parameters)}, call.cost)
 
     def select(self, *trials: Any) -> Call[Output]:
