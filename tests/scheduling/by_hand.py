@@ -71,13 +71,13 @@ def assert_only_edges_are_paid(work, weight, seed=0, **fields):
 
 
 def crashes(count, generator, whole_s, most=3):
-    """So many schedules of up to ``most`` crashes of workers, each of which returns or not; one worker is spared."""
+    """So many schedules of up to ``most`` crashes of workers, each of which returns or not; one worker of each is spared."""
     for _ in range(count):
-        faults = []
+        faults, spared = [], int(generator.integers(len(WORKERS)))
         for _ in range(int(generator.integers(1, most + 1))):
             begin_s = float(generator.uniform(0, whole_s))
             back = None if generator.random() < 0.3 else begin_s + float(generator.uniform(0.001, whole_s))
-            node = WORKERS[int(generator.integers(len(WORKERS) - 1))]
+            node = WORKERS[(spared + int(generator.integers(1, len(WORKERS)))) % len(WORKERS)]
             faults.append(CrashNode(node=node, begin_s=begin_s, end_s=back))
         yield tuple(faults)
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.svm import SVC
 
 from simcluster import run
 from simcluster.engine import Spec, stream
@@ -18,12 +19,14 @@ from simcluster.scheduling import (
     Found,
     GridSearch,
     Hyperband,
+    KernelEstimator,
     RandomSearch,
     Range,
     SoftmaxEstimator,
     SuccessiveHalving,
     Trial,
 )
+from simcluster.scheduling.held_out import hold_out
 from simcluster.scheduling.search import brackets, halvings
 from tests.scheduling.by_hand import (
     assert_only_edges_are_paid,
@@ -80,6 +83,18 @@ def test_a_grid_search_of_forests_has_the_winner_and_the_scores_of_scikit_learn(
     assert found.held_out_score == held_out_score
     # Theirs are in another order: the names of parameters are sorted there.
     assert sorted(trial.mean for trial in found.trials) == sorted(means)
+
+
+def test_a_grid_search_of_kernel_machines_has_the_winner_and_the_scores_of_scikit_learn():
+    search = FOREST.replace(estimator=KernelEstimator(), grid={"c": (0.01, 1.0, 100.0), "gamma": (0.1, "scale")})
+    training, held_out, _ = hold_out(IRIS.load(0), search.held_out, search.random_state, 0)
+    found = outcome(search)
+    theirs = GridSearchCV(SVC(), {"C": (0.01, 1.0, 100.0), "gamma": (0.1, "scale")}, cv=3)
+    theirs.fit(training.features, training.targets)
+
+    assert found.parameters == {"c": theirs.best_params_["C"], "gamma": theirs.best_params_["gamma"]}
+    assert found.held_out_score == theirs.score(held_out.features, held_out.targets)
+    assert sorted(trial.mean for trial in found.trials) == sorted(theirs.cv_results_["mean_test_score"])
 
 
 @pytest.mark.slow
@@ -260,7 +275,9 @@ def test_a_descent_that_diverges_scores_nothing():
     assert found.trials[1].scores == (0.0, 0.0, 0.0)
 
 
-def test_softmax_regression_cannot_learn_numbers():
+def test_numbers_are_no_labels():
+    with pytest.raises(ValueError, match="a kernel machine must learn labels, got targets that are none"):
+        FOREST.replace(data=FRIEDMAN, estimator=KernelEstimator(), grid={"c": (1.0,)}).graph(0)
     with pytest.raises(ValueError, match="softmax regression must learn labels, got targets that are none"):
         SEARCHES["random"].replace(data=FRIEDMAN).graph(0)
     with pytest.raises(ValueError, match="softmax regression must learn labels, got targets that are none"):

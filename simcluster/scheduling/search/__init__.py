@@ -1,6 +1,6 @@
 """Searches of parameters: what is tuned, what is tried, and the searches that are more than a grid."""
 
-from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimator, SoftmaxEstimator
+from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimator, KernelEstimator, SoftmaxEstimator
 from simcluster.scheduling.search.hyperband import Hyperband, brackets
 from simcluster.scheduling.search.random_search import RandomSearch
 from simcluster.scheduling.search.rungs import Found, Trial
@@ -12,6 +12,7 @@ __all__ = [
     "ForestEstimator",
     "Found",
     "Hyperband",
+    "KernelEstimator",
     "RandomSearch",
     "Range",
     "SoftmaxEstimator",

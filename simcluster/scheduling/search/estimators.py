@@ -1,4 +1,4 @@
-"""What a search may tune: softmax regression and random forests; one's own has the same two methods."""
+"""What a search may tune: forests, softmax regression, kernel machines; one's own has the same two methods."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from simcluster.engine import Count, Open, Positive, Seconds, Spec
 from simcluster.learning import Call, Dataset
 from simcluster.learning.cross_validation import accuracy, accuracy_cost, split, train, training_cost
+from simcluster.learning.support_vectors import KernelSolver, Vectors, separating_cost
 from simcluster.learning.trees import Forest, Growth
 from simcluster.scheduling.protocols import Estimator
 
@@ -65,5 +66,25 @@ class SoftmaxEstimator(Spec):
         return Call(compute, cut.cost + cost)
 
 
-AnyEstimator = Annotated[Estimator, Open(Estimator, ForestEstimator, SoftmaxEstimator)]
-"""One of the two, or one's own; in a file ``kind`` says which."""
+class KernelEstimator(KernelSolver):
+    """scikit-learn's kernel support vector machine, one against one."""
+
+    kind: Literal["kernel_svm"] = "kernel_svm"
+
+    def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+        """The accuracy on ``held_back``; nothing is drawn. Raises ``ValueError`` for targets that are no labels."""
+        if training.classes is None:
+            raise ValueError("a kernel machine must learn labels, got targets that are none")
+        rows, features = training.features.shape
+        solve = self.solve(Vectors(np.arange(rows), training.features, training.targets), self.width(training))
+
+        def compute() -> float:
+            machine = solve()
+            told = training.targets[0] if machine is None else machine.predict(held_back.features)
+            return float(np.mean(told == held_back.targets))
+
+        return Call(compute, solve.cost + separating_cost(len(held_back), rows, features, training.classes))
+
+
+AnyEstimator = Annotated[Estimator, Open(Estimator, ForestEstimator, SoftmaxEstimator, KernelEstimator)]
+"""One of these, or one's own; in a file ``kind`` says which."""
