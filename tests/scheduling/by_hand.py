@@ -10,14 +10,13 @@ WORKERS = ("worker-0", "worker-1", "worker-2")
 WORD_BYTES = 8
 
 
-def scenario(work, policy="heft", faults=(), flops_per_s=1e7):
-    """A work on three workers, each twice as fast as the one before."""
-    workers = (
-        NodeSpec(name=name, flops_per_s=flops_per_s, speed=2**place) for place, name in enumerate(WORKERS)
-    )
+def scenario(work, policy="heft", faults=(), flops_per_s=1e7, count=len(WORKERS)):
+    """A work on so many workers, each twice as fast as the one before."""
+    names = tuple(f"worker-{place}" for place in range(count))
+    workers = (NodeSpec(name=name, flops_per_s=flops_per_s, speed=2**place) for place, name in enumerate(names))
     return Scenario(
         cluster=ClusterSpec(nodes=(NodeSpec(name="master"), *workers), network=NetworkSpec()),
-        job=TaskGraphJob(work=work, master="master", workers=WORKERS, policy=policy, retry_s=10.0),
+        job=TaskGraphJob(work=work, master="master", workers=names, policy=policy, retry_s=10.0),
         faults=tuple(faults),
         horizon_s=3600,
     )
@@ -71,7 +70,7 @@ def assert_only_edges_are_paid(work, weight, seed=0, **fields):
 
 
 def crashes(count, generator, whole_s, most=3):
-    """So many schedules of up to ``most`` crashes of workers, each of which returns or not; one worker of each is spared."""
+    """So many schedules of up to ``most`` crashes of workers, of which some return; in each, one worker is spared."""
     for _ in range(count):
         faults, spared = [], int(generator.integers(len(WORKERS)))
         for _ in range(int(generator.integers(1, most + 1))):

@@ -82,6 +82,11 @@ def test_passes_after_the_objective_has_settled_cost_nothing():
     assert max(ends) < 1.05 * seconds
 
 
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_no_number_of_workers_changes_a_bit(count):
+    assert same(run(scenario(IRIS, count=count), 0).outcome, undisturbed(IRIS))
+
+
 @pytest.mark.parametrize("policy", ["fifo", "utilisation", "priority"])
 def test_no_policy_changes_a_bit(policy):
     assert same(run(scenario(IRIS, policy), 0).outcome, undisturbed(IRIS))

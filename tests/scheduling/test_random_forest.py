@@ -57,6 +57,11 @@ def test_a_forest_of_numbers_is_that_of_one_machine_too():
     assert not same(grown, run(scenario(work), 4).outcome)  # whose random state is drawn from another seed
 
 
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_no_number_of_workers_changes_a_bit(count):
+    assert same(run(scenario(FOREST, count=count), 0).outcome, undisturbed(FOREST))
+
+
 @pytest.mark.parametrize("policy", ["fifo", "utilisation", "priority"])
 def test_no_policy_changes_a_bit(policy):
     assert same(run(scenario(FOREST, policy), 0).outcome, undisturbed(FOREST))

@@ -122,6 +122,12 @@ def test_no_policy_changes_a_bit(name, policy):
     assert same(run(scenario(SEARCHES[name], policy), 0).outcome, undisturbed(name))
 
 
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("count", [1, 7])
+def test_no_number_of_workers_changes_a_bit(name, count):
+    assert same(run(scenario(SEARCHES[name], count=count), 0).outcome, undisturbed(name))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SEARCHES)
 def test_fifty_schedules_of_crashes_change_no_bit(name):

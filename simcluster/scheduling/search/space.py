@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from simcluster.engine import Finite, Spec, check_differ
 
-Value = bool | int | float | str | None
+Value = bool | int | Finite | str | None
 Parameters = dict[str, Value]
 
 
