@@ -57,7 +57,9 @@ from simcluster.learning.protocols import (
 from simcluster.learning.saved import load_model, save_model
 from simcluster.learning.softmax_regression import SoftmaxRegression
 from simcluster.learning.standardisation import Moments, Scaling, merged, moments, scaling
+from simcluster.learning.support_vectors import KernelMachine, KernelSolver, Vectors
 from simcluster.learning.trained_model import TrainedModel
+from simcluster.learning.trees import Forest, Growth, Tree
 
 __all__ = [
     "Adam",
@@ -80,9 +82,13 @@ __all__ = [
     "DenseLayer",
     "Descends",
     "Dirichlet",
+    "Forest",
     "Generated",
     "GradientDescent",
+    "Growth",
     "KMeans",
+    "KernelMachine",
+    "KernelSolver",
     "Layer",
     "LayeredModel",
     "Lbfgs",
@@ -111,6 +117,8 @@ __all__ = [
     "SoftmaxRegression",
     "Solves",
     "TrainedModel",
+    "Tree",
+    "Vectors",
     "arrays",
     "backward_pass",
     "by_key",

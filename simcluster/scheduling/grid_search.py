@@ -1,7 +1,8 @@
-"""Cross-validated grid search of softmax regression, as a task graph."""
+"""Cross-validated grid search as a task graph: of softmax regression, or of any estimator."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +10,10 @@ from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from simcluster.engine import Count, Positive, Seconds, Spec, check_differ, stream
-from simcluster.learning import Bundled, Call, Cost, Dataset, DatasetName
+from simcluster.learning import AnyData, Bundled, Call, Cost, Dataset, DatasetName
 from simcluster.learning.cross_validation import (
     Examples,
     accuracy,
@@ -22,12 +23,18 @@ from simcluster.learning.cross_validation import (
     train,
     training_cost,
 )
+from simcluster.learning.trees import RandomState
 from simcluster.scheduling.graph import Output, Task, add_task
+from simcluster.scheduling.held_out import Share, hold_out
+from simcluster.scheduling.search.estimators import AnyEstimator
+from simcluster.scheduling.search.rungs import Bracket, Found, Rung, found, search_graph
+from simcluster.scheduling.search.space import Grid, check_space
 
 if TYPE_CHECKING:
     import networkx as nx
 
 NUMBER_BYTES = 8
+MOST_POINTS = 10_000
 
 
 class Combination(NamedTuple):
@@ -68,8 +75,12 @@ Steps = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_all_di
 class GridSearch(Spec):
     """Every combination of learning rate, l2 penalty and number of steps, each validated on every fold.
 
-    The tasks: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's training
-    rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
+    With an ``estimator`` it is every combination of the values in ``grid`` instead, of which the best learns again from
+    all rows that are not held out: scikit-learn's ``GridSearchCV`` after its ``train_test_split``, with the same winner
+    and the same score. Tasks and bytes are then those of ``simcluster.scheduling.search.rungs`` with a single rung.
+
+    Without one the tasks are: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's
+    training rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
     combination's folds; "select" picks the best. A task's priority is its declared flops, so that the
     longest goes first (the LPT rule: Graham 1969).
     """
@@ -77,6 +88,8 @@ class GridSearch(Spec):
     kind: Literal["grid_search"] = "grid_search"
     dataset: DatasetName = "breast_cancer"
     """The bundled data set that is learned from."""
+    data: AnyData | None = None
+    """Other data that is learned from (``None``: ``dataset``)."""
     folds: Annotated[Count, Field(ge=2)] = 5
     """In how many parts its rows are cut, each held back once."""
     learning_rates: Rates = (0.03, 0.3)
@@ -85,6 +98,29 @@ class GridSearch(Spec):
     """The penalties on the squared weights to try."""
     steps: Steps = (10, 30, 90)
     """The numbers of steps of gradient descent to try."""
+    estimator: AnyEstimator | None = None
+    """What is tuned (``None``: softmax regression, by the three fields above)."""
+    grid: Grid | None = None
+    """The values of each parameter of an ``estimator`` to try, the last parameter turning fastest."""
+    held_out: Share = 0.2
+    """The share of rows that is held out of the search of an ``estimator``."""
+    random_state: RandomState | None = None
+    """What scikit-learn calls so, with an ``estimator``: which rows are held out, and its draws (``None``: drawn)."""
+
+    @model_validator(mode="after")
+    def _has_one_grid(self) -> GridSearch:
+        unused = ("grid", "held_out", "random_state") if self.estimator is None else ("learning_rates", "l2s", "steps")
+        for name in unused:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                rule = "needs an estimator" if self.estimator is None else "is for softmax regression, not an estimator"
+                raise ValueError(f"{name} {rule}, got {getattr(self, name)!r}")
+        if self.estimator is not None:
+            if self.grid is None:
+                raise ValueError("grid must say what an estimator is tried with, got None")
+            if (points := math.prod(map(len, self.grid.values()))) > MOST_POINTS:
+                raise ValueError(f"grid must have at most {MOST_POINTS} points, got {points}")
+            check_space(self.estimator, self.grid)
+        return self
 
     @property
     def combinations(self) -> tuple[Combination, ...]:
@@ -95,7 +131,13 @@ class GridSearch(Spec):
         """The task graph; ``seed`` decides which rows lie in which fold."""
         import networkx as nx
 
-        dataset = Bundled(name=self.dataset).load()
+        dataset = (self.data or Bundled(name=self.dataset)).load(seed)
+        if self.estimator is not None and self.grid is not None:
+            tried = tuple(dict(zip(self.grid, point, strict=True)) for point in product(*self.grid.values()))
+            cut = hold_out(dataset, self.held_out, self.random_state, seed)
+            return search_graph(self.estimator, cut, self.folds, [Bracket(tried, (Rung(len(tried), {}),))])
+        if dataset.classes is None:
+            raise ValueError("softmax regression must learn labels, got targets that are none")
         folds = stratified_folds(dataset.targets, self.folds, stream(seed, "scheduling", "folds"))
         graph: nx.DiGraph[Any] = nx.DiGraph()
         for fold, held_back in enumerate(folds):
@@ -110,8 +152,10 @@ class GridSearch(Spec):
         _add(graph, "select", _select, _cost_of_mean(count * self.folds), takes)
         return graph
 
-    def outcome(self, outputs: Mapping[str, Output]) -> Searched:
-        """What the search found, from the output of its last task."""
+    def outcome(self, outputs: Mapping[str, Output]) -> Searched | Found:
+        """What the search found, from the output of its last task; ``Found`` where an estimator was tuned."""
+        if self.estimator is not None:
+            return found(outputs)
         selected = outputs["select"]
         accuracies = dict(zip(self.combinations, selected["accuracies"], strict=True))
         return Searched(self.combinations[selected["best"]], accuracies)

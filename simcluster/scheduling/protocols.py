@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simcluster.learning import Cost
+from simcluster.learning import Call, Cost, Dataset
 from simcluster.scheduling.graph import Output
 
 if TYPE_CHECKING:
@@ -53,6 +53,21 @@ class Work(Protocol):
 
     def outcome(self, outputs: Mapping[str, Output]) -> Any:
         """What the job gives, from the outputs of the tasks that have no successor."""
+        ...
+
+
+class Estimator(Protocol):
+    """What a search tunes. Its parameters are what ``replace`` takes, as the fields of a ``Spec`` are."""
+
+    def replace(self, **parameters: Any) -> Estimator:
+        """The same with other ``parameters``. Raises ``ValueError`` for one that it has not, or a value of none."""
+        ...
+
+    def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
+        """The score on rows ``held_back`` of what it learns from ``training`` rows: finite, and higher where better.
+
+        A pure function of these: what is drawn at random is drawn from ``random_state``.
+        """
         ...
 
 

@@ -47,7 +47,18 @@ from simcluster.learning import (
 )
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore
 from simcluster.recovery.detectors import ExpectedArrival, PhiAccrual, Timeout
-from simcluster.scheduling import GridSearch, TaskGraphJob
+from simcluster.scheduling import (
+    CascadeSvm,
+    ForestEstimator,
+    GridSearch,
+    Hyperband,
+    RandomForest,
+    RandomSearch,
+    Range,
+    SoftmaxEstimator,
+    SuccessiveHalving,
+    TaskGraphJob,
+)
 from simcluster.serving import At, Closed, NearestNeighbours, NearestNeighbourService, Poisson, ServiceJob
 from simcluster.training import BoundedStaleness, ParameterServer, TopK, TrainingJob
 
@@ -131,6 +142,20 @@ RIGHT = {
         {"model": Softmax(), "data": Bundled(name="iris"), "server": "n-0", "workers": ("n-1", "n-2"), "steps": 2},
     ),
     "grid": (GridSearch, {"dataset": "iris", "folds": 2, "learning_rates": (0.1,), "l2s": (0.0,), "steps": (1,)}),
+    "forest": (RandomForest, {"trees": 2, "tasks": 2}),
+    "cascade": (CascadeSvm, {"leaves": 2, "passes": 3}),
+    "random_search": (
+        RandomSearch,
+        {"estimator": ForestEstimator(trees=1), "space": {"max_depth": (1, 2)}, "candidates": 2, "folds": 2},
+    ),
+    "halving": (
+        SuccessiveHalving,
+        {"space": {"max_depth": (1, 2)}, "candidates": 2, "folds": 2, "most": 2, "factor": 2},
+    ),
+    "hyperband": (Hyperband, {"space": {"max_depth": (1, 2)}, "folds": 2, "most": 2, "factor": 2}),
+    "forests": (ForestEstimator, {"trees": 2}),
+    "softmaxes": (SoftmaxEstimator, {}),
+    "range": (Range, {"low": 1.0, "high": 2.0}),
     "tasks": (
         TaskGraphJob,
         {

@@ -55,7 +55,8 @@ def scenario(spec):
     elif hasattr(spec, "start") and not isinstance(spec, Heartbeats) and "seed" in spec.start.__code__.co_varnames:
         job = spec
     elif (field := PART_OF.get(kind.__name__)) is not None:
-        job = make(field[0], **{field[1]: spec})
+        made = make(field[0], **{field[1]: spec})
+        job = made if field[0] != "random_search" else make("tasks", work=made)
     else:
         return None
     return Scenario(cluster=cluster, job=job, faults=faults, horizon_s=HORIZON_S)
@@ -75,6 +76,12 @@ PART_OF = {
     "Checkpoints": ("training", "recovery"),
     "Heartbeats": ("training", "detector"),
     "GridSearch": ("tasks", "work"),
+    "RandomForest": ("tasks", "work"),
+    "CascadeSvm": ("tasks", "work"),
+    "RandomSearch": ("tasks", "work"),
+    "SuccessiveHalving": ("tasks", "work"),
+    "Hyperband": ("tasks", "work"),
+    "ForestEstimator": ("random_search", "estimator"),
     "Poisson": ("service", "arrivals"),
     "At": ("service", "arrivals"),
     "Closed": ("service", "arrivals"),

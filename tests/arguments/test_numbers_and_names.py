@@ -30,21 +30,23 @@ WRONG = [
         regression.batch_size training.batch_size training.steps training.evaluate_every tasks.attempts closed.clients
         neighbours.neighbours service.queries service.shards flat_service.neighbours flat_service.queries
         flat_service.shards checkpoints.every heartbeats.window remote.attempts store.replication
-        store.copies_at_once store.attempts rot.count finding.runs"""),
+        store.copies_at_once store.attempts rot.count finding.runs forest.max_depth
+        forest.min_samples_leaf forest.tasks forest.trees cascade.leaves cascade.passes random_search.candidates
+        halving.candidates halving.least halving.most hyperband.most forests.trees softmaxes.steps"""),
     (POSITIVE, """node.flops_per_s node.memory_bytes_per_s node.memory_bytes node.speed node.nic_bytes_per_s
         storage.bandwidth_bytes_per_s storage.capacity_bytes clock.wander_period_s network.bandwidth_bytes_per_s
         one_switch.bandwidth_bytes_per_s edge.bandwidth_bytes_per_s racks.oversubscription
         wide_area.between_bytes_per_s exponential.mean lognormal.mean lognormal.sigma pareto.mean weibull.mean
         slow_node.factor slow_disk.factor throttle.factor byzantine.strength memory.size_bytes swarm.horizon_s
         swarm.heal_at_s descent.learning_rate momentum.learning_rate nesterov.learning_rate adam.learning_rate
-        adam.epsilon regression.learning_rate poisson.per_s
+        adam.epsilon regression.learning_rate softmaxes.learning_rate cascade.c poisson.per_s
         flat_service.arrivals_per_s flat_service.timeout_s timeout.after_s
         expected.period_s expected.margin_s phi.period_s phi.least_deviation_s scenario.horizon_s"""),
     (PERIOD, """server.retry_s tasks.retry_s service.timeout_s heartbeats.period_s remote.timeout_s store.heartbeat_s
         store.scrub_s store.timeout_s"""),
     (SECONDS, """clock.wander_s storage.seek_s storage.flush_s ring.latency_s edge.latency_s constant.value uniform.low
         crash.begin_s crash.end_s slow_node.ramp_s flap.end_s softmax.l2 regression.l2
-        linear.l2 logistic.l2 svm.l2 normal.l2"""),
+        linear.l2 logistic.l2 svm.l2 normal.l2 softmaxes.l2"""),
     (FINITELY, "clock.offset_s clock.drift step_clock.step_s drift.rate training.target_loss"),
     (SHARE, """network.loss_probability lose.probability bursts.good_to_bad bursts.bad_to_good
         bursts.probability_in_good swarm.include top_k.share neighbours.query_share flat_service.query_share"""),

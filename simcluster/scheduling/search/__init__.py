@@ -1,0 +1,23 @@
+"""Searches of parameters: what is tuned, what is tried, and the searches that are more than a grid."""
+
+from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimator, KernelEstimator, SoftmaxEstimator
+from simcluster.scheduling.search.hyperband import Hyperband, brackets
+from simcluster.scheduling.search.random_search import RandomSearch
+from simcluster.scheduling.search.rungs import Found, Trial
+from simcluster.scheduling.search.space import Range
+from simcluster.scheduling.search.successive_halving import SuccessiveHalving, halvings
+
+__all__ = [
+    "AnyEstimator",
+    "ForestEstimator",
+    "Found",
+    "Hyperband",
+    "KernelEstimator",
+    "RandomSearch",
+    "Range",
+    "SoftmaxEstimator",
+    "SuccessiveHalving",
+    "Trial",
+    "brackets",
+    "halvings",
+]
