@@ -4,10 +4,11 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.learning.models.kmeans import KMeans
+from simcluster.learning.models.mini_batch_kmeans import MiniBatchKMeans
 from simcluster.learning.models.softmax import Softmax
 from simcluster.learning.protocols import Descends, Solves
 
-AnyModel = Annotated[Descends | Solves, Open((Descends, Solves), Softmax, KMeans)]
+AnyModel = Annotated[Descends | Solves, Open((Descends, Solves), Softmax, KMeans, MiniBatchKMeans)]
 """One of the models above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AnyModel", "KMeans", "Softmax"]
+__all__ = ["AnyModel", "KMeans", "MiniBatchKMeans", "Softmax"]
