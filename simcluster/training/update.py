@@ -106,13 +106,17 @@ class Solution:
             added = call(np.subtract, flat, said[workers])
             total = self._total + added().sum(axis=0)
             said[workers] = flat
-        found = call(self._model.update, self.parameters, total.reshape(values[0].shape), float(rows[known].sum()))
+        whole = total.reshape(values[0].shape)
+        found = call(self._model.update, self.parameters, whole, float(rows[known].sum()))
         parameters = found()
+        # A model that solves an equation says what that costs; the estimate is for one pass over the numbers.
+        declared = getattr(self._model, "update_cost", None)
+        cost = found.cost if declared is None else declared(self.parameters, whole)
 
         def moved() -> None:
             self.parameters, self._said, self._known, self._total = parameters, said, known, total
 
-        return Call(moved, added.cost + found.cost)
+        return Call(moved, added.cost + cost)
 
 
 def _flat(values: Sequence[Array]) -> Any:
