@@ -14,7 +14,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
-from simcluster.serving import NearestNeighbourService, ServiceJob
+from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, ServiceJob
 from simcluster.training import TrainingJob
 
 
@@ -97,6 +97,8 @@ class _Part:
     trace: Trace
 
 
-AnyJob = Annotated[Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, Together)]
+AnyJob = Annotated[
+    Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, NearestNeighbourBatch, Together)
+]
 """A job that is here, or one's own; in a file ``kind`` says which."""
 Together.model_rebuild()

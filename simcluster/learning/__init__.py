@@ -18,14 +18,33 @@ from simcluster.learning.data import (
     shard,
 )
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.models import AnyModel, KMeans, Softmax
-from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
+from simcluster.learning.initialisation import AnyInitialisation
+from simcluster.learning.models import (
+    AnyModel,
+    KMeans,
+    LabelSpreading,
+    MiniBatchKMeans,
+    PowerIteration,
+    PrincipalComponents,
+    Softmax,
+)
+from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge, merge_all, vote
 from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
-from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
+from simcluster.learning.protocols import (
+    Array,
+    DataSource,
+    Descends,
+    Initialisation,
+    Model,
+    Optimiser,
+    Sharding,
+    Solves,
+)
 from simcluster.learning.softmax_regression import SoftmaxRegression
 
 __all__ = [
     "AnyData",
+    "AnyInitialisation",
     "AnyModel",
     "AnyOptimiser",
     "AnySharding",
@@ -40,13 +59,18 @@ __all__ = [
     "Descends",
     "Generated",
     "GradientDescent",
+    "Initialisation",
     "KMeans",
+    "LabelSpreading",
+    "MiniBatchKMeans",
     "MissingFile",
     "Model",
     "NeighbourShard",
     "Neighbours",
     "Optimiser",
     "Parquet",
+    "PowerIteration",
+    "PrincipalComponents",
     "Rows",
     "Sharding",
     "Softmax",
@@ -57,7 +81,9 @@ __all__ = [
     "call",
     "frame",
     "merge",
+    "merge_all",
     "ordered",
     "random",
     "shard",
+    "vote",
 ]
