@@ -26,6 +26,7 @@ from simcluster.learning.models import (
     MiniBatchKMeans,
     PowerIteration,
     PrincipalComponents,
+    SelfTraining,
     Softmax,
 )
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge, merge_all, vote
@@ -72,6 +73,7 @@ __all__ = [
     "PowerIteration",
     "PrincipalComponents",
     "Rows",
+    "SelfTraining",
     "Sharding",
     "Softmax",
     "SoftmaxRegression",

@@ -86,3 +86,8 @@ class Rows:
     def targets(self) -> NDArray[Any]:
         """Their targets, (n,)."""
         return self.data.targets if self.index is None else self.data.targets[self.index]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Their numbers in the data set, (n,)."""
+        return np.arange(len(self.data)) if self.index is None else self.index

@@ -11,7 +11,7 @@ import numpy as np
 from simcluster.engine import Open, stream
 from simcluster.kernels import nearest_centre, squared_distances
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.protocols import Array, Initialisation, Integers
+from simcluster.learning.protocols import Array, Initialisation
 
 ROUNDS = 5
 """How many rounds k-means‖ has at least (Bahmani et al.: five are enough)."""
@@ -55,7 +55,7 @@ def parallel_over(shards: Sequence[Rows], clusters: int, seed: int) -> Array:
     fewer distinct rows than clusters.
     """
     data = shards[0].data
-    numbers = [np.arange(len(data)) if rows.index is None else rows.index for rows in shards]
+    numbers = [rows.numbers for rows in shards]
     chosen = stream(seed, "k-means||").integers(len(data), size=1)
     nearest = [np.full(len(rows), np.inf) for rows in shards]
     fresh, done = chosen, 0

@@ -45,8 +45,8 @@ class Descends(Model, Protocol):
 class Solves(Model, Protocol):
     """A model whose next parameters are a closed form, such as Lloyd's step of k-means.
 
-    It may also have ``update_cost(parameters, total)``, the ``Cost`` of ``update`` where that is more than one pass over
-    the numbers that it is given, such as the solution of an equation.
+    It may also have ``update_cost(parameters, total)``, the ``Cost`` of ``update`` where that is more than one pass
+    over the numbers that it is given, such as the solution of an equation.
     """
 
     def update(self, parameters: Array, total: Array, rows: float) -> Array:

@@ -40,8 +40,8 @@ class KMeans(Centres):
 
     Of equal distances the centre that comes first has the row. A centre that no row is nearest to stays where it is, so
     that fewer distinct rows than clusters leave some empty, and no division by zero. The exchange carries k (d + 1)
-    numbers from each worker, 8k (d + 1) bytes, and kd back. With a ``batch_size`` each step begins anew from the batches
-    of that step alone: ``MiniBatchKMeans`` remembers those before.
+    numbers from each worker, 8k (d + 1) bytes, and 8kd back. With a ``batch_size`` each step knows the batches of that
+    step alone: ``MiniBatchKMeans`` remembers those before.
     """
 
     kind: Literal["kmeans"] = "kmeans"

@@ -1,4 +1,4 @@
-"""Label spreading over a graph of all rows, each node with the rows of the graph that are its own (Zhou et al. 2004)."""
+"""Label spreading over a graph of all rows, whose own rows each node has (Zhou et al., NIPS 2004)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pydantic import Field
 from simcluster.engine import NUMBER, Count, Positive, Spec
 from simcluster.kernels import Call, Cost, rbf_kernel
 from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.labelled import known_rows
 from simcluster.learning.protocols import Array
 
 
 class LabelSpreading(Spec):
-    """Semi-supervised labels: F ← αSF + (1 − α)Y, which goes to (1 − α)(I − αS)⁻¹Y (Zhou et al., NIPS 2004).
+    """Semi-supervised labels: F ← αSF + (1 − α)Y, which goes to (1 − α)(I − αS)⁻¹Y.
 
     W are e^(−γ|x − x'|²) of all pairs of rows, 0 of a row with itself; D is diagonal, the sums of the rows of W;
     S = D^(−1/2) W D^(−1/2); Y is 1 where a row is known to be of a class. F begins at 0, not at Y, and ends the same.
@@ -46,11 +47,11 @@ class LabelSpreading(Spec):
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The rows of the next G and of √D, 0 elsewhere, (n, c + 1)."""
-        moved, numbers = self._moved(parameters, rows), _numbers(rows)
+        moved, own = self._moved(parameters, rows), rows.numbers
 
         def whole() -> Array:
             made = np.zeros((len(parameters), parameters.shape[1] - 1))
-            made[numbers] = moved()
+            made[own] = moved()
             return made
 
         return Call(whole, moved.cost + Cost(0.0, 8.0 * (parameters.size - len(parameters))))
@@ -61,12 +62,12 @@ class LabelSpreading(Spec):
 
     def loss(self, parameters: Array, rows: Rows) -> Call[float]:
         """How much F moves in a step, the mean of |αSF + (1 − α)Y − F|² over the rows: 0 at the end."""
-        moved, numbers = self._moved(parameters, rows), _numbers(rows)
+        moved, own = self._moved(parameters, rows), rows.numbers
 
         def residual() -> float:
             following = moved()
-            change = following[:, -1:] * (following[:, :-1] - parameters[numbers, :-2])
-            return float(np.einsum("ij,ij->", change, change)) / len(rows)
+            change = following[:, -1:] * (following[:, :-1] - parameters[own, :-2])
+            return float(np.vdot(change, change)) / len(rows)
 
         return Call(residual, moved.cost + Cost(4.0 * len(rows) * (parameters.shape[1] - 2), 0.0))
 
@@ -81,42 +82,26 @@ class LabelSpreading(Spec):
 
     def accuracy(self, parameters: Array, rows: Rows) -> float:
         """The share of the rows whose label was not known that have got theirs; 1 where all were known."""
-        numbers = _numbers(rows)
-        asked = parameters[numbers, -1] == 0
-        right = self.labels(parameters)[numbers][asked] == rows.targets[asked]
+        own = rows.numbers
+        asked = parameters[own, -1] == 0
+        right = self.labels(parameters)[own][asked] == rows.targets[asked]
         return float(np.mean(right)) if len(right) else 1.0
 
     def _moved(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The next G and √D of these rows."""
-        numbers, data = _numbers(rows), rows.data
+        places, data = rows.numbers, rows.data
         nearness = rbf_kernel.call(rows.features, data.features, self.gamma)
 
         def compute() -> Array:
             weights = nearness()
-            weights[np.arange(len(rows)), numbers] = 0.0
+            weights[np.arange(len(rows)), places] = 0.0
             degrees = weights.sum(axis=1, keepdims=True)
             degrees[degrees == 0] = 1.0
             own = np.zeros((len(rows), parameters.shape[1] - 2))
-            own[np.arange(len(rows)), rows.targets] = parameters[numbers, -1]
+            own[np.arange(len(rows)), rows.targets] = parameters[places, -1]
             spread = self.alpha * (weights @ parameters[:, :-2]) / degrees
             return np.column_stack([spread + (1 - self.alpha) * own / np.sqrt(degrees), np.sqrt(degrees)])
 
         (n, classes), pairs = (len(rows), parameters.shape[1] - 2), float(len(rows) * len(data))
         cost = Cost(flops=pairs * (2 * classes + 1) + 6.0 * n * classes, bytes=8.0 * (pairs + parameters.size))
         return Call(compute, nearness.cost + cost)
-
-
-def known_rows(kind: str, data: Dataset, labelled: int, generator: np.random.Generator) -> Array:
-    """1 at so many rows of each class, drawn at random, whose label is known, and 0 elsewhere, (n,)."""
-    if data.classes is None:
-        raise ValueError(f"{kind} learns labels, got targets that are none (regression)")
-    known = np.zeros(len(data))
-    for label, count in zip(*np.unique(data.targets, return_counts=True), strict=True):
-        if labelled > count:
-            raise ValueError(f"labelled must be at most the {count} rows of class {label}, got {labelled}")
-        known[generator.choice(np.flatnonzero(data.targets == label), labelled, replace=False)] = 1.0
-    return known
-
-
-def _numbers(rows: Rows) -> NDArray[np.int64]:
-    return np.arange(len(rows.data)) if rows.index is None else rows.index
