@@ -64,7 +64,7 @@ def parallel_over(shards: Sequence[Rows], clusters: int, seed: int) -> Array:
             np.minimum(known, squared_distances(rows.features, data.features[fresh]).min(axis=1, initial=np.inf))
             for known, rows in zip(nearest, shards, strict=True)
         ]
-        potential = math.fsum(part for distances in nearest for part in exact_sum(distances))
+        potential = math.fsum(part for distances in nearest for part in exact_sum(distances))  # φ
         if potential == 0.0:
             break  # every row is a candidate, or like one
         limit = stream(seed, "k-means||", done).random(len(data))
@@ -82,18 +82,13 @@ def parallel_over(shards: Sequence[Rows], clusters: int, seed: int) -> Array:
 def exact_sum(values: Array) -> list[float]:
     """A few numbers whose exact sum is that of ``values`` (at least 0): each the rounded rest of those before.
 
-    So the sum of sums, rounded once, does not depend on how the values were parted. Raises ``ValueError`` where the sum
-    is infinite.
+    So the sum of sums, rounded once, does not depend on how the values were parted. Raises ``ValueError`` where it is
+    so great that squared distances to other rows may overflow.
     """
+    _check_sum(float(values.sum()))
     parts: list[float] = []
-    known = values.tolist()
-    try:
-        while rest := math.fsum([*known, *(-part for part in parts)]):
-            parts.append(rest)
-    except OverflowError:
-        parts = [math.inf]
-    if parts and not math.isfinite(parts[0]):
-        raise ValueError(f"squared distances between rows must be finite numbers, got a sum of {parts[0]}")
+    while rest := math.fsum([*values.tolist(), *(-part for part in parts)]):
+        parts.append(rest)
     return parts
 
 
@@ -112,11 +107,17 @@ def _weighted(points: Array, weights: Array, clusters: int, generator: np.random
 
 def _drawn(mass: Array, generator: np.random.Generator) -> int:
     """A place, in proportion to its mass."""
-    heaped = np.cumsum(mass)
-    if not np.isfinite(heaped[-1]):
-        raise ValueError(f"squared distances between rows must be finite numbers, got a sum of {heaped[-1]}")
+    with np.errstate(over="ignore"):  # it is refused below
+        heaped = np.cumsum(mass)
+    _check_sum(heaped[-1])
     place = int(np.searchsorted(heaped, generator.random() * heaped[-1], side="right"))
     return min(place, int(np.flatnonzero(mass)[-1]))  # where the product was rounded up to the whole
+
+
+def _check_sum(squares: float) -> None:
+    # So far below the greatest number that sums of sums stay there too.
+    if not squares < 1e300:
+        raise ValueError(f"squared distances between rows must add up to less than 1e300, got {squares}")
 
 
 AnyInitialisation = Annotated[

@@ -34,7 +34,7 @@ class Components(Spec):
         def residual() -> float:
             centred = rows.features - parameters[-2, :-1]
             left = centred - self.transform(parameters, rows.features) @ parameters[:-2, :-1]
-            return float(np.vdot(left, left)) / n
+            return float(np.vdot(left, left)) / len(rows)
 
         k = self.components
         return Call(residual, Cost(flops=n * d * (4.0 * k + 4), bytes=8.0 * (n * d + k * d + d)))
