@@ -19,7 +19,7 @@ OVERSAMPLING = 2.0
 """How many rows a round of k-means‖ chooses in the mean, in numbers of clusters (Bahmani et al.: ℓ = 2k)."""
 
 
-def random_rows(data: Dataset, clusters: int, generator: np.random.Generator) -> Array:
+def random(data: Dataset, clusters: int, generator: np.random.Generator) -> Array:
     """Distinct rows, drawn at random (Forgy 1965); rows that are alike can make centres that are."""
     rows = generator.choice(len(data), clusters, replace=False)
     return np.array(data.features[np.sort(rows)])
@@ -121,6 +121,6 @@ def _check_sum(squares: float) -> None:
 
 
 AnyInitialisation = Annotated[
-    Initialisation, Open(Initialisation, random=random_rows, **{"k-means++": plus_plus, "k-means||": parallel})
+    Initialisation, Open(Initialisation, random=random, **{"k-means++": plus_plus, "k-means||": parallel})
 ]
 """One of the beginnings above, or one's own; in a file ``kind`` says which."""

@@ -28,11 +28,32 @@ from simcluster.faults import (
     Swarm,
     ThrottleBandwidth,
 )
-from simcluster.learning import Bundled, Csv, Generated, GradientDescent, KMeans, Softmax, SoftmaxRegression
+from simcluster.learning import (
+    Bundled,
+    Csv,
+    Generated,
+    GradientDescent,
+    KMeans,
+    LabelSpreading,
+    MiniBatchKMeans,
+    PowerIteration,
+    PrincipalComponents,
+    SelfTraining,
+    Softmax,
+    SoftmaxRegression,
+)
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore
 from simcluster.recovery.detectors import ExpectedArrival, PhiAccrual, Timeout
 from simcluster.scheduling import GridSearch, TaskGraphJob
-from simcluster.serving import At, Closed, NearestNeighbours, NearestNeighbourService, Poisson, ServiceJob
+from simcluster.serving import (
+    At,
+    Closed,
+    NearestNeighbourBatch,
+    NearestNeighbours,
+    NearestNeighbourService,
+    Poisson,
+    ServiceJob,
+)
 from simcluster.training import BoundedStaleness, ParameterServer, TopK, TrainingJob
 
 
@@ -97,6 +118,11 @@ RIGHT = {
     "generated": (Generated, {"rows": 20}),
     "descent": (GradientDescent, {}),
     "kmeans": (KMeans, {"clusters": 3}),
+    "mini_batch": (MiniBatchKMeans, {"clusters": 3}),
+    "components": (PrincipalComponents, {}),
+    "power": (PowerIteration, {}),
+    "spreading": (LabelSpreading, {}),
+    "self_training": (SelfTraining, {}),
     "softmax": (Softmax, {}),
     "regression": (SoftmaxRegression, {"dataset": "iris"}),
     "top_k": (TopK, {}),
@@ -132,6 +158,10 @@ RIGHT = {
     "flat_service": (
         NearestNeighbourService,
         {"dataset": "iris", "arrivals_per_s": 10.0, "queries": 2, "front_end": "n-0", "servers": ("n-1", "n-2")},
+    ),
+    "batch": (
+        NearestNeighbourBatch,
+        {"data": Bundled(name="iris"), "front_end": "n-0", "servers": ("n-1", "n-2")},
     ),
     "checkpoints": (Checkpoints, {}),
     "heartbeats": (Heartbeats, {}),

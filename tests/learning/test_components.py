@@ -56,7 +56,10 @@ def test_a_great_mean_costs_no_digits(how):
 
 
 @settings(max_examples=20)
-@given(seed=st.integers(0, 99), cuts=st.lists(st.integers(1, 177), max_size=8, unique=True), how=st.sampled_from([*MODELS]))
+@given(
+    seed=st.integers(0, 99), cuts=st.lists(st.integers(1, 177), max_size=8, unique=True),
+    how=st.sampled_from([*MODELS]),
+)  # fmt: skip
 def test_parts_give_the_components_of_the_whole(seed, cuts, how):
     data, (kind, _) = Bundled(name="wine").load(), MODELS[how]
     parts = np.split(stream(seed).permutation(178), sorted(cuts))

@@ -15,6 +15,8 @@ from simcluster.faults import CrashNode, LoseMessages
 from simcluster.learning import Bundled, Generated, arrays, by_key, ordered, random
 from simcluster.serving import NearestNeighbourBatch, Predicted
 
+SIX = arrays(np.ones((6, 1)), np.zeros(6))
+
 
 def scenario(servers=4, faults=(), horizon_s=600.0, **fields):
     made = ClusterSpec(
@@ -123,8 +125,8 @@ def test_fifty_schedules_of_crashes_change_no_bit():
         generator = stream(seed, "crashes")
         begins = np.sort(generator.uniform(0, plain.ended_s, int(generator.integers(1, 5))))
         faults = [
-            CrashNode(node=f"server-{generator.integers(4)}", begin_s=begin, end_s=begin + generator.uniform(0.001, 0.1))
-            for begin in begins.tolist()
+            CrashNode(node=f"server-{generator.integers(4)}", begin_s=begin, end_s=begin + down)
+            for begin, down in zip(begins.tolist(), generator.uniform(0.001, 0.1, len(begins)).tolist(), strict=True)
         ]
         result = run(scenario(faults=faults), 0)
 
@@ -163,7 +165,7 @@ def test_digits_are_told_apart():
         ({"query_share": 1.0}, "query_share: .*less than 1"),
         ({"front_end": "server-1"}, "front_end must be none of the servers, got 'server-1'"),
         ({"servers": ("server-1", "server-1")}, r"servers must differ, got \['server-1', 'server-1'\]"),
-        ({"data": arrays(np.ones((6, 1)), np.zeros(6)), "neighbours": 2, "query_share": 0.5}, "every shard must have a row"),
+        ({"data": SIX, "neighbours": 2, "query_share": 0.5}, "every shard must have a row, got 3 rows for 4 shards"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(fields, message):

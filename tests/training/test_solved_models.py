@@ -120,8 +120,8 @@ def test_fifty_schedules_of_crashes_change_no_bit(name):
         generator = stream(seed, "crashes")
         begins = np.sort(generator.uniform(0, plain.ended_s, int(generator.integers(1, 5))))
         faults = [
-            CrashNode(node=f"worker-{generator.integers(4)}", begin_s=begin, end_s=begin + generator.uniform(0.001, 0.1))
-            for begin in begins.tolist()
+            CrashNode(node=f"worker-{generator.integers(4)}", begin_s=begin, end_s=begin + down)
+            for begin, down in zip(begins.tolist(), generator.uniform(0.001, 0.1, len(begins)).tolist(), strict=True)
         ]
         result = run(scenario(name, faults=faults), 0)
         crashed += result.metrics["crashes"] > 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simcluster.engine import Count, Spec
 from simcluster.kernels import Call, nearest_centre
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.initialisation import AnyInitialisation, random_rows
+from simcluster.learning.initialisation import AnyInitialisation, random
 from simcluster.learning.protocols import Array
 
 _GREATEST = 1e150  # whose square is finite, in sums too
@@ -22,7 +22,7 @@ class Centres(Spec):
 
     clusters: Count = 10
     """How many centres there are."""
-    initialisation: AnyInitialisation = random_rows
+    initialisation: AnyInitialisation = random
     """Where they begin: at distinct rows at random, by k-means++, or by k-means‖."""
 
     def _begin(self, data: Dataset, generator: np.random.Generator) -> Array:
