@@ -15,7 +15,7 @@ from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, ServiceJob
-from simcluster.training import TrainingJob
+from simcluster.training import KMeansSeeding, TrainingJob
 
 
 class Together(Spec):
@@ -98,7 +98,17 @@ class _Part:
 
 
 AnyJob = Annotated[
-    Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, NearestNeighbourBatch, Together)
+    Job,
+    Open(
+        Job,
+        TrainingJob,
+        KMeansSeeding,
+        TaskGraphJob,
+        ServiceJob,
+        NearestNeighbourService,
+        NearestNeighbourBatch,
+        Together,
+    ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""
 Together.model_rebuild()

@@ -27,6 +27,7 @@ from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
 from simcluster.training.exchange import ParameterServer
 from simcluster.training.job import TrainingJob
+from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import BoundedStaleness
@@ -43,6 +44,7 @@ __all__ = [
     "Generated",
     "GradientDescent",
     "KMeans",
+    "KMeansSeeding",
     "LabelSpreading",
     "MiniBatchKMeans",
     "ParameterServer",

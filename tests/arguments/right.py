@@ -54,7 +54,7 @@ from simcluster.serving import (
     Poisson,
     ServiceJob,
 )
-from simcluster.training import BoundedStaleness, ParameterServer, TopK, TrainingJob
+from simcluster.training import BoundedStaleness, KMeansSeeding, ParameterServer, TopK, TrainingJob
 
 
 class Idle(Spec):
@@ -131,6 +131,10 @@ RIGHT = {
     "training": (
         TrainingJob,
         {"model": Softmax(), "data": Bundled(name="iris"), "server": "n-0", "workers": ("n-1", "n-2"), "steps": 2},
+    ),
+    "seeding": (
+        KMeansSeeding,
+        {"clusters": 3, "data": Bundled(name="iris"), "server": "n-0", "workers": ("n-1", "n-2")},
     ),
     "grid": (GridSearch, {"dataset": "iris", "folds": 2, "learning_rates": (0.1,), "l2s": (0.0,), "steps": (1,)}),
     "tasks": (

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from simcluster.engine import stream
 from simcluster.learning import Bundled, KMeans, MiniBatchKMeans, Rows, arrays
-from simcluster.learning.initialisation import exact_sum, parallel_over, plus_plus
+from simcluster.learning.initialisation import plus_plus
+from simcluster.learning.kmeans_parallel import exact_sum, parallel_over
 
 IRIS = Bundled(name="iris").load()
 BEGINNINGS = ("random", "k-means++", "k-means||")

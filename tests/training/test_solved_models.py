@@ -195,7 +195,15 @@ def test_asynchronous_label_spreading_ends_where_the_synchronous_one_does(stalen
     np.testing.assert_allclose(model.scores(ours), model.scores(there), atol=1e-10, rtol=0)
 
 
-FILES = ("kmeans", "principal_components", "power_iteration", "nearest_neighbours", "label_spreading", "self_training")
+FILES = (
+    "kmeans",
+    "kmeans_seeding",
+    "principal_components",
+    "power_iteration",
+    "nearest_neighbours",
+    "label_spreading",
+    "self_training",
+)
 
 
 @pytest.mark.parametrize("file", FILES)
