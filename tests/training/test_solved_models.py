@@ -8,7 +8,7 @@ import sklearn.cluster
 
 from simcluster import Scenario, load_scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
-from simcluster.engine import Exponential, stream
+from simcluster.engine import Environment, Exponential, Trace, stream
 from simcluster.faults import CrashNode
 from simcluster.learning import (
     Bundled,
@@ -24,7 +24,8 @@ from simcluster.learning import (
     ordered,
     random,
 )
-from simcluster.training import BoundedStaleness, TrainingJob
+from simcluster.training import BoundedStaleness, Training, TrainingJob, total
+from simcluster.training.update import update_of
 
 IRIS = Bundled(name="iris").load()
 D, C, N, K = 4, 3, 150, 3
@@ -109,6 +110,19 @@ def test_the_bytes_on_the_network_are_those_of_the_formula(name):
         # The first request has no contribution, and the last contribution ends the run.
         assert math.fsum(requests) == workers * (64 + steps * (64 + 8 + 8 * sent))
         assert math.fsum(replies) == workers * steps * (64 + 8 + 8 * received)
+
+
+def test_what_an_equation_costs_is_paid_by_whoever_solves_it():
+    made = scenario("principal_components", 2).job
+    env = Environment()
+    training = Training(made, 0, env.event(), Trace(env))
+    values = [training.contribution(worker, 0, training.initial)() for worker in range(2)]
+
+    cost = update_of(training).take([0, 1], values, 0, 1.0).cost
+
+    assert cost == total(np.stack(values), training.batch_rows).cost + PrincipalComponents().update_cost(
+        training.initial, values[0]
+    )
 
 
 @pytest.mark.slow

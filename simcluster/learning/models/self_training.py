@@ -26,7 +26,8 @@ class SelfTraining(Spec):
     s is a row of the data, so that variances keep their digits; each has 10⁻⁹ of the greatest added.
 
     Parameters are one row of numbers: c, s, the sums of c classes (c, 2d + 1), and for each row of the data its label
-    + 1, or 0. A worker sends sums and labels, 8 (c (2d + 1) + n) bytes; back come 8 (c (2d + 1) + n + d + 1).
+    + 1, or 0. A worker sends sums and labels, 8 (c (2d + 1) + n) bytes; back come 8 (c (2d + 1) + n + d + 1). With a
+    ``batch_size`` each classifier learns from the rows of a batch alone.
     """
 
     kind: Literal["self_training"] = "self_training"
