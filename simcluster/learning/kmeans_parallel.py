@@ -10,7 +10,7 @@ import numpy as np
 
 from simcluster.engine import stream
 from simcluster.kernels import Call, Cost, nearest_centre, squared_distances
-from simcluster.learning.dataset import Rows
+from simcluster.learning.dataset import Rows, squarable
 from simcluster.learning.protocols import Array
 
 ROUNDS = 5
@@ -46,16 +46,18 @@ def seeding(features: int, clusters: int, seed: int) -> Generator[Question, Sequ
     candidates, done = np.empty((0, features)), 0
     found = yield Question("draw", candidates, 0, 0.0)
     while True:
-        candidates = np.vstack([candidates, _distinct(found)])
+        candidates = np.vstack([candidates, squarable(_distinct(found))])
         if done >= ROUNDS and len(candidates) >= clusters:
             break
         parts = yield Question("spread", candidates, done, 0.0)
-        potential = math.fsum(part for each in parts for part in each)
+        # What a liar says may be no number, or negative as a whole; of an exact sum some parts are negative.
+        numbers = [np.clip(np.nan_to_num(each), -1e300, 1e300).tolist() for each in parts]
+        potential = math.fsum(part for each in numbers if math.fsum(each) > 0 for part in each)
         if potential == 0.0:
             break  # every row is a candidate, or like one
         found = yield Question("draw", candidates, done, potential)
         done += 1
-    weights = np.sum((yield Question("weigh", candidates, done, 0.0)), axis=0)
+    weights = np.sum(np.maximum(squarable(np.stack((yield Question("weigh", candidates, done, 0.0)))), 0.0), axis=0)
     return weighted_plus_plus(candidates, weights, clusters, stream(seed, "k-means||", "centres"))
 
 
@@ -75,7 +77,7 @@ class SeedingShard:
 
     def answer(self, question: Question) -> Call[Any]:
         """The answer: an array of parts of φ, (rows, their numbers), or a count for each candidate."""
-        rows, candidates = self._rows, np.ascontiguousarray(question.candidates)
+        rows, candidates = self._rows, np.ascontiguousarray(squarable(question.candidates))
         if question.what == "weigh":
             counting = nearest_centre.call(rows.features, candidates)
             return Call(lambda: counting()[2], counting.cost)
@@ -125,11 +127,13 @@ def weighted_plus_plus(points: Array, weights: Array, clusters: int, generator: 
 
     Raises ``ValueError`` where fewer of them are distinct than there are clusters.
     """
-    mass, chosen = weights, [_place(weights, generator)]
+    mass, chosen = weights, [_place(weights if weights.any() else np.ones(len(points)), generator)]
     nearest = np.full(len(points), np.inf)
     while len(chosen) < clusters:
         nearest = np.minimum(nearest, squared_distances(points, points[chosen[-1:]])[:, 0])
         mass = weights * nearest
+        if not mass.any():  # what weighs nothing, as liars may say, is still a point
+            mass = nearest
         if not mass.any():
             raise ValueError(f"clusters must be at most the {len(chosen)} distinct rows, got {clusters}")
         chosen.append(_place(mass, generator))

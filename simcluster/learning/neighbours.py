@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcluster.kernels import Call, Cost, merge_top_k, squared_distances, top_k_neighbours
+from simcluster.learning.dataset import squarable
 
 
 class Neighbours(NamedTuple):
@@ -34,10 +35,11 @@ class NeighbourShard:
     def search_all(self, points: NDArray[np.float64], neighbours: int) -> Call[Neighbours]:
         """For each of ``points`` (q, d) its nearest rows of the shard, (q, k) each; the shard's rows must ascend.
 
-        A shard that has fewer rows fills its lists with infinity, beside a row number above all others.
+        A shard that has fewer rows fills its lists with infinity, beside a row number above all others. A point that
+        is no number, as a liar may send it, is taken for the nearest that is.
         """
         found = min(neighbours, len(self._rows))
-        call = top_k_neighbours.call(points, self._features, found)
+        call = top_k_neighbours.call(squarable(points), self._features, found)
 
         def lists() -> Neighbours:
             distances, places = call()
@@ -51,8 +53,12 @@ class NeighbourShard:
 
 
 def merge_all(parts: Sequence[Neighbours]) -> Call[Neighbours]:
-    """For each query the nearest of all ``parts``, lists (q, k) of which each is a shard's, by (distance, row)."""
-    call = merge_top_k.call(np.stack([part[0] for part in parts]), np.stack([part[1] for part in parts]))
+    """For each query the nearest of all ``parts``, lists (q, k) of which each is a shard's, by (distance, row).
+
+    A distance that is NaN, as a liar may say, is taken for infinite.
+    """
+    distances = np.stack([part.squared_distances for part in parts])
+    call = merge_top_k.call(np.where(np.isnan(distances), np.inf, distances), np.stack([part.rows for part in parts]))
     return Call(lambda: Neighbours(*call()), call.cost)
 
 

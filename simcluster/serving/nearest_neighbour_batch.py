@@ -117,6 +117,7 @@ class NearestNeighbourBatch(Spec):
 
     def _prepared(self, seed: int) -> _Batch:
         data, (known, asked) = self.data.load(seed), self.split(seed)
+        data.check_squares()
         if self.neighbours > len(known):
             raise ValueError(f"neighbours must be at most the {len(known)} rows searched, got {self.neighbours}")
         searched = Dataset(data.features[known], data.targets[known], data.classes)

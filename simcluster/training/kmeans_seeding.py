@@ -72,6 +72,7 @@ class KMeansSeeding(Spec):
 
     def _prepared(self, seed: int) -> tuple[Dataset, list[Rows]]:
         data = self.data.load(seed)
+        data.check_squares()
         distinct = len(np.unique(data.features, axis=0))
         if self.clusters > distinct:
             raise ValueError(f"clusters must be at most the {distinct} distinct rows, got {self.clusters}")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcluster.engine import stream
-from simcluster.learning import Bundled, KMeans, MiniBatchKMeans, Rows, arrays
-from simcluster.learning.initialisation import plus_plus
+from simcluster.learning import Bundled, KMeans, MiniBatchKMeans, PrincipalComponents, Rows, SelfTraining, arrays
+from simcluster.learning.initialisation import parallel, plus_plus
 from simcluster.learning.kmeans_parallel import exact_sum, parallel_over
 
 IRIS = Bundled(name="iris").load()
@@ -69,6 +69,19 @@ def test_kmeans_parallel_has_the_same_bits_however_the_rows_lie(seed, cuts, clus
     assert parallel_over([Rows(IRIS, part) for part in parts], clusters, seed).tobytes() == whole.tobytes()
 
 
+@pytest.mark.parametrize("scale", [1e-100, 1.0, 1e100])
+def test_kmeans_parallel_draws_by_the_exact_sum_at_any_scale(scale):
+    """Squares that differ by many powers of ten, so that every order of addition rounds otherwise."""
+    generator = stream(8)
+    rows = generator.standard_normal((300, 2)) * 10.0 ** generator.uniform(-12, 12, (300, 1))
+    data = arrays(scale * rows, np.zeros(300))
+    whole = parallel_over([data.all], 12, 1)
+
+    for seed in range(5):
+        parts = np.array_split(stream(seed).permutation(300), 7)
+        assert parallel_over([Rows(data, part) for part in parts], 12, 1).tobytes() == whole.tobytes()
+
+
 @pytest.mark.slow
 def test_kmeans_parallel_begins_no_worse_than_kmeans_plus_plus():
     """Bahmani et al. 2012, tables 1 to 3: the cost of the seed is at most that of k-means++ in the median."""
@@ -113,12 +126,16 @@ def test_from_rows_at_random_fewer_distinct_rows_than_clusters_leave_some_empty(
     assert len(np.unique(learned.predict(point, data.features))) == 2
 
 
-@pytest.mark.parametrize("how", BEGINNINGS[1:])
-def test_distances_that_overflow_are_refused(how):
-    data = arrays(np.array([[0.0], [1e200], [-1e200]]), np.zeros(3))
+@pytest.mark.parametrize("greatest", [1e200, -1e308])
+def test_distances_that_overflow_are_refused(greatest):
+    data = arrays(np.array([[0.0], [1e200], [greatest]]), np.zeros(3))
 
-    with pytest.raises(ValueError, match="squared distances between rows must add up to less than 1e300, got inf"):
-        KMeans(clusters=2, initialisation=how).initial(data, stream(0))
+    for begin in (plus_plus, parallel):
+        with pytest.raises(ValueError, match="squared distances between rows must add up to less than 1e300, got inf"):
+            begin(data, 2, stream(0))
+    for model in (KMeans(clusters=2), MiniBatchKMeans(clusters=2), PrincipalComponents(components=1), SelfTraining()):
+        with pytest.raises(ValueError, match=r"features must be at most 1e\+140, so that sums of .*, got 1e\+"):
+            model.initial(data, stream(0))
 
 
 @pytest.mark.parametrize("given", [np.zeros((2, 3)), np.full((3, 4), np.nan), np.zeros((3, 4), dtype=int)])

@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential, stream
-from simcluster.faults import CrashNode, LoseMessages
+from simcluster.faults import ADVERSARIES, Byzantine, CrashNode, LoseMessages
 from simcluster.learning import Bundled, Generated, arrays, by_key, ordered, random
 from simcluster.serving import NearestNeighbourBatch, Predicted
 
@@ -148,6 +148,18 @@ def test_a_server_that_never_comes_back_is_waited_for():
 
     assert result.ended == "horizon"
     assert "accuracy" not in result.metrics
+
+
+def nothing(numbers, strength, generator, receiver):
+    return np.full_like(numbers, np.nan)
+
+
+@pytest.mark.parametrize("adversary", [*ADVERSARIES, nothing])
+@pytest.mark.parametrize("node", ["front", "server-1"])
+def test_liars_lead_astray_and_to_no_error(node, adversary):
+    said = predicted(faults=[Byzantine(node=node, adversary=adversary, begin_s=0.0)])
+
+    assert set(said.predictions.tolist()) <= {0, 1, 2}
 
 
 def test_digits_are_told_apart():

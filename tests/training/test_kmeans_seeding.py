@@ -6,7 +6,7 @@ import pytest
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Exponential, stream
-from simcluster.faults import CrashNode, LoseMessages
+from simcluster.faults import ADVERSARIES, Byzantine, CrashNode, LoseMessages
 from simcluster.learning import Bundled, KMeans, Rows, arrays, by_key, ordered, random
 from simcluster.learning.initialisation import parallel_seed
 from simcluster.learning.kmeans_parallel import SeedingShard, seeding
@@ -98,6 +98,20 @@ def test_many_rows_that_are_alike_leave_each_centre_another():
 
     for seed in range(5):
         assert len(np.unique(centres(data=data, clusters=36, seed=seed))) == 36
+
+
+def nothing(numbers, strength, generator, receiver):
+    return np.full_like(numbers, np.nan)
+
+
+@pytest.mark.parametrize("adversary", [*ADVERSARIES, nothing])
+@pytest.mark.parametrize("node", ["server", "worker-1"])
+def test_liars_lead_astray_and_to_no_error(node, adversary):
+    lies = Byzantine(node=node, adversary=adversary, begin_s=0.0)
+    result = run(scenario(faults=[lies]).replace(horizon_s=10.0), 0)
+
+    assert result.ended == "finished" or (node, adversary) == ("server", nothing)  # which never finds candidates
+    assert result.outcome is None or np.isfinite(result.outcome).all()
 
 
 @pytest.mark.parametrize(

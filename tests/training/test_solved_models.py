@@ -9,7 +9,7 @@ import sklearn.cluster
 from simcluster import Scenario, load_scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
 from simcluster.engine import Environment, Exponential, Trace, stream
-from simcluster.faults import CrashNode
+from simcluster.faults import ADVERSARIES, Byzantine, CrashNode
 from simcluster.learning import (
     Bundled,
     KMeans,
@@ -150,6 +150,16 @@ def test_a_crash_of_the_server_changes_no_bit_either(name):
 
     assert answer(name, faults=[crash]).tobytes() == answer(name).tobytes()
     assert answer(name, faults=[crash], checkpoint_every=1).tobytes() == answer(name).tobytes()
+
+
+@EACH
+@pytest.mark.parametrize("adversary", ADVERSARIES)
+@pytest.mark.parametrize("node", ["server", "worker-1"])
+def test_liars_lead_astray_and_to_no_error(name, node, adversary):
+    result = run(scenario(name, faults=[Byzantine(node=node, adversary=adversary, begin_s=0.0)]), 0)
+
+    assert result.ended == "finished"
+    assert np.isfinite(result.outcome.parameters).all()
 
 
 @EACH

@@ -46,6 +46,7 @@ class Components(Spec):
             raise ValueError(f"components must be at most the {d} features and the {n} rows, got {self.components}")
         if n < 2:
             raise ValueError(f"principal components need at least 2 rows, got {n}")
+        data.check_squares()
         parameters = np.zeros((self.components + 2, d + 1))
         parameters[-2:, :-1] = data.features[0]
         return parameters

@@ -28,6 +28,7 @@ class Centres(Spec):
     def _begin(self, data: Dataset, generator: np.random.Generator) -> Array:
         if self.clusters > len(data):
             raise ValueError(f"clusters must be at most the {len(data)} rows, got {self.clusters}")
+        data.check_squares()
         centres = np.asarray(self.initialisation(data, self.clusters, generator))
         shape = (self.clusters, data.features.shape[1])
         if centres.shape != shape or centres.dtype != np.float64 or not _finite(centres):

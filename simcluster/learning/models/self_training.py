@@ -39,6 +39,7 @@ class SelfTraining(Spec):
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Known labels, and no classifier. Raises ``ValueError`` without labels, or with too few of a class."""
+        data.check_squares()
         known = known_rows("self_training", data, self.labelled, generator)
         classes, d = data.classes or 0, data.features.shape[1]
         given = known * (data.targets + 1)
@@ -47,12 +48,12 @@ class SelfTraining(Spec):
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """Of each class the number of rows with its label, Σ (x − s) and Σ (x − s)²; and the rows' labels."""
         n, d = rows.features.shape
-        now = _read(parameters, d)
+        now = _read(parameters, d, rows.data.classes)
 
         def whole() -> Array:
             labels = now.labels[rows.numbers]
             if now.sums[:, 0].any():
-                said = self.probabilities(parameters, rows.features)
+                said = _probabilities(now, rows.features)
                 sure = (labels == 0) & (said.max(axis=1) > self.threshold)
                 labels = np.where(sure, said.argmax(axis=1) + 1.0, labels)
             moved = rows.features - now.shift
@@ -75,27 +76,12 @@ class SelfTraining(Spec):
 
     def loss(self, parameters: Array, rows: Rows) -> Call[float]:
         """The share of the rows that have no label yet."""
-        labels = _read(parameters, rows.data.features.shape[1]).labels
+        labels = _read(parameters, rows.data.features.shape[1], rows.data.classes).labels
         return Call(lambda: float(np.mean(labels[rows.numbers] == 0)), Cost(float(len(rows)), 8.0 * len(rows)))
 
     def probabilities(self, parameters: Array, features: Array) -> Array:
         """P(class | x) of each of ``features`` (n, d), (n, c); of no class more than another before the first step."""
-        shift, sums, _ = _read(parameters, features.shape[1])
-        counts = sums[:, :1]
-        if not counts.any():
-            return np.full((len(features), len(sums)), 1 / len(sums))
-        there, d = np.flatnonzero(counts[:, 0]), features.shape[1]
-        means = sums[there, 1 : d + 1] / counts[there]
-        variances = np.maximum(sums[there, d + 1 :] / counts[there] - means**2, 0.0)
-        pooled = sums[:, 1:].sum(axis=0) / counts.sum()
-        # Where all labelled rows are alike any variance will do, and none would divide by zero.
-        variances += (_SMOOTHING * max(float(np.max(pooled[d:] - pooled[:d] ** 2)), 0.0)) or 1.0
-        likely = np.full((len(features), len(sums)), -np.inf)
-        for place, mean, variance in zip(there, means, variances, strict=True):
-            squares = (features - shift - mean) ** 2 / variance + np.log(2 * np.pi * variance)
-            likely[:, place] = np.log(counts[place, 0] / counts.sum()) - squares.sum(axis=1) / 2
-        exponentials = np.exp(likely - likely.max(axis=1, keepdims=True))
-        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+        return _probabilities(_read(parameters, features.shape[1], int(parameters[0])), features)
 
     def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
         """The most probable class of each of ``features`` (n, d): labels (n,)."""
@@ -103,7 +89,7 @@ class SelfTraining(Spec):
 
     def labels(self, parameters: Array, data: Dataset) -> NDArray[np.int64]:
         """The label that each row of the data it learned from has; −1 where it has none."""
-        return _read(parameters, data.features.shape[1]).labels.astype(np.int64) - 1
+        return _read(parameters, data.features.shape[1], data.classes).labels.astype(np.int64) - 1
 
 
 class _State(NamedTuple):
@@ -114,7 +100,25 @@ class _State(NamedTuple):
     labels: Array
 
 
-def _read(parameters: Array, features: int) -> _State:
-    classes = int(parameters[0])
-    begin, end = 1 + features, 1 + features + classes * (2 * features + 1)
-    return _State(parameters[1:begin], parameters[begin:end].reshape(classes, -1), parameters[end:])
+def _read(parameters: Array, features: int, classes: int | None) -> _State:
+    begin, end = 1 + features, 1 + features + (classes or 0) * (2 * features + 1)
+    return _State(parameters[1:begin], parameters[begin:end].reshape(-1, 2 * features + 1), parameters[end:])
+
+
+def _probabilities(state: _State, features: Array) -> Array:
+    shift, sums, _ = state
+    counts = sums[:, :1]
+    if not counts.any():
+        return np.full((len(features), len(sums)), 1 / len(sums))
+    there, d = np.flatnonzero(counts[:, 0]), features.shape[1]
+    means = sums[there, 1 : d + 1] / counts[there]
+    variances = np.maximum(sums[there, d + 1 :] / counts[there] - means**2, 0.0)
+    pooled = sums[:, 1:].sum(axis=0) / counts.sum()
+    # Where all labelled rows are alike any variance will do, and none would divide by zero.
+    variances += (_SMOOTHING * max(float(np.max(pooled[d:] - pooled[:d] ** 2)), 0.0)) or 1.0
+    likely = np.full((len(features), len(sums)), -np.inf)
+    for place, mean, variance in zip(there, means, variances, strict=True):
+        squares = (features - shift - mean) ** 2 / variance + np.log(2 * np.pi * variance)
+        likely[:, place] = np.log(counts[place, 0] / counts.sum()) - squares.sum(axis=1) / 2
+    exponentials = np.exp(likely - likely.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
