@@ -102,12 +102,12 @@ AnyJob = Annotated[
     Open(
         Job,
         TrainingJob,
-        KMeansSeeding,
         TaskGraphJob,
         ServiceJob,
         NearestNeighbourService,
-        NearestNeighbourBatch,
         Together,
+        NearestNeighbourBatch,
+        KMeansSeeding,
     ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""
