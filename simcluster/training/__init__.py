@@ -20,7 +20,7 @@ from simcluster.learning import (
 from simcluster.recovery import Checkpoints
 from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
-from simcluster.training.exchange import ParameterServer
+from simcluster.training.exchange import AllReduce, ParameterServer
 from simcluster.training.job import TrainingJob
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
@@ -28,6 +28,7 @@ from simcluster.training.waiting import BoundedStaleness
 
 __all__ = [
     "Aggregation",
+    "AllReduce",
     "BoundedStaleness",
     "Bundled",
     "Checkpoints",

@@ -1,0 +1,66 @@
+"""All-reduce: every worker holds the parameters, and all add up the contributions to a step among themselves."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from simcluster.cluster import Cluster
+from simcluster.engine import Period, Spec
+from simcluster.training.aggregation import total
+from simcluster.training.exchange.peer import Course, work
+from simcluster.training.training import Training
+from simcluster.training.waiting import BoundedStaleness
+
+if TYPE_CHECKING:
+    from simcluster.training.job import TrainingJob
+
+
+class AllReduce(Spec):
+    """Workers add up the contributions to a step by messages to each other, and all make the same step of the sum.
+
+    By a ``ring`` (Patarasuk & Yuan 2009) a step of p workers and an array of m numbers is 2p(p − 1) messages with
+    2(p − 1)(8m + 80p) bytes in all: each worker sends 2(p − 1)/p of the array, however many there are. By
+    ``recursive_doubling`` it is, where p = q + r, q the greatest power of two in it, q·log₂ q + 2r messages of
+    8m + 80 bytes. More are sent only when some are lost, or come later than ``retry_s``.
+
+    Each number is added up in an order that the places of the workers say, never that of arrival: the parameters of
+    all workers are the same bits, and no crash, pause or loss that ends changes them. They are those that a parameter
+    server has, up to the order of the sums. A worker that restarts asks the others, one after the other, for what all
+    of them hold; where nobody answers, it goes on from what ``recovery`` has kept on its behalf, or begins anew.
+
+    Training is over when every worker has the last parameters, and ``evaluation`` "paid" is paid by each, so that
+    nobody waits for another's word. To a request of kind ``name.parameters`` every worker replies with the complete
+    steps and its parameters.
+    """
+
+    kind: Literal["all_reduce"] = "all_reduce"
+    algorithm: Literal["ring", "recursive_doubling"] = "ring"
+    """Who sends what to whom: blocks round a ring, or all to partners 1, 2, 4, … places away."""
+    retry_s: Period = 1.0
+    """After how long a worker asks again for what it waits for; longer than the slowest step, or it asks in vain."""
+
+    def start(self, training: Training, cluster: Cluster) -> None:
+        """Boot the workers."""
+        course = Course(training)
+        for index, worker in enumerate(training.job.workers):
+            program = partial(work, exchange=self, training=training, course=course, index=index)
+            cluster[worker].boot(program, f"{training.job.name}.worker")
+
+    def refuses(self, job: TrainingJob) -> str | None:
+        """Nobody is waited for less than anybody else, and what is added up on the way is nobody's in particular."""
+        if job.waiting != BoundedStaleness():
+            return f"waiting must be bulk-synchronous with all_reduce: a sum needs every worker, got {job.waiting!r}"
+        if job.detector is not None:
+            return f"detector must be None with all_reduce: nothing goes on without a worker, got {job.detector!r}"
+        if job.compression is not None:
+            return (
+                "compression must be None with all_reduce: what is sent is added up on the way, which compressed "
+                f"contributions cannot be, got {job.compression!r}"
+            )
+        if job.aggregation is not total:
+            return (
+                "aggregation must be total with all_reduce, by which no worker sees another's contribution, got "
+                f"{job.aggregation!r}"
+            )
+        return None
