@@ -18,7 +18,7 @@ from simcluster.learning.data import (
     shard,
 )
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.models import AnyModel, KMeans, Softmax
+from simcluster.learning.models import AnyModel, GradientBoosting, KMeans, Softmax
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
 from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
 from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
@@ -39,6 +39,7 @@ __all__ = [
     "DatasetName",
     "Descends",
     "Generated",
+    "GradientBoosting",
     "GradientDescent",
     "KMeans",
     "MissingFile",

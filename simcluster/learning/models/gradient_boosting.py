@@ -1,0 +1,205 @@
+"""Gradient boosting of trees on histograms (Friedman 2001; Chen & Guestrin, KDD 2016; Ke et al., NIPS 2017)."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from simcluster.engine import NUMBER, Count, Positive, Seconds, Spec
+from simcluster.kernels import Call, Cost, best_split, histograms, subtract_histograms
+from simcluster.learning.binning import bin_edges
+from simcluster.learning.boosting_objectives import objective_of, probabilities
+from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.ensemble import COUNT, EDGE, FEATURE, VALUE, Ensemble
+from simcluster.learning.protocols import Array
+
+
+class GradientBoosting(Spec):
+    """Boosted regression trees, grown level by level, of one step a level: ``rounds · depth`` steps in all.
+
+    A contribution is, for each output and node of the level, the sums of gradient, curvature and 1 over the rows in
+    each bin of each feature; each split is found in their total. With K outputs (1 for numbers and for two classes, one
+    a class for more), d features in at most B bins, a step's array is K · N · d · B · 3 numbers, N = 2^(depth − 1), and
+    by ``sibling_subtraction`` N = max(1, 2^(depth − 2)): only left children are sent, the right ones are what is
+    missing from their parents (half the bytes, the same trees). Levels above the last leave a part of it zero.
+
+    Gradients and curvatures are rounded to whole multiples of powers of two such that all sums over n rows are exact
+    in float64, to 52 − log₂ n bits: no sum depends on the order of its parts, and the trees are the same, to the last
+    bit, for any number of nodes, any split and any exchange. (Sums of floats as they are may choose another of two
+    splits of nearly equal gain for each way to add them up; from there on the trees differ.) A squared error's gradient
+    is cut off at 8 to 16 times the range of the targets. The bins are those of all rows, as scikit-learn's are, made
+    with the first parameters and not paid for. With ``max_leaf_nodes=None`` and the like-named settings the trees are
+    those of ``HistGradientBoostingClassifier`` and ``Regressor``, but for splits whose gains are nearly equal, as these
+    round gradients to 24 bits.
+
+    The cost of a step is that of its histograms and, per row and output, of one tree's prediction and the derivatives:
+    a worker is taken to remember the sums of the trees of its rows. Needs ``batch_size=None`` and bulk-synchronous
+    waiting, for all rows have to speak of the same nodes.
+    """
+
+    kind: Literal["gradient_boosting"] = "gradient_boosting"
+    rounds: Count = 30
+    """How many trees there are for each output."""
+    depth: Annotated[int, Field(ge=1, le=12), NUMBER] = 3
+    """How many splits lie between a root and its leaves at most."""
+    learning_rate: Positive = 0.1
+    """By what each leaf's step is multiplied."""
+    l2: Seconds = 0.0
+    """λ of a leaf's step, −G/(H + λ)."""
+    min_samples_leaf: Count = 20
+    """How many rows a leaf has at least."""
+    min_hessian: Seconds = 1e-3
+    """The least sum of curvatures of a leaf."""
+    max_bins: Annotated[int, Field(ge=2, le=256), NUMBER] = 255
+    """How many bins a feature has at most."""
+    sibling_subtraction: bool = True
+    """Whether only left children are sent, and the right ones are subtracted from their parents."""
+
+    needs_whole_steps: ClassVar[bool] = True
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes."""
+        return self.rounds * self.depth
+
+    def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
+        """No trees: the edges of the bins, and the constant with the least loss."""
+        if not data.features.size:
+            raise ValueError(f"features must have a column, got {data.features.shape}")
+        objective = objective_of(data.classes)
+        edges = bin_edges(data.features, self.max_bins)
+        bits = 52 - len(data).bit_length()
+        exponents = bits - math.frexp(objective.bound(data))[1] + 1, bits
+        baseline, size = objective.baseline(data), (self.rounds, self.depth, self._parents)
+        return Ensemble.start(edges, baseline, data.classes, exponents, *size).array
+
+    def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
+        """The histograms of the nodes of the level, (K, N, d, B, 3), in whole multiples."""
+        ensemble = self._ensemble(parameters)
+        outputs, shape = ensemble.outputs, ensemble.histograms_shape
+        sums = np.zeros((outputs, self._sent, *shape))
+        if ensemble.done >= self.steps:
+            return Call(lambda: sums, Cost(0.0, 8.0 * sums.size))
+        level = ensemble.level
+        nodes = ensemble.nodes(ensemble.trees[ensemble.round], rows.features, level)
+        left_only = self.sibling_subtraction and level > 0
+        wanted = [
+            (output, place, np.flatnonzero(nodes[output] == node))
+            for output in range(outputs)
+            for place, node in enumerate(range(2**level - 1, 2 ** (level + 1) - 1, 2 if left_only else 1))
+        ]
+        wanted = [each for each in wanted if each[2].size]
+        bins, raw = ensemble.known(rows)
+        derivatives, bound = objective_of(ensemble.classes).derivatives, ensemble.bound
+
+        def summed() -> Array:
+            gradient, curvature = derivatives(raw, rows.targets)
+            gradient = np.rint(np.ldexp(np.clip(gradient, -bound, bound), ensemble.exponents[0]))
+            curvature = np.rint(np.ldexp(curvature, ensemble.exponents[1]))
+            found = sums.copy()
+            for output, place, index in wanted:
+                found[output, place] = histograms(bins, gradient[output], curvature[output], shape[1], index)
+            return found
+
+        at_hand = raw[0], raw[0], shape[1]
+        cost = Cost(flops=(self.depth + 10.0) * raw.size, bytes=8.0 * (4 * raw.size + self.depth * raw.size))
+        for _, _, index in wanted:
+            cost = cost + histograms.cost(bins, *at_hand, index)
+        return Call(summed, cost)
+
+    def update(self, parameters: Array, total: Array, rows: float) -> Array:
+        """Split the nodes of the level where that gains; their children have the steps −η·G/(H + λ)."""
+        ensemble = self._ensemble(np.array(parameters))
+        if ensemble.done >= self.steps:
+            return ensemble.array
+        level, trees = ensemble.level, ensemble.trees[ensemble.round]
+        # Gradients are in units of what bounds them, so that targets of any size have gains that are numbers.
+        fine = math.ldexp(1.0, -ensemble.exponents[1])
+        unit, bound = np.array([fine, fine, 1.0]), ensemble.bound
+        found: dict[tuple[int, int], Array] = {}
+        for output, tree in enumerate(trees):
+            for place in range(2**level):
+                node = 2**level - 1 + place
+                if level and not tree[node, COUNT]:
+                    continue  # its parent is a leaf
+                sums = self._sums(ensemble, total[output], output, place)
+                if level and sums[0, :, 2].sum() != tree[node, COUNT]:
+                    raise ValueError(
+                        f"all rows must speak of the same nodes: {tree[node, COUNT]:g} rows were sent to a node, got "
+                        f"sums of {sums[0, :, 2].sum():g}"
+                    )
+                found[output, place] = sums
+                self._split(tree, node, sums * unit, ensemble.edges, bound)
+        if ensemble.parents.size and level < self.depth - 1:
+            ensemble.parents[:] = 0.0
+            for (output, place), sums in found.items():
+                ensemble.parents[output, place] = sums
+        ensemble.array[0] += 1
+        return ensemble.array
+
+    def loss(self, parameters: Array, rows: Rows) -> Call[float]:
+        """The mean log-loss, or half the mean squared error, of the trees as far as they have grown."""
+        ensemble = self._ensemble(parameters)
+        mean = objective_of(ensemble.classes).mean
+        return Call(lambda: mean(ensemble.raw(rows.features), rows.targets), self._cost(ensemble, len(rows)))
+
+    def predict(self, parameters: Array, features: Array) -> NDArray[np.int64] | Array:
+        """The most probable class of each row, the first of equals, (n,) int64; or its value, (n,) float64."""
+        ensemble = self._ensemble(parameters)
+        raw = ensemble.raw(features)
+        if ensemble.classes is None:
+            return np.array(raw[0])
+        return np.array(np.argmax(raw, axis=0) if len(raw) > 1 else raw[0] > 0, dtype=np.int64)
+
+    def probabilities(self, parameters: Array, features: Array) -> Array:
+        """The probability of each class, (n, k). Raises ``ValueError`` where values are learned and no classes."""
+        if self._ensemble(parameters).classes is None:
+            raise ValueError("probabilities are those of classes, got a model of values (regression)")
+        return np.ascontiguousarray(probabilities(self._ensemble(parameters).raw(features)).T)
+
+    @property
+    def _sent(self) -> int:
+        """N: for how many nodes of each output there is room in a contribution."""
+        return max(1, (1 << self.depth) // (4 if self.sibling_subtraction else 2))
+
+    @property
+    def _parents(self) -> int:
+        """How many nodes' histograms are remembered until their children are split."""
+        return self._sent if self.sibling_subtraction and self.depth > 1 else 0
+
+    def _ensemble(self, parameters: Array) -> Ensemble:
+        return Ensemble(parameters, self.rounds, self.depth, self._parents)
+
+    def _cost(self, ensemble: Ensemble, rows: int) -> Cost:
+        """Of predicting: a comparison and three reads for each level of each tree, and an addition for each tree."""
+        steps = float(rows * ensemble.outputs * min(self.rounds, ensemble.round + 1))
+        return Cost(flops=(self.depth + 1) * steps, bytes=8 * (3 * self.depth + 1) * steps)
+
+    def _sums(self, ensemble: Ensemble, sent: Array, output: int, place: int) -> Array:
+        """The histograms of a node of the level, in whole multiples."""
+        if not (self.sibling_subtraction and ensemble.level):
+            return np.ascontiguousarray(sent[place])
+        left = np.ascontiguousarray(sent[place // 2])
+        if place % 2 == 0:
+            return left
+        return subtract_histograms(np.ascontiguousarray(ensemble.parents[output, place // 2]), left)
+
+    def _split(self, tree: Array, node: int, sums: Array, edges: Array, bound: float) -> None:
+        whole = sums[0].sum(axis=0)
+        if node == 0:
+            tree[0, VALUE], tree[0, COUNT] = bound * self._step(whole), whole[2]
+        _, feature, edge = best_split(sums, self.l2, self.min_hessian, float(self.min_samples_leaf))
+        if feature < 0:
+            return
+        left = sums[feature, : edge + 1].sum(axis=0)
+        tree[node, FEATURE], tree[node, EDGE] = feature, edges[feature, edge]
+        for child, side in ((2 * node + 1, left), (2 * node + 2, whole - left)):
+            tree[child, VALUE], tree[child, COUNT] = bound * self._step(side), side[2]
+
+    def _step(self, side: Array) -> float:
+        gradient, curvature = float(side[0]), float(side[1]) + self.l2
+        return -self.learning_rate * gradient / curvature if curvature > 0 else 0.0

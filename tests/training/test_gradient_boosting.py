@@ -1,0 +1,137 @@
+"""Boosted trees on a cluster: one machine's trees, to the last bit, by any exchange and under any faults."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcluster import Scenario, run
+from simcluster.cluster import ClusterSpec, NetworkSpec, nodes
+from simcluster.engine import Exponential
+from simcluster.faults import CrashNode, LoseMessages
+from simcluster.learning import Bundled, by_key, call, ordered
+from simcluster.recovery import Checkpoints, Heartbeats
+from simcluster.training import (
+    AllReduce,
+    BoundedStaleness,
+    GradientBoosting,
+    ParameterServer,
+    TopK,
+    TrainingJob,
+    Waiting,
+)
+from tests.strategies import faults
+
+MODEL = GradientBoosting(rounds=3, depth=3, min_samples_leaf=5)
+WORKERS = ("worker-0", "worker-1", "worker-2")
+EXCHANGES = {
+    "ring": AllReduce(retry_s=0.05),
+    "recursive doubling": AllReduce(algorithm="recursive_doubling", retry_s=0.05),
+    "server": ParameterServer(server="server-0", retry_s=0.05),
+}
+
+
+def boosting(faults=(), *, workers=3, network=None, **job):
+    spec = nodes("worker", workers, flops_per_s=1e6)
+    fields = {"model": MODEL, "data": Bundled(name="iris"), "batch_size": None, "exchange": EXCHANGES["ring"]}
+    fields |= {"steps": job.get("model", MODEL).steps, "workers": tuple(node.name for node in spec), **job}
+    cluster = ClusterSpec(nodes=(*nodes("server", 1), *spec), network=network or NetworkSpec())
+    return Scenario(cluster=cluster, job=TrainingJob(**fields), faults=tuple(faults), horizon_s=60.0)
+
+
+def bits(scenario, **how):
+    result = run(scenario, 0, **how)
+    assert result.ended == "finished"
+    return result.outcome.parameters.tobytes()
+
+
+@cache
+def one_machine(model):
+    rows = Bundled(name="iris").load()
+    parameters = model.initial(rows, np.random.default_rng(0))
+    for _ in range(model.steps):
+        parameters = model.update(parameters, model.contribution(parameters, rows.all)(), float(len(rows)))
+    return parameters.tobytes()
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("sharding", [ordered, by_key])
+def test_any_number_of_workers_and_any_exchange_give_one_machine_s_bits(exchange, sharding):
+    expected = one_machine(MODEL)
+
+    for workers in (1, 2, 5, 16):
+        assert bits(boosting(workers=workers, exchange=EXCHANGES[exchange], sharding=sharding)) == expected
+
+
+def test_one_row_a_worker_is_enough_and_none_is_refused():
+    model, exchange = MODEL.replace(rounds=1), EXCHANGES["recursive doubling"]  # of fewer messages than a ring
+
+    assert bits(boosting(workers=150, model=model, exchange=exchange)) == one_machine(model)
+    with pytest.raises(ValueError, match="every shard must have a row, got 150 rows for 151 shards"):
+        run(boosting(workers=151), 0)
+
+
+@pytest.mark.parametrize(("subtraction", "sent"), [(False, 4), (True, 2)])
+def test_the_bytes_of_a_round_are_those_of_the_docstrings(subtraction, sent):
+    model, workers = MODEL.replace(sibling_subtraction=subtraction), 4
+    bins = max(len(np.unique(column)) for column in Bundled(name="iris").load().features.T)
+    numbers = 3 * sent * 4 * bins * 3  # outputs, nodes, features, bins, sums
+    a_round = 3 * 2 * (workers - 1) * (8 * numbers + 80 * workers)
+
+    result = run(boosting(workers=workers, model=model), 0)
+    assert result.metrics["sent_bytes"] == model.rounds * a_round
+    assert result.metrics["steps"] == model.steps
+
+
+def middle(values, rows):
+    return call(np.median, values, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"batch_size": 32}, "batch_size must be None with GradientBoosting, each of whose steps needs all rows"),
+        ({"waiting": BoundedStaleness(staleness=1)}, "waiting must be bulk-synchronous with GradientBoosting"),
+        ({"waiting": BoundedStaleness(backup_workers=1)}, "waiting must be bulk-synchronous with GradientBoosting"),
+        ({"waiting": type("Mine", (Waiting,), {})()}, "waiting must be bulk-synchronous with GradientBoosting"),
+        ({"detector": Heartbeats()}, "when_gone must be stop with GradientBoosting"),
+        ({"compression": TopK()}, "compression must be None with GradientBoosting"),
+        ({"aggregation": middle}, "aggregation must be total with GradientBoosting"),
+    ],
+)
+def test_what_would_mix_up_the_levels_of_trees_is_refused_with_the_reason(fields, message):
+    with pytest.raises(ValueError, match=message):
+        boosting(exchange=EXCHANGES["server"], **fields)
+
+
+def test_a_run_that_would_rather_stop_than_go_on_without_somebody_may_have_a_detector():
+    fields = {"exchange": EXCHANGES["server"], "detector": Heartbeats(), "when_gone": "stop"}
+
+    assert bits(boosting(**fields)) == one_machine(MODEL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(faults(nodes=WORKERS), min_size=1, max_size=5),
+    st.sampled_from([NetworkSpec(latency=Exponential(mean=0.002)), NetworkSpec(loss_probability=0.1)]),
+    st.sampled_from([None, Checkpoints(every=2)]),
+)
+def test_fifty_schedules_of_faults_change_no_bit(exchange, schedule, network, recovery):
+    scenario = boosting(schedule, exchange=EXCHANGES[exchange], network=network, recovery=recovery)
+
+    assert bits(scenario, check=True) == one_machine(MODEL)
+
+
+@pytest.mark.parametrize("begin_s", [0.002, 0.02, 0.05, 0.08])
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_a_worker_that_crashes_changes_no_bit(exchange, begin_s):
+    troubles = [
+        CrashNode(node="worker-1", begin_s=begin_s, end_s=begin_s + 0.02),
+        LoseMessages(probability=0.2, begin_s=0.0, end_s=0.1),
+    ]
+
+    assert bits(boosting(troubles, exchange=EXCHANGES[exchange])) == one_machine(MODEL)
