@@ -21,7 +21,7 @@ from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models import AnyModel, GradientBoosting, KMeans, Softmax
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
 from simcluster.learning.optimisers import AnyOptimiser, GradientDescent
-from simcluster.learning.protocols import Array, DataSource, Descends, Model, Optimiser, Sharding, Solves
+from simcluster.learning.protocols import Array, Condenses, DataSource, Descends, Model, Optimiser, Sharding, Solves
 from simcluster.learning.softmax_regression import SoftmaxRegression
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Array",
     "Bundled",
     "Call",
+    "Condenses",
     "Cost",
     "Csv",
     "DataSource",

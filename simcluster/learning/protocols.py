@@ -50,6 +50,26 @@ class Solves(Model, Protocol):
         ...
 
 
+class Condenses(Solves, Protocol):
+    """A model whose step needs no more of each part of a total than a few numbers, as the best split of some features.
+
+    ``update(parameters, total, rows)`` is ``conclude(parameters, [condense(parameters, total, 0)], rows)``.
+    """
+
+    @property
+    def part_suffices(self) -> bool:
+        """Whether ``condense`` needs nothing else, as it might by the model's settings."""
+        ...
+
+    def condense(self, parameters: Array, part: Array, first: int) -> Array:
+        """What a part of a total says, of one shape: the part from ``first`` on along the first axis, maybe none."""
+        ...
+
+    def conclude(self, parameters: Array, said: Array, rows: float) -> Array:
+        """The next parameters, from what each part of the total says, (parts, …), in their order."""
+        ...
+
+
 class DataSource(Protocol):
     """Where data comes from."""
 

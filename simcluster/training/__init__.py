@@ -21,7 +21,7 @@ from simcluster.learning import (
 from simcluster.recovery import Checkpoints
 from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
-from simcluster.training.exchange import AllReduce, ParameterServer
+from simcluster.training.exchange import AllReduce, ParameterServer, ReduceScatter
 from simcluster.training.job import TrainingJob
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
@@ -44,6 +44,7 @@ __all__ = [
     "ParameterServer",
     "Parquet",
     "Progress",
+    "ReduceScatter",
     "Rows",
     "Softmax",
     "TopK",

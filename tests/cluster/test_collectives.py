@@ -165,6 +165,37 @@ def test_a_member_that_was_away_for_long_goes_on_from_what_the_others_have():
     assert bits(ran(faults, sums=6, retry_s=0.01)) == bits(ran(sums=6))
 
 
+class Blocks(Sums):
+    """Members have a block of the sum each, and gather what they say of it: where it begins, and its own sum."""
+
+    def program(self, node, ended, done):
+        names = [f"n-{place}" for place in range(self.members)]
+        member = Member(node, names, "blocks", ALGORITHMS[self.algorithm], self.retry_s, np.zeros(self.size))
+        node.spawn(member.answer())
+        block, first = yield from member.scatter(self.values(names.index(node.name), 0))
+        ended[node.name] = yield from member.gather(np.array([first, np.sum(block)]))
+        if len(ended) == self.members:
+            done.succeed([ended[name] for name in names])
+
+
+@pytest.mark.parametrize(("members", "size"), [(1, 4), (2, 5), (3, 2), (5, 64)])
+def test_members_gather_what_they_say_of_their_blocks_of_a_sum(members, size):
+    job = Blocks(members=members, size=size)
+    result = run(Scenario(cluster=ClusterSpec(nodes=nodes("n", max(2, members))), job=job), 0)
+    total = np.sum([job.values(place, 0) for place in range(members)], axis=0)
+    cuts = [size * block // members for block in range(members + 1)]
+
+    assert len(bits(result)) == 1
+    for block, (first, said) in enumerate(result.outcome[0]):
+        assert first == cuts[block]
+        assert said == pytest.approx(np.sum(total[cuts[block] : cuts[block + 1]]), abs=1e-12)
+
+
+def test_only_a_ring_leaves_blocks():
+    with pytest.raises(ValueError, match="algorithm must be ring to scatter and to gather, got recursive_doubling"):
+        run(Scenario(cluster=ClusterSpec(nodes=nodes("n", 4)), job=Blocks(algorithm="recursive_doubling")), 0)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from(sorted(ALGORITHMS)),

@@ -133,8 +133,8 @@ def test_siblings_that_are_subtracted_give_the_same_trees_in_half_the_numbers(na
     sizes = [each.contribution(each.initial(data, stream(0)), data.all)().shape for each in (model, other)]
 
     assert trees(model, ours).tobytes() == trees(other, theirs).tobytes()
-    assert sizes[1][1] == 2 ** (depth - 1)
-    assert sizes[0][1] == max(1, sizes[1][1] // 2)
+    assert sizes[1][2] == 2 ** (depth - 1)
+    assert sizes[0][2] == max(1, sizes[1][2] // 2)
 
 
 @pytest.mark.parametrize("name", DATA)

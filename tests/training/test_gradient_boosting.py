@@ -11,13 +11,14 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, nodes
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, LoseMessages
-from simcluster.learning import Bundled, by_key, call, ordered
+from simcluster.learning import Bundled, KMeans, by_key, call, ordered
 from simcluster.recovery import Checkpoints, Heartbeats
 from simcluster.training import (
     AllReduce,
     BoundedStaleness,
     GradientBoosting,
     ParameterServer,
+    ReduceScatter,
     TopK,
     TrainingJob,
     Waiting,
@@ -30,13 +31,17 @@ EXCHANGES = {
     "ring": AllReduce(retry_s=0.05),
     "recursive doubling": AllReduce(algorithm="recursive_doubling", retry_s=0.05),
     "server": ParameterServer(server="server-0", retry_s=0.05),
+    "reduce-scatter": ReduceScatter(retry_s=0.05),
 }
+WHOLE = MODEL.replace(sibling_subtraction=False)
+MODELS = {name: WHOLE if name == "reduce-scatter" else MODEL for name in EXCHANGES}
 
 
 def boosting(faults=(), *, workers=3, network=None, **job):
     spec = nodes("worker", workers, flops_per_s=1e6)
     fields = {"model": MODEL, "data": Bundled(name="iris"), "batch_size": None, "exchange": EXCHANGES["ring"]}
-    fields |= {"steps": job.get("model", MODEL).steps, "workers": tuple(node.name for node in spec), **job}
+    steps = getattr(job.get("model", MODEL), "steps", 3)
+    fields |= {"steps": steps, "workers": tuple(node.name for node in spec), **job}
     cluster = ClusterSpec(nodes=(*nodes("server", 1), *spec), network=network or NetworkSpec())
     return Scenario(cluster=cluster, job=TrainingJob(**fields), faults=tuple(faults), horizon_s=60.0)
 
@@ -59,10 +64,10 @@ def one_machine(model):
 @pytest.mark.parametrize("exchange", EXCHANGES)
 @pytest.mark.parametrize("sharding", [ordered, by_key])
 def test_any_number_of_workers_and_any_exchange_give_one_machine_s_bits(exchange, sharding):
-    expected = one_machine(MODEL)
+    fields = {"model": MODELS[exchange], "exchange": EXCHANGES[exchange], "sharding": sharding}
 
-    for workers in (1, 2, 5, 16):
-        assert bits(boosting(workers=workers, exchange=EXCHANGES[exchange], sharding=sharding)) == expected
+    for workers in (1, 2, 5, 16):  # of which more than there are features
+        assert bits(boosting(workers=workers, **fields)) == one_machine(fields["model"])
 
 
 def test_one_row_a_worker_is_enough_and_none_is_refused():
@@ -83,6 +88,21 @@ def test_the_bytes_of_a_round_are_those_of_the_docstrings(subtraction, sent):
     result = run(boosting(workers=workers, model=model), 0)
     assert result.metrics["sent_bytes"] == model.rounds * a_round
     assert result.metrics["steps"] == model.steps
+
+
+@pytest.mark.parametrize("workers", [2, 3, 6])
+def test_the_bytes_of_a_reduce_scatter_are_about_half(workers):
+    bins = max(len(np.unique(column)) for column in Bundled(name="iris").load().features.T)
+    numbers = 4 * 3 * 4 * bins * 3  # features, outputs, nodes, bins, sums
+    said = 3 * 4 * 9  # outputs, nodes, what is said of each
+    fields = {"workers": workers, "model": WHOLE}
+    scattered = run(boosting(exchange=EXCHANGES["reduce-scatter"], **fields), 0).metrics
+    reduced = run(boosting(**fields), 0).metrics["sent_bytes"]
+
+    a_step = (workers - 1) * (8 * numbers + 80 * workers) + workers * (workers - 1) * (8 * said + 80)
+    assert scattered["sent_bytes"] == WHOLE.steps * a_step
+    assert scattered["messages_sent"] == WHOLE.steps * 2 * workers * (workers - 1)
+    assert scattered["sent_bytes"] < 0.7 * reduced
 
 
 def middle(values, rows):
@@ -106,6 +126,25 @@ def test_what_would_mix_up_the_levels_of_trees_is_refused_with_the_reason(fields
         boosting(exchange=EXCHANGES["server"], **fields)
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (KMeans(clusters=3), "model must have condense with reduce_scatter, got KMeans"),
+        (MODEL, "model must need nothing but its part of a sum with reduce_scatter, got GradientBoosting"),
+    ],
+)
+def test_a_reduce_scatter_takes_models_that_find_in_a_part_what_it_says(model, message):
+    with pytest.raises(ValueError, match=message):
+        boosting(model=model, exchange=EXCHANGES["reduce-scatter"])
+
+
+def test_a_reduce_scatter_refuses_what_an_all_reduce_does():
+    fields = {"model": WHOLE, "detector": Heartbeats(), "when_gone": "stop"}
+
+    with pytest.raises(ValueError, match="detector must be None with reduce_scatter"):
+        boosting(exchange=EXCHANGES["reduce-scatter"], **fields)
+
+
 def test_a_run_that_would_rather_stop_than_go_on_without_somebody_may_have_a_detector():
     fields = {"exchange": EXCHANGES["server"], "detector": Heartbeats(), "when_gone": "stop"}
 
@@ -121,9 +160,10 @@ def test_a_run_that_would_rather_stop_than_go_on_without_somebody_may_have_a_det
     st.sampled_from([None, Checkpoints(every=2)]),
 )
 def test_fifty_schedules_of_faults_change_no_bit(exchange, schedule, network, recovery):
-    scenario = boosting(schedule, exchange=EXCHANGES[exchange], network=network, recovery=recovery)
+    model, how = MODELS[exchange], EXCHANGES[exchange]
+    scenario = boosting(schedule, model=model, exchange=how, network=network, recovery=recovery)
 
-    assert bits(scenario, check=True) == one_machine(MODEL)
+    assert bits(scenario, check=True) == one_machine(model)
 
 
 @pytest.mark.parametrize("begin_s", [0.002, 0.02, 0.05, 0.08])
@@ -134,4 +174,5 @@ def test_a_worker_that_crashes_changes_no_bit(exchange, begin_s):
         LoseMessages(probability=0.2, begin_s=0.0, end_s=0.1),
     ]
 
-    assert bits(boosting(troubles, exchange=EXCHANGES[exchange])) == one_machine(MODEL)
+    model, how = MODELS[exchange], EXCHANGES[exchange]
+    assert bits(boosting(troubles, model=model, exchange=how)) == one_machine(model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.cluster.collectives.rounds import Algorithm, Blocks
+from simcluster.cluster.collectives.rounds import Algorithm, Blocks, ring
 from simcluster.engine import Program
 from simcluster.kernels import Call, Cost
 
@@ -40,7 +40,8 @@ class Member:
     ) -> None:
         self._node, self._members, self._retry_s = node, members, retry_s
         self._place = members.index(node.name)
-        self._rounds = algorithm(self._place, len(members))
+        self._algorithm, self._rounds = algorithm, algorithm(self._place, len(members))
+        self._own = (self._place + 1) % len(members)  # the block that a ring leaves here when it is added up
         self._part, self._state, self._repeat = f"{name}.part", f"{name}.state", f"{name}.repeat"
         self._sent: dict[int, tuple[str, Any]] = {}  # of the sum that is under way, by round
         self._arrived: dict[tuple[int, int], Any] = {}  # by sum and round: a peer may be ahead
@@ -51,21 +52,34 @@ class Member:
 
         Or ``None``: the peers have that sum already; ``number`` and ``state`` are now those of one of them.
         """
-        node, members = self._node, self._members
         total = np.array(values, dtype=np.float64).reshape(-1)
         self._sent.clear()
-        for place, each in enumerate(self._rounds):
-            if each.target is not None:
-                body = (self.number, place, total[self._slice(each.sends, total.size)])
-                sent = node.send(members[each.target], self._part, body)
-                self._sent[place] = sent.target, sent.body
-            if each.source is not None:
-                part = yield from self._receive(place, members[each.source])
-                if part is None:
-                    return None
-                here = self._slice(each.takes, total.size)
-                total[here] = (yield node.compute(_sum(part, total[here]))) if each.adds else part
-        return total.reshape(values.shape)
+        done = yield from self._run(total, 0, len(self._rounds))
+        return total.reshape(values.shape) if done else None
+
+    def scatter(self, values: NDArray[np.float64]) -> Program:
+        """Steps whose value is a block of the sum, and the place of its first row: the first half of a ring.
+
+        Blocks are cut along the first axis of ``values``. Or ``None``, as ``add_up``; ``gather`` is to follow.
+        """
+        if self._algorithm is not ring:
+            raise ValueError(f"algorithm must be ring to scatter and to gather, got {self._algorithm.__name__}")
+        total = np.array(values, dtype=np.float64)
+        self._sent.clear()
+        if not (yield from self._run(total, 0, len(self._rounds) // 2)):
+            return None
+        here = self._slice((self._own, self._own + 1), len(total))
+        return total[here], here.start
+
+    def gather(self, part: NDArray[np.float64]) -> Program:
+        """Steps whose value is what all members make of their blocks, of one shape each, in the order of blocks.
+
+        Or ``None``, as ``add_up``. With ``scatter`` it is one sum, with one number.
+        """
+        parts = np.zeros((len(self._members), *part.shape))
+        parts[self._own] = part
+        done = yield from self._run(parts, len(self._rounds) // 2, len(self._rounds))
+        return parts if done else None
 
     def advance(self, state: Any) -> None:
         """The sum has been made use of, and led to ``state``."""
@@ -96,6 +110,23 @@ class Member:
                 for later, (target, part) in self._sent.items():
                     if later >= place and target == message.source:  # it may have lost them all, if it was down
                         self._node.send(target, self._part, part)
+
+    def _run(self, array: NDArray[np.float64], first: int, behind: int) -> Program:
+        """Do these rounds on ``array``; whether they were done, and no state has come instead."""
+        node, members = self._node, self._members
+        for place in range(first, behind):
+            each = self._rounds[place]
+            if each.target is not None:
+                body = (self.number, place, array[self._slice(each.sends, len(array))])
+                sent = node.send(members[each.target], self._part, body)
+                self._sent[place] = sent.target, sent.body
+            if each.source is not None:
+                part = yield from self._receive(place, members[each.source])
+                if part is None:
+                    return False
+                here = self._slice(each.takes, len(array))
+                array[here] = (yield node.compute(_sum(part, array[here]))) if each.adds else part
+        return True
 
     def _receive(self, place: int, source: str) -> Program:
         """The part that ``source`` sends in a round, or ``None`` when its state has come instead."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -62,6 +63,11 @@ class GradientBoosting(Spec):
     needs_whole_steps: ClassVar[bool] = True
 
     @property
+    def part_suffices(self) -> bool:
+        """Whether ``condense`` needs no more than its part: a right child's histograms need those of its parent."""
+        return not self.sibling_subtraction
+
+    @property
     def steps(self) -> int:
         """How many steps it takes."""
         return self.rounds * self.depth
@@ -78,10 +84,10 @@ class GradientBoosting(Spec):
         return Ensemble.start(edges, baseline, data.classes, exponents, *size).array
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
-        """The histograms of the nodes of the level, (K, N, d, B, 3), in whole multiples."""
+        """The histograms of the nodes of the level, (d, K, N, B, 3), in whole multiples."""
         ensemble = self._ensemble(parameters)
-        outputs, shape = ensemble.outputs, ensemble.histograms_shape
-        sums = np.zeros((outputs, self._sent, *shape))
+        outputs, (features, most, _) = ensemble.outputs, ensemble.histograms_shape
+        sums = np.zeros((features, outputs, self._sent, most, 3))
         if ensemble.done >= self.steps:
             return Call(lambda: sums, Cost(0.0, 8.0 * sums.size))
         level = ensemble.level
@@ -102,10 +108,10 @@ class GradientBoosting(Spec):
             curvature = np.rint(np.ldexp(curvature, ensemble.exponents[1]))
             found = sums.copy()
             for output, place, index in wanted:
-                found[output, place] = histograms(bins, gradient[output], curvature[output], shape[1], index)
+                found[:, output, place] = histograms(bins, gradient[output], curvature[output], most, index)
             return found
 
-        at_hand = raw[0], raw[0], shape[1]
+        at_hand = raw[0], raw[0], most
         cost = Cost(flops=(self.depth + 10.0) * raw.size, bytes=8.0 * (4 * raw.size + self.depth * raw.size))
         for _, _, index in wanted:
             cost = cost + histograms.cost(bins, *at_hand, index)
@@ -113,31 +119,59 @@ class GradientBoosting(Spec):
 
     def update(self, parameters: Array, total: Array, rows: float) -> Array:
         """Split the nodes of the level where that gains; their children have the steps −η·G/(H + λ)."""
+        ensemble = self._ensemble(self.conclude(parameters, self.condense(parameters, total, 0)[np.newaxis], rows))
+        before = self._ensemble(parameters)
+        if ensemble.parents.size and before.done < self.steps and before.level < self.depth - 1:
+            ensemble.parents[:] = 0.0
+            for output, place, _ in self._present(before):
+                ensemble.parents[output, place] = self._sums(before, total, output, place)
+        return ensemble.array
+
+    def condense(self, parameters: Array, part: Array, first: int) -> Array:
+        """What the histograms of some features say of each node, (K, 2^(depth − 1), 9).
+
+        That is the gain of the best split by one of them, its feature (−1: there is none) and bin, then G, H and the
+        rows to its left, and those of the node. ``part`` is as a contribution, of the features from ``first`` on.
+        """
+        ensemble = self._ensemble(parameters)
+        said = np.zeros((ensemble.outputs, 1 << (self.depth - 1), 9))
+        said[..., 1] = -1
+        if not len(part) or ensemble.done >= self.steps:
+            return said
+        # Gradients are in units of what bounds them, so that targets of any size have gains that are numbers.
+        fine = math.ldexp(1.0, -ensemble.exponents[1])
+        unit = np.array([fine, fine, 1.0])
+        for output, place, _ in self._present(ensemble):
+            sums = self._sums(ensemble, part, output, place, first) * unit
+            gain, feature, edge = best_split(sums, self.l2, self.min_hessian, float(self.min_samples_leaf))
+            found = said[output, place]
+            found[6:] = sums[0].sum(axis=0)
+            if feature >= 0:
+                found[:6] = gain, first + feature, edge, *sums[feature, : edge + 1].sum(axis=0)
+        return said
+
+    def conclude(self, parameters: Array, said: Array, rows: float) -> Array:
+        """The parameters after the level, from what each part says, (parts, K, 2^(depth − 1), 9), in their order."""
         ensemble = self._ensemble(np.array(parameters))
         if ensemble.done >= self.steps:
             return ensemble.array
-        level, trees = ensemble.level, ensemble.trees[ensemble.round]
-        # Gradients are in units of what bounds them, so that targets of any size have gains that are numbers.
-        fine = math.ldexp(1.0, -ensemble.exponents[1])
-        unit, bound = np.array([fine, fine, 1.0]), ensemble.bound
-        found: dict[tuple[int, int], Array] = {}
-        for output, tree in enumerate(trees):
-            for place in range(2**level):
-                node = 2**level - 1 + place
-                if level and not tree[node, COUNT]:
-                    continue  # its parent is a leaf
-                sums = self._sums(ensemble, total[output], output, place)
-                if level and sums[0, :, 2].sum() != tree[node, COUNT]:
-                    raise ValueError(
-                        f"all rows must speak of the same nodes: {tree[node, COUNT]:g} rows were sent to a node, got "
-                        f"sums of {sums[0, :, 2].sum():g}"
-                    )
-                found[output, place] = sums
-                self._split(tree, node, sums * unit, ensemble.edges, bound)
-        if ensemble.parents.size and level < self.depth - 1:
-            ensemble.parents[:] = 0.0
-            for (output, place), sums in found.items():
-                ensemble.parents[output, place] = sums
+        trees = ensemble.trees[ensemble.round]
+        for output, place, node in self._present(ensemble):
+            parts, tree = said[:, output, place], trees[output]
+            best = parts[np.argmax(parts[:, 0])]  # of equal gains the first, whose features are the lowest
+            whole = parts[np.argmax(parts[:, 8]), 6:]  # a part without features says nothing
+            if ensemble.level and whole[2] != tree[node, COUNT]:
+                raise ValueError(
+                    f"all rows must speak of the same nodes: {tree[node, COUNT]:g} rows were sent to a node, got sums "
+                    f"of {whole[2]:g}"
+                )
+            if node == 0:
+                tree[0, VALUE], tree[0, COUNT] = self._step(whole, ensemble.bound), whole[2]
+            if best[1] >= 0:
+                left = best[3:6]
+                tree[node, FEATURE], tree[node, EDGE] = best[1], ensemble.edges[int(best[1]), int(best[2])]
+                for child, side in ((2 * node + 1, left), (2 * node + 2, whole - left)):
+                    tree[child, VALUE], tree[child, COUNT] = self._step(side, ensemble.bound), side[2]
         ensemble.array[0] += 1
         return ensemble.array
 
@@ -179,27 +213,24 @@ class GradientBoosting(Spec):
         steps = float(rows * ensemble.outputs * min(self.rounds, ensemble.round + 1))
         return Cost(flops=(self.depth + 1) * steps, bytes=8 * (3 * self.depth + 1) * steps)
 
-    def _sums(self, ensemble: Ensemble, sent: Array, output: int, place: int) -> Array:
+    def _present(self, ensemble: Ensemble) -> Iterator[tuple[int, int, int]]:
+        """The nodes of the level that there are: output, place in the level, and place in the tree."""
+        level = ensemble.level
+        for output, tree in enumerate(ensemble.trees[ensemble.round]):
+            for place, node in enumerate(range(2**level - 1, 2 ** (level + 1) - 1)):
+                if not level or tree[node, COUNT]:  # else its parent is a leaf
+                    yield output, place, node
+
+    def _sums(self, ensemble: Ensemble, sent: Array, output: int, place: int, first: int = 0) -> Array:
         """The histograms of a node of the level, in whole multiples."""
         if not (self.sibling_subtraction and ensemble.level):
-            return np.ascontiguousarray(sent[place])
-        left = np.ascontiguousarray(sent[place // 2])
+            return np.ascontiguousarray(sent[:, output, place])
+        left = np.ascontiguousarray(sent[:, output, place // 2])
         if place % 2 == 0:
             return left
-        return subtract_histograms(np.ascontiguousarray(ensemble.parents[output, place // 2]), left)
+        parent = ensemble.parents[output, place // 2, first : first + len(sent)]
+        return subtract_histograms(np.ascontiguousarray(parent), left)
 
-    def _split(self, tree: Array, node: int, sums: Array, edges: Array, bound: float) -> None:
-        whole = sums[0].sum(axis=0)
-        if node == 0:
-            tree[0, VALUE], tree[0, COUNT] = bound * self._step(whole), whole[2]
-        _, feature, edge = best_split(sums, self.l2, self.min_hessian, float(self.min_samples_leaf))
-        if feature < 0:
-            return
-        left = sums[feature, : edge + 1].sum(axis=0)
-        tree[node, FEATURE], tree[node, EDGE] = feature, edges[feature, edge]
-        for child, side in ((2 * node + 1, left), (2 * node + 2, whole - left)):
-            tree[child, VALUE], tree[child, COUNT] = bound * self._step(side), side[2]
-
-    def _step(self, side: Array) -> float:
+    def _step(self, side: Array, bound: float) -> float:
         gradient, curvature = float(side[0]), float(side[1]) + self.l2
-        return -self.learning_rate * gradient / curvature if curvature > 0 else 0.0
+        return -self.learning_rate * bound * gradient / curvature if curvature > 0 else 0.0

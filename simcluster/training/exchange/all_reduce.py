@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from simcluster.cluster import Cluster
-from simcluster.engine import Period, Spec
-from simcluster.training.aggregation import total
-from simcluster.training.exchange.peer import Course, work
+from simcluster.cluster import Cluster, Node
+from simcluster.cluster.collectives import ALGORITHMS, Member
+from simcluster.engine import Period, Program, Spec
+from simcluster.learning import Array
+from simcluster.training.exchange.peer import refusal, start
 from simcluster.training.training import Training
-from simcluster.training.waiting import BoundedStaleness
+from simcluster.training.update import Update
 
 if TYPE_CHECKING:
     from simcluster.training.job import TrainingJob
@@ -42,25 +42,18 @@ class AllReduce(Spec):
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the workers."""
-        course = Course(training)
-        for index, worker in enumerate(training.job.workers):
-            program = partial(work, exchange=self, training=training, course=course, index=index)
-            cluster[worker].boot(program, f"{training.job.name}.worker")
+        how = {"combine": add_up, "algorithm": ALGORITHMS[self.algorithm], "retry_s": self.retry_s}
+        start(training, cluster, how)
 
     def refuses(self, job: TrainingJob) -> str | None:
         """Nobody is waited for less than anybody else, and what is added up on the way is nobody's in particular."""
-        if job.waiting != BoundedStaleness():
-            return f"waiting must be bulk-synchronous with all_reduce: a sum needs every worker, got {job.waiting!r}"
-        if job.detector is not None:
-            return f"detector must be None with all_reduce: nothing goes on without a worker, got {job.detector!r}"
-        if job.compression is not None:
-            return (
-                "compression must be None with all_reduce: what is sent is added up on the way, which compressed "
-                f"contributions cannot be, got {job.compression!r}"
-            )
-        if job.aggregation is not total:
-            return (
-                "aggregation must be total with all_reduce, by which no worker sees another's contribution, got "
-                f"{job.aggregation!r}"
-            )
-        return None
+        return refusal(job, self.kind)
+
+
+def add_up(node: Node, member: Member, training: Training, update: Update, contribution: Array) -> Program:
+    """Every worker has the sum, and makes the step of it."""
+    total = yield from member.add_up(contribution)
+    if total is None:
+        return False
+    yield node.compute(update.move(total, member.number))
+    return True

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
-from simcluster.cluster import Message, Node
-from simcluster.cluster.collectives import ALGORITHMS, Member
+from simcluster.cluster import Cluster, Message, Node
+from simcluster.cluster.collectives import Algorithm, Member
 from simcluster.engine import Program
 from simcluster.learning import Array
-from simcluster.training.update import update_of
+from simcluster.training.aggregation import total
+from simcluster.training.update import Update, update_of
+from simcluster.training.waiting import BoundedStaleness
 
 if TYPE_CHECKING:
-    from simcluster.training.exchange.all_reduce import AllReduce
+    from simcluster.training.job import TrainingJob
     from simcluster.training.training import Training
 
 
@@ -37,16 +40,31 @@ class Course:
             self._training.finish(parameters, step)
 
 
-def work(node: Node, *, exchange: AllReduce, training: Training, course: Course, index: int) -> Program:
+class Combine(Protocol):
+    """How the contributions of all become a step."""
+
+    def __call__(self, node: Node, member: Member, training: Training, update: Update, contribution: Array) -> Program:
+        """Steps until the parameters have moved, and whether they have: ``False`` when ``member`` was overtaken."""
+        ...
+
+
+def work(
+    node: Node,
+    *,
+    combine: Combine,
+    algorithm: Algorithm,
+    retry_s: float,
+    training: Training,
+    course: Course,
+    index: int,
+) -> Program:
     """Do step after step with the others. Everything that all hold is in the state of a ``Member``."""
     job, done = training.job, training.done
     record = node.cluster.trace.recorder
     record_begin = record("step", "worker", "clock")
     record_contribution = record("contribution", "worker", "clock", "accepted")
     update = update_of(training)
-    member = Member(
-        node, job.workers, job.name, ALGORITHMS[exchange.algorithm], exchange.retry_s, (update.state, False)
-    )
+    member = Member(node, job.workers, job.name, algorithm, retry_s, (update.state, False))
     keeper = None if job.recovery is None else job.recovery.keeper(node, f"{job.name}.{node.name}")
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         member.number, member.state = kept
@@ -61,16 +79,38 @@ def work(node: Node, *, exchange: AllReduce, training: Training, course: Course,
             break
         record_begin(node.name, clock)
         contribution = yield node.compute(training.contribution(index, clock, update.parameters))
-        total = yield from member.add_up(contribution)
-        if total is None:  # the others have gone on without this program, which was not there for a while
-            continue
+        if not (yield from combine(node, member, training, update, contribution)):
+            continue  # the others have gone on without this program, which was not there for a while
         record_contribution(node.name, clock, True)
-        yield node.compute(update.move(total, clock))
         over = yield from _evaluate(node, training, course, clock + 1, update.parameters)
         member.advance((update.state, over))
         if keeper is not None and clock + 1 < job.steps and not over:
             yield from keeper.after_step(clock + 1, lambda: (member.number, member.state))
     course.end(node.name, clock, update.parameters)
+
+
+def start(training: Training, cluster: Cluster, how: dict[str, Any]) -> None:
+    """Boot ``work`` on every worker."""
+    course = Course(training)
+    for index, worker in enumerate(training.job.workers):
+        program = partial(work, training=training, course=course, index=index, **how)
+        cluster[worker].boot(program, f"{training.job.name}.worker")
+
+
+def refusal(job: TrainingJob, kind: str) -> str | None:
+    """Why a job's parts do not go together with workers that add up among themselves, or ``None``."""
+    if job.waiting != BoundedStaleness():
+        return f"waiting must be bulk-synchronous with {kind}: a sum needs every worker, got {job.waiting!r}"
+    if job.detector is not None:
+        return f"detector must be None with {kind}: nothing goes on without a worker, got {job.detector!r}"
+    if job.compression is not None:
+        return (
+            f"compression must be None with {kind}: what is sent is added up on the way, which compressed "
+            f"contributions cannot be, got {job.compression!r}"
+        )
+    if job.aggregation is not total:
+        return f"aggregation must be total with {kind}: no worker sees another's contribution, got {job.aggregation!r}"
+    return None
 
 
 def _evaluate(node: Node, training: Training, course: Course, step: int, parameters: Array) -> Program:
