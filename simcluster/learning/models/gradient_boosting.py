@@ -22,11 +22,14 @@ from simcluster.learning.protocols import Array
 class GradientBoosting(Spec):
     """Boosted regression trees, grown level by level, of one step a level: ``rounds · depth`` steps in all.
 
-    A contribution is, for each output and node of the level, the sums of gradient, curvature and 1 over the rows in
-    each bin of each feature; each split is found in their total. With K outputs (1 for numbers and for two classes, one
-    a class for more), d features in at most B bins, a step's array is K · N · d · B · 3 numbers, N = 2^(depth − 1), and
-    by ``sibling_subtraction`` N = max(1, 2^(depth − 2)): only left children are sent, the right ones are what is
-    missing from their parents (half the bytes, the same trees). Levels above the last leave a part of it zero.
+    A contribution is, for each feature, output and node of the level, the sums of gradient, curvature and 1 over the
+    rows in each bin; each split is found in their total. With K outputs (1 for numbers and for two classes, one a class
+    for more), d features in at most B bins, a step's array is m = d · K · N · B · 3 numbers, N = 2^(depth − 1); levels
+    above the last leave a part of it zero. By ``sibling_subtraction`` N = max(1, 2^(depth − 2)): only left children
+    are sent, the right ones are what is missing from their parents (half the bytes, the same trees). Or a
+    ``ReduceScatter`` has each worker find the best splits of some features (half the bytes, the same trees; it needs
+    whole levels, for a parent's histograms lie where they were found, and a crash would lose them). A round is
+    ``depth`` steps, of 2(p − 1)(8m + 80p) bytes each by a ring of p workers.
 
     Gradients and curvatures are rounded to whole multiples of powers of two such that all sums over n rows are exact
     in float64, to 52 − log₂ n bits: no sum depends on the order of its parts, and the trees are the same, to the last
