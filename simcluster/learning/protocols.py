@@ -53,16 +53,16 @@ class Solves(Model, Protocol):
 class Condenses(Solves, Protocol):
     """A model whose step needs no more of each part of a total than a few numbers, as the best split of some features.
 
-    ``update(parameters, total, rows)`` is ``conclude(parameters, [condense(parameters, total, 0)], rows)``.
+    A part is a total from ``first`` on along its first axis, and may be none of it. Of each part something may have to
+    be remembered from step to step: the memory, empty at first, is of one part and never sent.
     """
 
-    @property
-    def part_suffices(self) -> bool:
-        """Whether ``condense`` needs nothing else, as it might by the model's settings."""
+    def condense(self, parameters: Array, part: Array, first: int, memory: Array) -> tuple[Array, Array]:
+        """What a part says, of one shape, and the memory for the next step; NaN and none where it is missing now."""
         ...
 
-    def condense(self, parameters: Array, part: Array, first: int) -> Array:
-        """What a part of a total says, of one shape: the part from ``first`` on along the first axis, maybe none."""
+    def whole(self, parameters: Array, rows: Rows) -> Call[Array]:
+        """A contribution whose total can be condensed without memory."""
         ...
 
     def conclude(self, parameters: Array, said: Array, rows: float) -> Array:

@@ -12,7 +12,7 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, nodes
 from simcluster.cluster.collectives import ALGORITHMS, Algorithm, Member, Round, recursive_doubling, ring
 from simcluster.engine import Constant, Spec
-from simcluster.faults import CrashNode, LoseMessages, PauseNode
+from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PauseNode
 
 LATENCY_S, BYTES_PER_S = 50e-6, 1.25e9
 
@@ -209,6 +209,7 @@ def test_no_crashes_and_losses_change_a_bit(algorithm, members, crashes, lost):
         for place, begin_s, down_s in crashes
     ]
     faults.append(LoseMessages(probability=lost, begin_s=0.0, end_s=0.02))
+    faults.append(DuplicateMessages(probability=lost, begin_s=0.0, end_s=0.02))
     fields = {"algorithm": algorithm, "members": members, "sums": 3}
 
     assert bits(ran(faults, retry_s=0.002, **fields)) == bits(ran(**fields))

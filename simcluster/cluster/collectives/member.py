@@ -57,28 +57,32 @@ class Member:
         done = yield from self._run(total, 0, len(self._rounds))
         return total.reshape(values.shape) if done else None
 
-    def scatter(self, values: NDArray[np.float64]) -> Program:
+    def scatter(self, values: NDArray[np.float64], turn: int = 0) -> Program:
         """Steps whose value is a block of the sum, and the place of its first row: the first half of a ring.
 
-        Blocks are cut along the first axis of ``values``. Or ``None``, as ``add_up``; ``gather`` is to follow.
+        Blocks are cut along the first axis of ``values``. Or ``None``, as ``add_up``; ``gather`` is to follow. Both
+        may be done several times, ``turn`` after turn, as one sum with one number.
         """
         if self._algorithm is not ring:
             raise ValueError(f"algorithm must be ring to scatter and to gather, got {self._algorithm.__name__}")
         total = np.array(values, dtype=np.float64)
-        self._sent.clear()
-        if not (yield from self._run(total, 0, len(self._rounds) // 2)):
+        if not turn:
+            self._sent.clear()
+        begin, half = turn * len(self._rounds), len(self._rounds) // 2
+        if not (yield from self._run(total, begin, begin + half)):
             return None
         here = self._slice((self._own, self._own + 1), len(total))
         return total[here], here.start
 
-    def gather(self, part: NDArray[np.float64]) -> Program:
+    def gather(self, part: NDArray[np.float64], turn: int = 0) -> Program:
         """Steps whose value is what all members make of their blocks, of one shape each, in the order of blocks.
 
-        Or ``None``, as ``add_up``. With ``scatter`` it is one sum, with one number.
+        Or ``None``, as ``add_up``.
         """
         parts = np.zeros((len(self._members), *part.shape))
         parts[self._own] = part
-        done = yield from self._run(parts, len(self._rounds) // 2, len(self._rounds))
+        begin, half = turn * len(self._rounds), len(self._rounds) // 2
+        done = yield from self._run(parts, begin + half, begin + 2 * half)
         return parts if done else None
 
     def advance(self, state: Any) -> None:
@@ -115,7 +119,7 @@ class Member:
         """Do these rounds on ``array``; whether they were done, and no state has come instead."""
         node, members = self._node, self._members
         for place in range(first, behind):
-            each = self._rounds[place]
+            each = self._rounds[place % len(self._rounds)]
             if each.target is not None:
                 body = (self.number, place, array[self._slice(each.sends, len(array))])
                 sent = node.send(members[each.target], self._part, body)

@@ -26,9 +26,8 @@ class GradientBoosting(Spec):
     rows in each bin; each split is found in their total. With K outputs (1 for numbers and for two classes, one a class
     for more), d features in at most B bins, a step's array is m = d · K · N · B · 3 numbers, N = 2^(depth − 1); levels
     above the last leave a part of it zero. By ``sibling_subtraction`` N = max(1, 2^(depth − 2)): only left children
-    are sent, the right ones are what is missing from their parents (half the bytes, the same trees). Or a
-    ``ReduceScatter`` has each worker find the best splits of some features (half the bytes, the same trees; it needs
-    whole levels, for a parent's histograms lie where they were found, and a crash would lose them). A round is
+    are sent, the right ones are what is missing from their parents (half the bytes, the same trees). By a
+    ``ReduceScatter`` each worker finds the best splits of some features (half of that, the same trees). A round is
     ``depth`` steps, of 2(p − 1)(8m + 80p) bytes each by a ring of p workers.
 
     Gradients and curvatures are rounded to whole multiples of powers of two such that all sums over n rows are exact
@@ -66,11 +65,6 @@ class GradientBoosting(Spec):
     needs_whole_steps: ClassVar[bool] = True
 
     @property
-    def part_suffices(self) -> bool:
-        """Whether ``condense`` needs no more than its part: a right child's histograms need those of its parent."""
-        return not self.sibling_subtraction
-
-    @property
     def steps(self) -> int:
         """How many steps it takes."""
         return self.rounds * self.depth
@@ -88,14 +82,21 @@ class GradientBoosting(Spec):
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The histograms of the nodes of the level, (d, K, N, B, 3), in whole multiples."""
+        return self._histograms(parameters, rows, self._sent, self.sibling_subtraction)
+
+    def whole(self, parameters: Array, rows: Rows) -> Call[Array]:
+        """The histograms of all nodes of the level, (d, K, 2^(depth − 1), B, 3), where their parents' are not known."""
+        return self._histograms(parameters, rows, self._width, False)
+
+    def _histograms(self, parameters: Array, rows: Rows, room: int, left_only: bool) -> Call[Array]:
         ensemble = self._ensemble(parameters)
         outputs, (features, most, _) = ensemble.outputs, ensemble.histograms_shape
-        sums = np.zeros((features, outputs, self._sent, most, 3))
+        sums = np.zeros((features, outputs, room, most, 3))
         if ensemble.done >= self.steps:
             return Call(lambda: sums, Cost(0.0, 8.0 * sums.size))
         level = ensemble.level
         nodes = ensemble.nodes(ensemble.trees[ensemble.round], rows.features, level)
-        left_only = self.sibling_subtraction and level > 0
+        left_only = left_only and level > 0
         wanted = [
             (output, place, np.flatnonzero(nodes[output] == node))
             for output in range(outputs)
@@ -122,36 +123,43 @@ class GradientBoosting(Spec):
 
     def update(self, parameters: Array, total: Array, rows: float) -> Array:
         """Split the nodes of the level where that gains; their children have the steps −η·G/(H + λ)."""
-        ensemble = self._ensemble(self.conclude(parameters, self.condense(parameters, total, 0)[np.newaxis], rows))
         before = self._ensemble(parameters)
-        if ensemble.parents.size and before.done < self.steps and before.level < self.depth - 1:
-            ensemble.parents[:] = 0.0
-            for output, place, _ in self._present(before):
-                ensemble.parents[output, place] = self._sums(before, total, output, place)
+        said, parents = self.condense(parameters, total, 0, before.parents)
+        ensemble = self._ensemble(self.conclude(parameters, said[np.newaxis], rows))
+        if ensemble.done > before.done:
+            ensemble.parents[:] = parents
         return ensemble.array
 
-    def condense(self, parameters: Array, part: Array, first: int) -> Array:
-        """What the histograms of some features say of each node, (K, 2^(depth − 1), 9).
+    def condense(self, parameters: Array, part: Array, first: int, memory: Array) -> tuple[Array, Array]:
+        """What the histograms of some features say of each node, (K, 2^(depth − 1), 9), and the next memory.
 
         That is the gain of the best split by one of them, its feature (−1: there is none) and bin, then G, H and the
-        rows to its left, and those of the node. ``part`` is as a contribution, of the features from ``first`` on.
+        rows to its left, and those of the node. ``part`` is as a contribution, of the features from ``first`` on. The
+        memory is the histograms of the nodes above (K, parents, features of the part, B, 3); where they are missing and
+        needed, all is NaN, and they still are.
         """
         ensemble = self._ensemble(parameters)
-        said = np.zeros((ensemble.outputs, 1 << (self.depth - 1), 9))
+        outputs, (_, most, _) = ensemble.outputs, ensemble.histograms_shape
+        said, following = np.zeros((outputs, self._width, 9)), np.zeros((outputs, self._parents, len(part), most, 3))
         said[..., 1] = -1
         if not len(part) or ensemble.done >= self.steps:
-            return said
+            return said, following
+        if ensemble.level and part.shape[2] < self._width and not memory.size:
+            return np.full_like(said, np.nan), memory
         # Gradients are in units of what bounds them, so that targets of any size have gains that are numbers.
         fine = math.ldexp(1.0, -ensemble.exponents[1])
         unit = np.array([fine, fine, 1.0])
         for output, place, _ in self._present(ensemble):
-            sums = self._sums(ensemble, part, output, place, first) * unit
+            whole = self._sums(ensemble, part, output, place, memory)
+            sums = whole * unit
             gain, feature, edge = best_split(sums, self.l2, self.min_hessian, float(self.min_samples_leaf))
             found = said[output, place]
             found[6:] = sums[0].sum(axis=0)
             if feature >= 0:
                 found[:6] = gain, first + feature, edge, *sums[feature, : edge + 1].sum(axis=0)
-        return said
+            if place < self._parents and ensemble.level < self.depth - 1:
+                following[output, place] = whole
+        return said, following
 
     def conclude(self, parameters: Array, said: Array, rows: float) -> Array:
         """The parameters after the level, from what each part says, (parts, K, 2^(depth − 1), 9), in their order."""
@@ -199,9 +207,14 @@ class GradientBoosting(Spec):
         return np.ascontiguousarray(probabilities(self._ensemble(parameters).raw(features)).T)
 
     @property
+    def _width(self) -> int:
+        """How many nodes a tree's last level of splits has."""
+        return 1 << (self.depth - 1)
+
+    @property
     def _sent(self) -> int:
         """N: for how many nodes of each output there is room in a contribution."""
-        return max(1, (1 << self.depth) // (4 if self.sibling_subtraction else 2))
+        return max(1, self._width // 2) if self.sibling_subtraction else self._width
 
     @property
     def _parents(self) -> int:
@@ -224,15 +237,14 @@ class GradientBoosting(Spec):
                 if not level or tree[node, COUNT]:  # else its parent is a leaf
                     yield output, place, node
 
-    def _sums(self, ensemble: Ensemble, sent: Array, output: int, place: int, first: int = 0) -> Array:
+    def _sums(self, ensemble: Ensemble, sent: Array, output: int, place: int, parents: Array) -> Array:
         """The histograms of a node of the level, in whole multiples."""
-        if not (self.sibling_subtraction and ensemble.level):
+        if not ensemble.level or sent.shape[2] == self._width:
             return np.ascontiguousarray(sent[:, output, place])
         left = np.ascontiguousarray(sent[:, output, place // 2])
         if place % 2 == 0:
             return left
-        parent = ensemble.parents[output, place // 2, first : first + len(sent)]
-        return subtract_histograms(np.ascontiguousarray(parent), left)
+        return subtract_histograms(np.ascontiguousarray(parents[output, place // 2]), left)
 
     def _step(self, side: Array, bound: float) -> float:
         gradient, curvature = float(side[0]), float(side[1]) + self.l2

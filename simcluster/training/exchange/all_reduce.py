@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from simcluster.cluster import Cluster, Node
-from simcluster.cluster.collectives import ALGORITHMS, Member
+from simcluster.cluster import Cluster
+from simcluster.cluster.collectives import ALGORITHMS
 from simcluster.engine import Period, Program, Spec
 from simcluster.learning import Array
-from simcluster.training.exchange.peer import refusal, start
+from simcluster.training.exchange.peer import Worker, refusal, start
 from simcluster.training.training import Training
-from simcluster.training.update import Update
 
 if TYPE_CHECKING:
     from simcluster.training.job import TrainingJob
@@ -50,10 +49,10 @@ class AllReduce(Spec):
         return refusal(job, self.kind)
 
 
-def add_up(node: Node, member: Member, training: Training, update: Update, contribution: Array) -> Program:
+def add_up(worker: Worker, contribution: Array) -> Program:
     """Every worker has the sum, and makes the step of it."""
-    total = yield from member.add_up(contribution)
+    total = yield from worker.member.add_up(contribution)
     if total is None:
         return False
-    yield node.compute(update.move(total, member.number))
+    yield worker.node.compute(worker.update.move(total, worker.member.number))
     return True

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Cluster, Message, Node
 from simcluster.cluster.collectives import Algorithm, Member
@@ -40,12 +42,23 @@ class Course:
             self._training.finish(parameters, step)
 
 
-class Combine(Protocol):
-    """How the contributions of all become a step."""
+@dataclass(slots=True)
+class Worker:
+    """What a worker's program has at hand; ``kept`` is what an exchange keeps from step to step, until a crash."""
 
-    def __call__(self, node: Node, member: Member, training: Training, update: Update, contribution: Array) -> Program:
-        """Steps until the parameters have moved, and whether they have: ``False`` when ``member`` was overtaken."""
-        ...
+    node: Node
+    member: Member
+    training: Training
+    update: Update
+    index: int
+    kept: dict[int, Any] = field(default_factory=dict)
+
+
+Combine = Callable[[Worker, Array], Program]
+"""How the contributions of all, of which one is given, become a step.
+
+Steps until the parameters have moved, and whether they have: ``False`` when the worker was overtaken.
+"""
 
 
 def work(
@@ -72,6 +85,7 @@ def work(
     node.spawn(_tell(node, f"{job.name}.parameters", member))
     if node.crashes:
         yield from member.rejoin()
+    worker = Worker(node, member, training, update, index)
     while True:
         update.state, over = member.state
         clock = member.number
@@ -79,7 +93,7 @@ def work(
             break
         record_begin(node.name, clock)
         contribution = yield node.compute(training.contribution(index, clock, update.parameters))
-        if not (yield from combine(node, member, training, update, contribution)):
+        if not (yield from combine(worker, contribution)):
             continue  # the others have gone on without this program, which was not there for a while
         record_contribution(node.name, clock, True)
         over = yield from _evaluate(node, training, course, clock + 1, update.parameters)
