@@ -19,22 +19,24 @@ FEATURE, EDGE, VALUE, COUNT = range(4)
 
 
 class Ensemble:
-    """Views of the parts of a flat array, which changes as they do.
+    """Views of the parts of an array (outputs K, features d, bins B, …), which changes as they do.
 
-    The array is the levels that are done, outputs K, features d, bins B, classes (0: none), the binary digits behind
-    the point of gradients and of curvatures, then the edges of the bins (d, B − 1), the baseline (K,), the trees
-    (rounds, K, 2^(depth + 1) − 1, 4), each node before its children at 2i + 1 and 2i + 2, and the histograms of the
-    nodes above the present level (K, ``parents``, d, B, 3).
+    In its order the array is the levels that are done, classes (0: none), the binary digits behind the point of
+    gradients and of curvatures, the edges of the bins (d, B − 1), the baseline (K,), the trees
+    (rounds, K, 2^(depth + 1) − 1, 4), each node before its children at 2i + 1 and 2i + 2, the histograms of the nodes
+    above the present level (K, ``parents``, d, B, 3), and zeros up to its shape. Whatever its numbers are, a liar's,
+    say, it can be read: shapes are those of the array, and each number is brought to where it could be.
     """
 
-    HEAD = 7
+    HEAD = 4
 
     def __init__(self, array: Array, rounds: int, depth: int, parents: int) -> None:
-        self.array = array
-        self.done, self.outputs, features, bins = (int(number) for number in array[:4])
-        self.classes = int(array[4]) or None
-        self.exponents = int(array[5]), int(array[6])
+        self.array, flat = array, array.reshape(-1)
+        self.outputs, features, bins = array.shape[:3]
         self.rounds, self.depth = rounds, depth
+        self.done = _whole(flat[0], 0, rounds * depth)
+        self.classes = self.outputs if self.outputs > 1 else 2 if flat[1] == 2 else None
+        self.exponents = _whole(flat[2], -1070, 1070), _whole(flat[3], -1070, 1070)
         shapes = {
             "edges": (features, bins - 1),
             "baseline": (self.outputs,),
@@ -43,8 +45,8 @@ class Ensemble:
         }
         place, found = self.HEAD, {}
         for name, shape in shapes.items():
-            size = int(np.prod(shape))
-            found[name] = array[place : place + size].reshape(shape)
+            size = math.prod(shape)
+            found[name] = flat[place : place + size].reshape(shape)
             place += size
         self.edges, self.baseline, self.trees, self.parents = (found[name] for name in shapes)
         self.histograms_shape = features, bins, 3
@@ -63,17 +65,23 @@ class Ensemble:
         """One without trees."""
         (features, inner), outputs = edges.shape, len(baseline)
         size = cls.HEAD + edges.size + outputs * (1 + rounds * (2 ** (depth + 1) - 1) * 4)
-        array = np.zeros(size + outputs * parents * features * (inner + 1) * 3)
-        array[: cls.HEAD] = (0, outputs, features, inner + 1, classes or 0, *exponents)
+        size += outputs * parents * features * (inner + 1) * 3
+        shape = outputs, features, inner + 1
+        array = np.zeros((*shape, -(-size // math.prod(shape))))
+        array.reshape(-1)[: cls.HEAD] = (0, classes or 0, *exponents)
         made = cls(array, rounds, depth, parents)
         made.edges[:], made.baseline[:] = edges, baseline
         made.trees[..., FEATURE] = -1
         return made
 
+    def advance(self) -> None:
+        """A level is done."""
+        self.array.reshape(-1)[0] = self.done + 1
+
     @property
     def bound(self) -> float:
         """What no gradient exceeds, a power of two; no curvature exceeds 1."""
-        return math.ldexp(1.0, self.exponents[1] - self.exponents[0])
+        return float(np.ldexp(1.0, self.exponents[1] - self.exponents[0]))
 
     @property
     def round(self) -> int:
@@ -91,7 +99,7 @@ class Ensemble:
         rows, outputs = np.arange(len(features)), np.arange(self.outputs)[:, np.newaxis]
         for _ in range(levels):
             chosen = tree[outputs, place]
-            feature = chosen[..., FEATURE].astype(np.int64)
+            feature = np.clip(np.nan_to_num(chosen[..., FEATURE]), -1, features.shape[1] - 1).astype(np.int64)
             left = features[rows, feature] <= chosen[..., EDGE]
             place = np.where(feature >= 0, 2 * place + np.where(left, 1, 2), place)
         return place
@@ -128,6 +136,11 @@ class Ensemble:
         for tree in trees:
             raw = raw + tree[outputs, self.nodes(tree, features, self.depth), VALUE]
         return raw
+
+
+def _whole(number: float, least: int, most: int) -> int:
+    """The number as a whole one within bounds."""
+    return int(np.clip(np.nan_to_num(number), least, most))
 
 
 _KEPT: WeakKeyDictionary[Any, tuple[Array, Bytes, Array, Array]] = WeakKeyDictionary()

@@ -181,14 +181,35 @@ def test_what_is_remembered_of_rows_is_what_their_parameters_say():
     assert along.tobytes() == fitted(model, fresh).tobytes()
 
 
-def test_rows_that_speak_of_other_nodes_are_refused():
+def test_rows_that_speak_of_other_nodes_make_the_loss_no_number():
     model = GradientBoosting(rounds=2)
     start = model.initial(IRIS, stream(0))
     second = model.update(start, model.contribution(start, IRIS.all)(), 150.0)
     few = model.contribution(second, Rows(IRIS, np.arange(10, 150)))()
 
-    with pytest.raises(ValueError, match=r"all rows must speak of the same nodes: .* were sent to a node, got sums"):
-        model.update(second, few, 140.0)
+    assert math.isnan(model.loss(model.update(second, few, 140.0), IRIS.all)())
+
+
+LIES = st.sampled_from([-1.0, -10.0, 0.0, 0.5, 1e3, 1e300, math.nan, math.inf])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), LIES, st.booleans())
+def test_no_parameters_and_no_sums_of_a_liar_stop_a_run(seed, factor, subtraction):
+    model, draw = GradientBoosting(rounds=2, max_bins=8, sibling_subtraction=subtraction), stream(seed)
+    parameters = model.initial(IRIS, stream(0))
+    for _ in range(int(draw.integers(model.steps))):
+        parameters = model.update(parameters, model.contribution(parameters, IRIS.all)(), 150.0)
+    with np.errstate(all="ignore"):
+        lies = [parameters * factor, np.where(draw.random(parameters.shape) < 0.1, factor, parameters)]
+        for lie in (parameters, *lies):
+            total = model.contribution(lie, IRIS.all)()
+            for said in (total, total * factor, np.where(draw.random(total.shape) < 0.1, factor, total)):
+                after = model.update(lie, said, 150.0)
+                assert after.shape == parameters.shape
+                model.loss(after, IRIS.all)()
+                found, _ = model.condense(lie, said, 0, model._ensemble(lie).parents)
+                model.conclude(lie, np.stack([found, found * factor]), 150.0)
 
 
 @pytest.mark.parametrize("max_bins", [2, 16, 255])

@@ -147,14 +147,16 @@ class GradientBoosting(Spec):
         if ensemble.level and part.shape[2] < self._width and not memory.size:
             return np.full_like(said, np.nan), memory
         # Gradients are in units of what bounds them, so that targets of any size have gains that are numbers.
-        fine = math.ldexp(1.0, -ensemble.exponents[1])
+        fine = float(np.ldexp(1.0, -ensemble.exponents[1]))
         unit = np.array([fine, fine, 1.0])
         for output, place, _ in self._present(ensemble):
             whole = self._sums(ensemble, part, output, place, memory)
-            sums = whole * unit
-            gain, feature, edge = best_split(sums, self.l2, self.min_hessian, float(self.min_samples_leaf))
-            found = said[output, place]
+            sums, found = whole * unit, said[output, place]
             found[6:] = sums[0].sum(axis=0)
+            if not np.isfinite(sums.sum(axis=1)).all():  # a liar's, say
+                found[6:] = np.nan
+                continue
+            gain, feature, edge = best_split(sums, self.l2, self.min_hessian, float(self.min_samples_leaf))
             if feature >= 0:
                 found[:6] = gain, first + feature, edge, *sums[feature, : edge + 1].sum(axis=0)
             if place < self._parents and ensemble.level < self.depth - 1:
@@ -162,7 +164,10 @@ class GradientBoosting(Spec):
         return said, following
 
     def conclude(self, parameters: Array, said: Array, rows: float) -> Array:
-        """The parameters after the level, from what each part says, (parts, K, 2^(depth − 1), 9), in their order."""
+        """The parameters after the level, from what each part says, (parts, K, 2^(depth − 1), 9), in their order.
+
+        Where the rows of a node are not those that were sent to it, its value is NaN from now on, and so is the loss.
+        """
         ensemble = self._ensemble(np.array(parameters))
         if ensemble.done >= self.steps:
             return ensemble.array
@@ -171,11 +176,10 @@ class GradientBoosting(Spec):
             parts, tree = said[:, output, place], trees[output]
             best = parts[np.argmax(parts[:, 0])]  # of equal gains the first, whose features are the lowest
             whole = parts[np.argmax(parts[:, 8]), 6:]  # a part without features says nothing
-            if ensemble.level and whole[2] != tree[node, COUNT]:
-                raise ValueError(
-                    f"all rows must speak of the same nodes: {tree[node, COUNT]:g} rows were sent to a node, got sums "
-                    f"of {whole[2]:g}"
-                )
+            sent = float(tree[node, COUNT]) if node else whole[2]
+            if not (np.isfinite(parts).all() and whole[2] == sent and _possible(best, sent, ensemble)):
+                tree[node, VALUE] = np.nan
+                continue
             if node == 0:
                 tree[0, VALUE], tree[0, COUNT] = self._step(whole, ensemble.bound), whole[2]
             if best[1] >= 0:
@@ -183,7 +187,7 @@ class GradientBoosting(Spec):
                 tree[node, FEATURE], tree[node, EDGE] = best[1], ensemble.edges[int(best[1]), int(best[2])]
                 for child, side in ((2 * node + 1, left), (2 * node + 2, whole - left)):
                     tree[child, VALUE], tree[child, COUNT] = self._step(side, ensemble.bound), side[2]
-        ensemble.array[0] += 1
+        ensemble.advance()
         return ensemble.array
 
     def loss(self, parameters: Array, rows: Rows) -> Call[float]:
@@ -249,3 +253,9 @@ class GradientBoosting(Spec):
     def _step(self, side: Array, bound: float) -> float:
         gradient, curvature = float(side[0]), float(side[1]) + self.l2
         return -self.learning_rate * bound * gradient / curvature if curvature > 0 else 0.0
+
+
+def _possible(best: Array, rows: float, ensemble: Ensemble) -> bool:
+    """Whether what is said to be the best split of a node of so many rows is one, or that there is none."""
+    features, bins, _ = ensemble.histograms_shape
+    return bool(best[1] == -1 or (0 <= best[1] < features and 0 <= best[2] < bins - 1 and 0 < best[5] < rows))
