@@ -21,8 +21,8 @@ class ReduceScatter(Spec):
     """Each worker has the sum of a part of the contributions, condenses it, and all gather what was found.
 
     For models that ``Condenses``, as boosted trees do: the best splits of some features are a few numbers for each
-    node, and the best of all are among them (Ke et al., NIPS 2017). Of p workers, an array of m numbers with f along
-    its first axis, along which it is cut, and c numbers that each worker makes of its part, a step is 2p(p − 1)
+    node, and the best of all are among them (Ke et al., NIPS 2017). Of p workers, an array of m numbers, which is
+    cut along its first axis, and c numbers that each worker makes of its part, a step is 2p(p − 1)
     messages with (p − 1)(8m + 80p) + p(p − 1)(8c + 80) bytes in all: about half of an ``AllReduce``'s. The rest is as
     there: round the same ring, what survives what, and that all have the same bits. What a worker remembers of its
     part is lost with it, and to whoever is overtaken: it says so instead of what it found, and all do the step once
