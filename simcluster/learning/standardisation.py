@@ -44,8 +44,17 @@ def moments(rows: Rows) -> Call[Moments]:
     def compute() -> Moments:
         if not count:
             return Moments(0.0, np.zeros(columns), np.zeros(columns))
-        mean = rows.features.mean(axis=0)
-        return Moments(float(count), mean, ((rows.features - mean) ** 2).sum(axis=0))
+        first = rows.features[0]
+        mean = first + (rows.features - first).mean(axis=0)  # of a constant feature its very value
+        apart = rows.features - mean
+        with np.errstate(over="ignore"):
+            squares = (apart**2).sum(axis=0)
+        small = (squares == 0) & apart.any(axis=0)
+        if not np.isfinite(squares).all() or small.any():
+            worst = apart[:, int(np.argmax(~np.isfinite(squares) | small))]
+            rule = "deviations from the mean must have squares that are numbers above 0 to be standardised"
+            raise ValueError(f"{rule}, got up to {np.abs(worst).max():g}")
+        return Moments(float(count), mean, squares)
 
     # One addition for the mean, and three operations for the squares; read for both.
     return Call(compute, Cost(flops=4.0 * count * columns, bytes=16.0 * (count + 1) * columns))

@@ -57,8 +57,8 @@ class CascadeSvm(KernelSolver, Split):
     Each leaf solves the problem of its own rows; two solutions' support vectors are the rows of the next problem, up to
     the root. The root's support vectors then join the rows of every leaf, and the next pass begins, until the dual
     objective moves by no more than ``tolerance`` of itself. One pass alone, as cascades are often described, is no
-    solution: a row that a leaf has dropped may be a support vector of the whole. The objective never falls, and where
-    no pass can raise it, it is that of all rows, as they prove, to the tolerance of libsvm.
+    solution: a row that a leaf has dropped may be a support vector of the whole. The objective never falls by more than
+    what libsvm leaves undone, and where no pass can raise it, it is that of all rows, as they prove, as nearly.
 
     Several classes are one against one, in all pairs at once: what is a support vector of any pair goes up. A leaf that
     has rows of one class only has nothing to solve, and sends them all up. Problems' rows stand in the order of their

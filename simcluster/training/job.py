@@ -187,7 +187,9 @@ class TrainingJob(Spec):
         weights = speeds if self.shares == "speed" else self.shares
         if weights is None or isinstance(weights, str):
             raise ValueError("shares by speed need the speed of each worker, got none")
-        return np.asarray(weights, dtype=np.float64) / math.fsum(weights)
+        given = np.asarray(weights, dtype=np.float64)
+        given = given / given.max()  # whose sum no weights, however great, can overflow
+        return np.asarray(given / math.fsum(given))
 
     def _try(self, training: Training) -> Training:
         try_model(self.model, training.initial, training.rows(0, 0), training.optimiser)

@@ -68,3 +68,21 @@ def test_an_empty_shard_says_nothing_and_none_is_refused():
 def test_the_cost_counts_two_passes():
     assert moments(DIGITS.all).cost.flops == 4 * 1797 * 64
     assert moments(DIGITS.all).cost.bytes == 16 * 1798 * 64
+
+
+@pytest.mark.parametrize("value", [0.1, -7.3, 1e10 / 3])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_constant_feature_becomes_0_to_the_last_bit(value, parts):
+    data = arrays(np.full((50, 1), value), np.zeros(50))
+    shards = [Rows(data, rows) for rows in np.array_split(np.arange(50), parts)]
+    fitted = scaling(merged(moments(rows)() for rows in shards))
+
+    assert not fitted.of(data.features).any()
+
+
+@pytest.mark.parametrize("factor", [1e160, 1e-170])
+def test_features_whose_squares_are_no_numbers_are_refused(factor):
+    data = arrays(np.array([[1.0], [2.0], [4.0]]) * factor, np.zeros(3))
+
+    with pytest.raises(ValueError, match="deviations from the mean must have squares that are numbers above 0"):
+        moments(data.all)()

@@ -219,3 +219,9 @@ def test_without_held_out_rows_a_run_imports_nothing_more_and_records_nothing_mo
         "result = run(training(held_out=0.25), 0); assert 'sklearn' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_shares_may_be_as_great_as_numbers_are():
+    job = training(shares=(1e308, 1e308, 1e308)).job
+
+    assert job.shares_of().tolist() == training().job.shares_of().tolist()

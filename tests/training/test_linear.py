@@ -25,6 +25,7 @@ from simcluster.training import (
     Nesterov,
     NormalEquations,
     Softmax,
+    TopK,
     Training,
     TrainingJob,
     by_key,
@@ -271,7 +272,9 @@ def test_more_nodes_than_rows_are_refused_with_their_numbers():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"model": NormalEquations(), "batch_size": 32}, "batch_size must be None for normal_equations, .*, got 32"),
+        ({"model": NormalEquations(), "batch_size": 32}, "batch_size must be None with NormalEquations, .*, got 32"),
+        ({"optimiser": Lbfgs(), "compression": TopK(share=0.5)}, "compression must be None with lbfgs, .*, got TopK"),
+        ({"model": LinearSvm(margin="hinge"), "optimiser": Lbfgs()}, "margin must be squared_hinge with lbfgs"),
         ({"optimiser": Lbfgs(), "batch_size": 32}, "batch_size must be None with lbfgs, .*, got 32"),
         ({"optimiser": Lbfgs(), "staleness": 1}, "waiting must be for whole steps with lbfgs, got BoundedStaleness"),
         ({"optimiser": Lbfgs(), "backup_workers": 1}, "backup_workers must be 0 with lbfgs, .*, got BoundedStaleness"),

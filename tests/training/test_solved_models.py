@@ -24,7 +24,7 @@ from simcluster.learning import (
     ordered,
     random,
 )
-from simcluster.training import BoundedStaleness, Training, TrainingJob, total
+from simcluster.training import BoundedStaleness, NormalEquations, TopK, Training, TrainingJob, total
 from simcluster.training.update import update_of
 
 IRIS = Bundled(name="iris").load()
@@ -238,7 +238,11 @@ def test_the_scenario_of_each_finishes_and_has_nothing_to_complain_of(file):
     assert result.verdicts == ()
 
 
-@pytest.mark.parametrize("model", [PrincipalComponents(), SelfTraining()])
-def test_what_needs_all_rows_refuses_batches(model):
-    with pytest.raises(ValueError, match=rf"batch_size must be None for {model.kind}, which needs all rows, got 32"):
-        TrainingJob(model=model, server="s", workers=("w",), steps=1)
+@pytest.mark.parametrize("model", [NormalEquations(), PrincipalComponents(), SelfTraining()])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("batch_size", 32), ("compression", TopK(share=0.5)), ("waiting", BoundedStaleness(backup_workers=1))],
+)
+def test_what_needs_all_rows_refuses_what_leaves_some_out(model, field, value):
+    with pytest.raises(ValueError, match=rf"{field} must be .* with {type(model).__name__}, each of whose steps needs"):
+        TrainingJob(model=model, server="s", workers=("w", "v"), steps=1, **{"batch_size": None, field: value})

@@ -19,7 +19,7 @@ Column = Annotated[int, Field(ge=0), NUMBER]
 class ByHash(Spec):
     """Each row lies on the shard that the hash of its key says: the same one in every run, process and version.
 
-    The hash is splitmix64's finaliser (Steele, Lea & Flood, OOPSLA 2014) of the 64 bits of the key as a float, and the
+    The hash is splitmix64 (Steele, Lea & Flood, OOPSLA 2014) of the 64 bits of the key as a float as its state, and the
     interval [0, 1) that it falls in is cut by the shares: a shard has its share of the keys in the mean, not of the
     rows. The textbook's ``hash(key) % n`` is another partition in each process where keys are text (PYTHONHASHSEED),
     and sends the whole numbers of a label to shards in turn, which hides how uneven a hash of few keys is. The

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from simcluster.kernels import hinge, squared_hinge
 from simcluster.kernels.call import Kernel
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.models.linear import LinearDescent, scores, steepest_curvature
+from simcluster.learning.optimisers.lbfgs import Lbfgs
 from simcluster.learning.protocols import Array
 
 
@@ -30,6 +31,12 @@ class LinearSvm(LinearDescent):
     kind: Literal["linear_svm"] = "linear_svm"
     margin: Literal["hinge", "squared_hinge"] = "squared_hinge"
     """Which loss a row has that is within the margin."""
+
+    def refuses(self, job: Any) -> str | None:
+        """The hinge has no second derivative for L-BFGS to follow, which gets stuck at a kink far from the optimum."""
+        if self.margin == "hinge" and isinstance(job.optimiser, Lbfgs):
+            return "margin must be squared_hinge with lbfgs, which needs a smooth loss, got 'hinge'"
+        return None
 
     @property
     def _kernel(self) -> Kernel[..., tuple[float, Array]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from simcluster.kernels import Call, Cost, least_squares
 from simcluster.kernels.blas import one_thread
 from simcluster.kernels.call import Kernel
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.models.all_rows import refuses_batches
 from simcluster.learning.models.linear import Linear, nothing, scores
 from simcluster.learning.models.linear_regression import learns_numbers
 from simcluster.learning.protocols import Array
@@ -33,13 +32,11 @@ class NormalEquations(Linear):
 
     kind: Literal["normal_equations"] = "normal_equations"
 
+    needs_whole_steps: ClassVar[bool] = True
+
     @property
     def _kernel(self) -> Kernel[..., tuple[float, Array]]:
         return least_squares
-
-    def refuses(self, job: Any) -> str | None:
-        """A batch is not the data."""
-        return refuses_batches(self.kind, job)
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights of zero, which nobody looks at."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from simcluster.kernels import Call, Cost
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.models.all_rows import refuses_batches
 from simcluster.learning.models.components import Components, joined, shifted
 from simcluster.learning.protocols import Array
 
@@ -23,9 +22,7 @@ class PrincipalComponents(Components):
 
     kind: Literal["principal_components"] = "principal_components"
 
-    def refuses(self, job: Any) -> str | None:
-        """A batch is not the data."""
-        return refuses_batches(self.kind, job)
+    needs_whole_steps: ClassVar[bool] = True
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """No components yet. Raises ``ValueError`` for more components than features or rows, and for one row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from simcluster.engine import NUMBER, Count, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.labelled import known_rows
-from simcluster.learning.models.all_rows import refuses_batches
 from simcluster.learning.protocols import Array
 
 _SMOOTHING = 1e-9  # scikit-learn's var_smoothing
@@ -37,9 +36,7 @@ class SelfTraining(Spec):
     """Of how many rows of each class, drawn at random, the label is known; the others' are only looked at by
     ``accuracy``."""
 
-    def refuses(self, job: Any) -> str | None:
-        """A batch is not the data."""
-        return refuses_batches(self.kind, job)
+    needs_whole_steps: ClassVar[bool] = True
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Known labels, and no classifier. Raises ``ValueError`` without labels, or with too few of a class."""

@@ -43,8 +43,8 @@ class Lbfgs(Spec):
     It makes more of rounding than descent does: where the objective is flat in some directions, two splits of the same
     rows may be 10⁻⁶ apart on the way, and are together again at the optimum.
 
-    Gradients must be of the same rows, or their differences are noise: a job of batches, of backup workers or of
-    contributions that count one by one is refused.
+    Gradients must be whole and of the same rows, or their differences are noise: a job of batches, of backup workers,
+    of compressed contributions or of such that count one by one is refused.
     """
 
     kind: Literal["lbfgs"] = "lbfgs"
@@ -59,6 +59,8 @@ class Lbfgs(Spec):
             return f"backup_workers must be 0 with {self.kind}, which needs gradients of all rows, got {job.waiting!r}"
         if job.batch_size is not None:
             return f"batch_size must be None with {self.kind}, which needs gradients of all rows, got {job.batch_size}"
+        if job.compression is not None:
+            return f"compression must be None with {self.kind}, which needs whole gradients, got {job.compression!r}"
         return None
 
     def start(self, parameters: Array) -> Array:
