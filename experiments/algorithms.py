@@ -120,6 +120,7 @@ def quality(outcome: Any) -> float:
 
 def measure(result: Result) -> dict[str, Any]:
     """How good the answer is, the simulated time, how much of it workers spent on what is divided, and the traffic."""
+    divided: Any
     if isinstance(result.scenario.job, TaskGraphJob):
         done = result.series["spans"]
         divided = (done["end_s"] - done["begin_s"])[done["task"].str.startswith("grow")]
@@ -166,6 +167,7 @@ def draw(table: pd.DataFrame) -> Figure:
         panels=("the same work", "work that grows", "time", "traffic", "how good it is"),
     )
     drawn.set_size_inches(10, 7.5)
+    drawn.texts[-1].set_y(0.945)  # of a higher picture
     grid = drawn.add_gridspec(2, 6)
     for axes, cells in zip(panels, ((0, 0, 3), (0, 3, 6), (1, 0, 2), (1, 2, 4), (1, 4, 6)), strict=True):
         axes.set_subplotspec(grid[cells[0], cells[1] : cells[2]])
