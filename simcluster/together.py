@@ -14,8 +14,8 @@ from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
-from simcluster.serving import NearestNeighbourService, ServiceJob
-from simcluster.training import PipelineTraining, TrainingJob
+from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, ServiceJob
+from simcluster.training import KMeansSeeding, PipelineTraining, TrainingJob
 
 
 class Together(Spec):
@@ -98,7 +98,18 @@ class _Part:
 
 
 AnyJob = Annotated[
-    Job, Open(Job, TrainingJob, TaskGraphJob, ServiceJob, NearestNeighbourService, PipelineTraining, Together)
+    Job,
+    Open(
+        Job,
+        TrainingJob,
+        TaskGraphJob,
+        ServiceJob,
+        NearestNeighbourService,
+        Together,
+        PipelineTraining,
+        NearestNeighbourBatch,
+        KMeansSeeding,
+    ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""
 Together.model_rebuild()

@@ -28,23 +28,30 @@ from simcluster.learning.data import (
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.dense_layer import DenseLayer, backward_pass, forward_pass
 from simcluster.learning.evaluation import Predictions, confusion, evaluation, predictions, score
+from simcluster.learning.initialisation import AnyInitialisation
 from simcluster.learning.models import (
     AnyLayeredModel,
     AnyModel,
     KMeans,
+    LabelSpreading,
     LinearRegression,
     LinearSvm,
     LogisticRegression,
+    MiniBatchKMeans,
     MultilayerPerceptron,
     NormalEquations,
+    PowerIteration,
+    PrincipalComponents,
+    SelfTraining,
     Softmax,
 )
-from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge
+from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge, merge_all, vote
 from simcluster.learning.optimisers import Adam, AnyOptimiser, GradientDescent, Lbfgs, Momentum, Nesterov, fitted
 from simcluster.learning.protocols import (
     Array,
     DataSource,
     Descends,
+    Initialisation,
     Layer,
     LayeredModel,
     Model,
@@ -64,6 +71,7 @@ from simcluster.learning.trees import Forest, Growth, Tree
 __all__ = [
     "Adam",
     "AnyData",
+    "AnyInitialisation",
     "AnyLayeredModel",
     "AnyModel",
     "AnyOptimiser",
@@ -86,9 +94,11 @@ __all__ = [
     "Generated",
     "GradientDescent",
     "Growth",
+    "Initialisation",
     "KMeans",
     "KernelMachine",
     "KernelSolver",
+    "LabelSpreading",
     "Layer",
     "LayeredModel",
     "Lbfgs",
@@ -96,6 +106,7 @@ __all__ = [
     "LinearSvm",
     "LogNormalSizes",
     "LogisticRegression",
+    "MiniBatchKMeans",
     "MissingFile",
     "Model",
     "Moments",
@@ -107,11 +118,14 @@ __all__ = [
     "NormalEquations",
     "Optimiser",
     "Parquet",
+    "PowerIteration",
     "Predictions",
     "Predicts",
     "PredictsProbabilities",
+    "PrincipalComponents",
     "Rows",
     "Scaling",
+    "SelfTraining",
     "Sharding",
     "Softmax",
     "SoftmaxRegression",
@@ -132,6 +146,7 @@ __all__ = [
     "held_out_split",
     "load_model",
     "merge",
+    "merge_all",
     "merged",
     "moments",
     "ordered",
@@ -142,4 +157,5 @@ __all__ = [
     "score",
     "shard",
     "shard_summary",
+    "vote",
 ]

@@ -9,6 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+GREATEST = 1e140
+"""The greatest feature of which sums of squares are sure to be numbers."""
+
+
+def squarable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest numbers to ``values`` of which sums of squares are numbers too; 0 for NaN, as a liar may send."""
+    return np.clip(np.nan_to_num(values), -GREATEST, GREATEST)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -49,6 +57,14 @@ class Dataset:
         """Itself, for nothing can change it."""
         return self
 
+    def check_squares(self) -> None:
+        """Raise ``ValueError`` for a feature so great that sums of its squares may overflow."""
+        greatest = np.abs(self.features).max(initial=0.0)
+        if greatest > GREATEST:
+            raise ValueError(
+                f"features must be at most {GREATEST:g}, so that sums of squares are numbers, got {greatest}"
+            )
+
     def load(self, seed: int) -> Dataset:
         """Itself: data that one has is a source of data."""
         return self
@@ -86,3 +102,8 @@ class Rows:
     def targets(self) -> NDArray[Any]:
         """Their targets, (n,)."""
         return self.data.targets if self.index is None else self.data.targets[self.index]
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """Their numbers in the data set, (n,)."""
+        return np.arange(len(self.data)) if self.index is None else self.index

@@ -1,14 +1,15 @@
-"""Exact nearest neighbours and their distributed halves: a shard's search, the merge of what shards found."""
+"""Exact nearest neighbours and their distributed halves: a shard's search, the merge of what shards found, the vote."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.kernels import Call, Cost, squared_distances
+from simcluster.kernels import Call, Cost, merge_top_k, squared_distances, top_k_neighbours
+from simcluster.learning.dataset import squarable
 
 
 class Neighbours(NamedTuple):
@@ -30,6 +31,54 @@ class NeighbourShard:
         call = squared_distances.call(point[np.newaxis], self._features)
         selection = Cost(flops=float(len(self._rows)), bytes=0.0)  # one comparison each, while they are at hand
         return Call(lambda: merge([Neighbours(call()[0], self._rows)], neighbours), call.cost + selection)
+
+    def search_all(self, points: NDArray[np.float64], neighbours: int) -> Call[Neighbours]:
+        """For each of ``points`` (q, d) its nearest rows of the shard, (q, k) each; the shard's rows must ascend.
+
+        A shard that has fewer rows fills its lists with infinity, beside a row number above all others. A point that
+        is no number, as a liar may send it, is taken for the nearest that is.
+        """
+        found = min(neighbours, len(self._rows))
+        call = top_k_neighbours.call(squarable(points), self._features, found)
+
+        def lists() -> Neighbours:
+            distances, places = call()
+            missing = ((0, 0), (0, neighbours - found))
+            return Neighbours(
+                np.pad(distances, missing, constant_values=np.inf),
+                np.pad(self._rows[places], missing, constant_values=np.iinfo(np.int64).max),
+            )
+
+        return Call(lists, call.cost)
+
+
+def merge_all(parts: Sequence[Neighbours]) -> Call[Neighbours]:
+    """For each query the nearest of all ``parts``, lists (q, k) of which each is a shard's, by (distance, row).
+
+    A distance that is NaN, as a liar may say, is taken for infinite.
+    """
+    distances = np.stack([part.squared_distances for part in parts])
+    call = merge_top_k.call(np.where(np.isnan(distances), np.inf, distances), np.stack([part.rows for part in parts]))
+    return Call(lambda: Neighbours(*call()), call.cost)
+
+
+def vote(targets: NDArray[Any], classes: int | None) -> Call[NDArray[Any]]:
+    """What neighbours with these ``targets`` (q, k) say: the most frequent label, of those that tie the smallest.
+
+    Where they are no labels (``classes`` is ``None``) it is their mean. (q,) each.
+    """
+    (queries, k), places = targets.shape, np.arange(len(targets))
+
+    def said() -> NDArray[Any]:
+        if classes is None:
+            return np.asarray(targets.mean(axis=1))
+        counts = np.zeros((queries, classes), dtype=np.int64)
+        for column in targets.T:
+            counts[places, column] += 1
+        return np.asarray(counts.argmax(axis=1))
+
+    choices = k + (classes or 0)
+    return Call(said, Cost(flops=float(queries * choices), bytes=8.0 * queries * (choices + 1)))
 
 
 def merge(parts: Sequence[Neighbours], neighbours: int) -> Neighbours:

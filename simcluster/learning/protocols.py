@@ -132,6 +132,14 @@ class Sharding(Protocol):
         ...
 
 
+class Initialisation(Protocol):
+    """Where the centres of k-means begin; a plain function serves."""
+
+    def __call__(self, data: Dataset, clusters: int, generator: np.random.Generator) -> Array:
+        """As many centres as ``clusters``, (k, d). Raises ``ValueError`` for data that has not so many."""
+        ...
+
+
 class Optimiser(Protocol):
     """How parameters follow a gradient. What it remembers is an array, so that a checkpoint can hold it.
 

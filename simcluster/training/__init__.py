@@ -12,17 +12,22 @@ from simcluster.learning import (
     Generated,
     GradientDescent,
     KMeans,
+    LabelSpreading,
     Lbfgs,
     LinearRegression,
     LinearSvm,
     LogisticRegression,
     LogNormalSizes,
+    MiniBatchKMeans,
     Momentum,
     MultilayerPerceptron,
     Nesterov,
     NormalEquations,
     Parquet,
+    PowerIteration,
+    PrincipalComponents,
     Rows,
+    SelfTraining,
     Softmax,
     arrays,
     by_key,
@@ -36,6 +41,7 @@ from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
 from simcluster.training.exchange import ParameterServer
 from simcluster.training.job import TrainingJob
+from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
@@ -58,11 +64,14 @@ __all__ = [
     "Generated",
     "GradientDescent",
     "KMeans",
+    "KMeansSeeding",
+    "LabelSpreading",
     "Lbfgs",
     "LinearRegression",
     "LinearSvm",
     "LogNormalSizes",
     "LogisticRegression",
+    "MiniBatchKMeans",
     "Momentum",
     "MultilayerPerceptron",
     "Nesterov",
@@ -70,9 +79,12 @@ __all__ = [
     "ParameterServer",
     "Parquet",
     "PipelineTraining",
+    "PowerIteration",
+    "PrincipalComponents",
     "Progress",
     "Rows",
     "Schedule",
+    "SelfTraining",
     "Softmax",
     "TopK",
     "Trained",

@@ -35,13 +35,18 @@ from simcluster.learning import (
     Generated,
     GradientDescent,
     KMeans,
+    LabelSpreading,
     Lbfgs,
     LinearRegression,
     LinearSvm,
     LogisticRegression,
+    MiniBatchKMeans,
     Momentum,
     Nesterov,
     NormalEquations,
+    PowerIteration,
+    PrincipalComponents,
+    SelfTraining,
     Softmax,
     SoftmaxRegression,
 )
@@ -59,8 +64,16 @@ from simcluster.scheduling import (
     SuccessiveHalving,
     TaskGraphJob,
 )
-from simcluster.serving import At, Closed, NearestNeighbours, NearestNeighbourService, Poisson, ServiceJob
-from simcluster.training import BoundedStaleness, ParameterServer, TopK, TrainingJob
+from simcluster.serving import (
+    At,
+    Closed,
+    NearestNeighbourBatch,
+    NearestNeighbours,
+    NearestNeighbourService,
+    Poisson,
+    ServiceJob,
+)
+from simcluster.training import BoundedStaleness, KMeansSeeding, ParameterServer, TopK, TrainingJob
 
 
 class Idle(Spec):
@@ -128,6 +141,11 @@ RIGHT = {
     "adam": (Adam, {}),
     "lbfgs": (Lbfgs, {}),
     "kmeans": (KMeans, {"clusters": 3}),
+    "mini_batch": (MiniBatchKMeans, {"clusters": 3}),
+    "components": (PrincipalComponents, {}),
+    "power": (PowerIteration, {}),
+    "spreading": (LabelSpreading, {}),
+    "self_training": (SelfTraining, {}),
     "softmax": (Softmax, {}),
     "linear": (LinearRegression, {}),
     "logistic": (LogisticRegression, {}),
@@ -140,6 +158,10 @@ RIGHT = {
     "training": (
         TrainingJob,
         {"model": Softmax(), "data": Bundled(name="iris"), "server": "n-0", "workers": ("n-1", "n-2"), "steps": 2},
+    ),
+    "seeding": (
+        KMeansSeeding,
+        {"clusters": 3, "data": Bundled(name="iris"), "server": "n-0", "workers": ("n-1", "n-2")},
     ),
     "grid": (GridSearch, {"dataset": "iris", "folds": 2, "learning_rates": (0.1,), "l2s": (0.0,), "steps": (1,)}),
     "forest": (RandomForest, {"trees": 2, "tasks": 2}),
@@ -181,6 +203,10 @@ RIGHT = {
     "flat_service": (
         NearestNeighbourService,
         {"dataset": "iris", "arrivals_per_s": 10.0, "queries": 2, "front_end": "n-0", "servers": ("n-1", "n-2")},
+    ),
+    "batch": (
+        NearestNeighbourBatch,
+        {"data": Bundled(name="iris"), "front_end": "n-0", "servers": ("n-1", "n-2")},
     ),
     "checkpoints": (Checkpoints, {}),
     "heartbeats": (Heartbeats, {}),

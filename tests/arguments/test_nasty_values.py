@@ -66,6 +66,11 @@ def scenario(spec):
 PART_OF = {
     "Generated": ("training", "data"),
     "KMeans": ("training", "model"),
+    "MiniBatchKMeans": ("training", "model"),
+    "PrincipalComponents": ("training", "model"),
+    "PowerIteration": ("training", "model"),
+    "LabelSpreading": ("training", "model"),
+    "SelfTraining": ("training", "model"),
     "Softmax": ("training", "model"),
     "GradientDescent": ("training", "optimiser"),
     "Momentum": ("training", "optimiser"),

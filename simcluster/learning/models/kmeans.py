@@ -11,38 +11,51 @@ from numpy.typing import NDArray
 from simcluster.engine import Count, Spec
 from simcluster.kernels import Call, nearest_centre
 from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.initialisation import AnyInitialisation, random
 from simcluster.learning.protocols import Array
 
 _GREATEST = 1e150  # whose square is finite, in sums too
 
 
-class KMeans(Spec):
-    """Lloyd's algorithm. Centres are (k, d); of mini-batches it is the online form (Sculley, WWW 2010)."""
+class Centres(Spec):
+    """What both forms of k-means share: where they begin, and the sums of the rows that are nearest to each centre."""
 
-    kind: Literal["kmeans"] = "kmeans"
     clusters: Count = 10
-    """How many centres there are; they begin at distinct rows, drawn at random."""
+    """How many centres there are."""
+    initialisation: AnyInitialisation = random
+    """Where they begin: at distinct rows at random, by k-means++, or by k-means‖."""
 
     predicts: ClassVar[str] = "clusters"
 
-    def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
-        """Centres at distinct rows drawn at random."""
+    def _begin(self, data: Dataset, generator: np.random.Generator) -> Array:
         if self.clusters > len(data):
             raise ValueError(f"clusters must be at most the {len(data)} rows, got {self.clusters}")
-        rows = generator.choice(len(data), self.clusters, replace=False)
-        return np.array(data.features[np.sort(rows)])
+        data.check_squares()
+        centres = np.asarray(self.initialisation(data, self.clusters, generator))
+        shape = (self.clusters, data.features.shape[1])
+        if centres.shape != shape or centres.dtype != np.float64 or not _finite(centres):
+            raise ValueError(f"initialisation must give finite centres {shape} of float64, got {centres!r}")
+        return centres
+
+
+class KMeans(Centres):
+    """Lloyd's algorithm: each centre moves to the mean of the rows that are nearest to it. Parameters are (k, d).
+
+    Of equal distances the centre that comes first has the row. A centre that no row is nearest to stays where it is, so
+    that fewer distinct rows than clusters leave some empty, and no division by zero. The exchange carries k (d + 1)
+    numbers from each worker, 8k (d + 1) bytes, and 8kd back. With a ``batch_size`` each step knows the batches of that
+    step alone: ``MiniBatchKMeans`` remembers those before.
+    """
+
+    kind: Literal["kmeans"] = "kmeans"
+
+    def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
+        """Centres by ``initialisation``; drawn like the data, before time begins."""
+        return self._begin(data, generator)
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """For each cluster the sum of the rows that are nearest to its centre, and last their number, (k, d + 1)."""
-        call = nearest_centre.call(rows.features, parameters)
-
-        def sums_and_counts() -> Array:
-            if not _finite(parameters):  # a liar's, say: no row has a nearest centre
-                return np.full((len(parameters), parameters.shape[1] + 1), np.nan)
-            _, sums, counts, _ = call()
-            return np.column_stack([sums, counts])
-
-        return Call(sums_and_counts, call.cost)
+        return sums_and_counts(parameters, rows)
 
     def update(self, parameters: Array, total: Array, rows: float) -> Array:
         """μ = Σ sums / Σ counts; an empty cluster stays where it was."""
@@ -52,8 +65,7 @@ class KMeans(Spec):
 
     def loss(self, parameters: Array, rows: Rows) -> Call[float]:
         """The mean squared distance to the nearest centre (inertia / n)."""
-        call = nearest_centre.call(rows.features, parameters)
-        return Call(lambda: float(call()[3]) / len(rows) if _finite(parameters) else math.nan, call.cost)
+        return inertia(parameters, rows)
 
     def labels(self, parameters: Array, rows: Rows) -> NDArray[np.int64]:
         """The nearest centre of each row."""
@@ -62,6 +74,25 @@ class KMeans(Spec):
     def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
         """The nearest centre of the rows with these features."""
         return nearest_centre(np.ascontiguousarray(features), parameters)[0]
+
+
+def sums_and_counts(centres: Array, rows: Rows) -> Call[Array]:
+    """For each centre (k, d) the sum of the rows that are nearest to it, and last their number, (k, d + 1)."""
+    call = nearest_centre.call(rows.features, centres)
+
+    def joined() -> Array:
+        if not _finite(centres):  # a liar's, say: no row has a nearest centre
+            return np.full((len(centres), centres.shape[1] + 1), np.nan)
+        _, sums, counts, _ = call()
+        return np.column_stack([sums, counts])
+
+    return Call(joined, call.cost)
+
+
+def inertia(centres: Array, rows: Rows) -> Call[float]:
+    """The mean squared distance of rows to the nearest of ``centres``."""
+    call = nearest_centre.call(rows.features, centres)
+    return Call(lambda: float(call()[3]) / len(rows) if _finite(centres) else math.nan, call.cost)
 
 
 def _finite(centres: Array) -> bool:
