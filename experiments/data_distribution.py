@@ -44,14 +44,14 @@ SHARDINGS: dict[str, Any] = {
 #: By algorithm of training: rows of a worker's step, steps that a worker may be ahead, and steps.
 TRAININGS: dict[str, tuple[int | None, float, int]] = {
     "all rows": (None, 0, 60),
-    "batches of 8": (8, 0, 200),
+    "batches of 8": (8, 0, 150),
     "asynchronous": (8, math.inf, 100_000),
 }
 FOREST = "trees of own rows"
 SMALL = ("random", "lognormal sizes", "sorted by label")
 WORKERS = tuple(f"worker-{place}" for place in range(8))
 SPEEDS = np.geomspace(1.0, 8.0, len(WORKERS)).tolist()
-HORIZON_S = 1.0
+HORIZON_S = 0.5
 HELD_OUT = 0.25
 
 
@@ -68,7 +68,7 @@ def scenario(algorithm: str, sharding: Any) -> Scenario:
             evaluate_held_out=True,
             sharding=sharding,
             batch_size=batch_size,
-            optimiser=GradientDescent(learning_rate=0.5),
+            optimiser=GradientDescent(learning_rate=1.0),
             waiting=BoundedStaleness(staleness=staleness),
             exchange=ParameterServer(server="server"),
             workers=WORKERS,
@@ -76,7 +76,7 @@ def scenario(algorithm: str, sharding: Any) -> Scenario:
             evaluate_every=20,
         )
     workers = (
-        NodeSpec(name=name, flops_per_s=1e7, speed=speed, jitter=Lognormal(mean=1.0, sigma=0.1))
+        NodeSpec(name=name, flops_per_s=1e6, speed=speed, jitter=Lognormal(mean=1.0, sigma=0.1))
         for name, speed in zip(WORKERS, SPEEDS, strict=True)
     )
     return Scenario(
