@@ -30,6 +30,7 @@ from simcluster.learning import score as score_of
 from simcluster.report import COLOURS, band, figure, legend, plain_log, seeds_in_words, wide
 from simcluster.scenario import Result
 from simcluster.scheduling import RandomForest, TaskGraphJob
+from simcluster.serving import NearestNeighbourBatch, Predicted
 from simcluster.sweep import Label, Seeded
 from simcluster.training import NormalEquations, ParameterServer, Softmax, TrainingJob, arrays
 
@@ -37,13 +38,13 @@ NODES = (1, 2, 4, 8, 16)
 MOST = max(NODES)
 FLOPS_PER_S = 1e8
 HELD_OUT = 0.25
+ROWS, ASKED = 1797, 197
 TREES = 32
 
 
-def digits(share: float) -> Dataset:
-    """The first rows of the digits, this share of them."""
+def digits(rows: int) -> Dataset:
+    """So many of the digits, the first."""
     data = Bundled().load()
-    rows = round(share * len(data))
     return arrays(data.features[:rows], data.targets[:rows])
 
 
@@ -69,18 +70,25 @@ def forest(workers: tuple[str, ...], share: float) -> Job:
     return TaskGraphJob(work=work, master="server", workers=workers)
 
 
+def neighbours(workers: tuple[str, ...], share: float) -> Job:
+    """As many questions whatever the share, of which the rows are that are searched."""
+    rows = round(share * (ROWS - ASKED)) + ASKED
+    return NearestNeighbourBatch(data=digits(rows), query_share=ASKED / rows, front_end="server", servers=workers)
+
+
 #: By algorithm: its job, of its workers and the share of the whole work that there is.
 ALGORITHMS: dict[str, Callable[[tuple[str, ...], float], Job]] = {
-    "softmax": lambda workers, share: trained(workers, digits(share), Softmax(), 30),
+    "softmax": lambda workers, share: trained(workers, digits(round(share * ROWS)), Softmax(), 30),
     "ridge (normal equations)": lambda workers, share: trained(
         workers,
         Generated(name="regression", rows=round(share * 8000), options={"n_features": 40, "noise": 50.0}),
         NormalEquations(l2=0.001),
         1,
     ),
-    "perceptron": lambda workers, share: trained(workers, digits(share), MultilayerPerceptron(), 30),
-    "k-means": lambda workers, share: trained(workers, digits(share), KMeans(clusters=10), 20),
+    "perceptron": lambda workers, share: trained(workers, digits(round(share * ROWS)), MultilayerPerceptron(), 30),
+    "k-means": lambda workers, share: trained(workers, digits(round(share * ROWS)), KMeans(clusters=10), 20),
     "forest": forest,
+    "neighbours": neighbours,
 }
 
 
@@ -108,6 +116,8 @@ def scenarios(small: bool = False) -> dict[Label, Seeded]:
 
 def quality(outcome: Any) -> float:
     """Held-out accuracy, R² of numbers, and of clusters the adjusted Rand index, how well they are the classes."""
+    if isinstance(outcome, Predicted):
+        return float(np.mean(outcome.predictions == outcome.targets))
     judged = getattr(outcome, "held_out", None)
     if judged is None:
         return float(outcome.held_out_score)
@@ -188,7 +198,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for axes in panels[:2]:
         axes.set_ylim(0.9, 20)
     panels[4].set_ylim(0, 1)
-    legend(panels[0], points=10, location="upper left")
+    legend(panels[0], points=9, location="lower right")
     return drawn
 
 

@@ -70,7 +70,7 @@ def scenario(algorithm: str, sharding: Any) -> Scenario:
             batch_size=batch_size,
             optimiser=GradientDescent(learning_rate=1.0),
             waiting=BoundedStaleness(staleness=staleness),
-            exchange=ParameterServer(server="server"),
+            exchange=ParameterServer(server="server", retry_s=60.0),
             workers=WORKERS,
             steps=steps,
             evaluate_every=20,
