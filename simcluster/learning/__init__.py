@@ -32,6 +32,7 @@ from simcluster.learning.initialisation import AnyInitialisation
 from simcluster.learning.models import (
     AnyLayeredModel,
     AnyModel,
+    GradientBoosting,
     KMeans,
     LabelSpreading,
     LinearRegression,
@@ -49,6 +50,7 @@ from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge, me
 from simcluster.learning.optimisers import Adam, AnyOptimiser, GradientDescent, Lbfgs, Momentum, Nesterov, fitted
 from simcluster.learning.protocols import (
     Array,
+    Condenses,
     DataSource,
     Descends,
     Initialisation,
@@ -82,6 +84,7 @@ __all__ = [
     "ByLabel",
     "ByRange",
     "Call",
+    "Condenses",
     "Cost",
     "Csv",
     "DataSource",
@@ -92,6 +95,7 @@ __all__ = [
     "Dirichlet",
     "Forest",
     "Generated",
+    "GradientBoosting",
     "GradientDescent",
     "Growth",
     "Initialisation",

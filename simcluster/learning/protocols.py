@@ -19,7 +19,8 @@ class Model(Protocol):
     """What is learned: it knows rows and parameters, and nothing of data sets, workers, optimisers or time.
 
     Parameters and contributions are arrays of float64, each of one shape throughout. All methods are pure functions.
-    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``. A class
+    attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step.
     """
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
@@ -113,6 +114,25 @@ class LayeredModel(Descends, Protocol):
 
     def slopes(self, outputs: Array, rows: Rows) -> Call[Array]:
         """The gradient of the sum of the rows' losses in what the last layer puts out, (n, k)."""
+
+
+class Condenses(Solves, Protocol):
+    """A model whose step needs no more of each part of a total than a few numbers, as the best split of some features.
+
+    A part is a total from ``first`` on along its first axis, and may be none of it. Of each part something may have to
+    be remembered from step to step: the memory, empty at first, is of one part and never sent.
+    """
+
+    def condense(self, parameters: Array, part: Array, first: int, memory: Array) -> tuple[Array, Array]:
+        """What a part says, of one shape, and the memory for the next step; NaN and none where it is missing now."""
+        ...
+
+    def whole(self, parameters: Array, rows: Rows) -> Call[Array]:
+        """A contribution whose total can be condensed without memory."""
+        ...
+
+    def conclude(self, parameters: Array, said: Array, rows: float) -> Array:
+        """The next parameters, from what each part of the total says, (parts, …), in their order."""
         ...
 
 
@@ -143,7 +163,8 @@ class Initialisation(Protocol):
 class Optimiser(Protocol):
     """How parameters follow a gradient. What it remembers is an array, so that a checkpoint can hold it.
 
-    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``. A class
+    attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step.
     """
 
     def start(self, parameters: Array) -> Array:

@@ -10,6 +10,7 @@ from simcluster.learning import (
     Dataset,
     Dirichlet,
     Generated,
+    GradientBoosting,
     GradientDescent,
     KMeans,
     LabelSpreading,
@@ -39,7 +40,7 @@ from simcluster.learning import (
 from simcluster.recovery import Checkpoints
 from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
-from simcluster.training.exchange import ParameterServer
+from simcluster.training.exchange import AllReduce, ParameterServer, ReduceScatter
 from simcluster.training.job import TrainingJob
 from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
@@ -50,6 +51,7 @@ from simcluster.training.waiting import BoundedStaleness
 __all__ = [
     "Adam",
     "Aggregation",
+    "AllReduce",
     "BoundedStaleness",
     "Bundled",
     "ByHash",
@@ -62,6 +64,7 @@ __all__ = [
     "Dirichlet",
     "Exchange",
     "Generated",
+    "GradientBoosting",
     "GradientDescent",
     "KMeans",
     "KMeansSeeding",
@@ -82,6 +85,7 @@ __all__ = [
     "PowerIteration",
     "PrincipalComponents",
     "Progress",
+    "ReduceScatter",
     "Rows",
     "Schedule",
     "SelfTraining",

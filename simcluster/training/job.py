@@ -129,6 +129,8 @@ class TrainingJob(Spec):
         for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also):
             if reason is not None:
                 raise ValueError(reason)
+        if getattr(self.model, "needs_whole_steps", False) and (reason := self._part_of_a_step()) is not None:
+            raise ValueError(reason)
         if self.when_gone == "stop" and self.detector is None:
             raise ValueError("when_gone must be go_on without a detector, which says who is gone, got 'stop'")
         if self.evaluate_held_out and not self.held_out:
@@ -141,6 +143,21 @@ class TrainingJob(Spec):
                 f"with waiting {self.waiting!r}"
             )
         return self
+
+    def _part_of_a_step(self) -> str | None:
+        """Why a step may be made of some rows only, or by parameters that are not all the same."""
+        who = f"with {type(self.model).__name__}, each of whose steps needs all rows at the same parameters"
+        if self.batch_size is not None:
+            return f"batch_size must be None {who}, got {self.batch_size}"
+        if self.waiting != BoundedStaleness():
+            return f"waiting must be bulk-synchronous {who}, got {self.waiting!r}"
+        if self.detector is not None and self.when_gone == "go_on":
+            return f"when_gone must be stop {who}, got {self.when_gone!r} with a detector"
+        if self.compression is not None:
+            return f"compression must be None {who}, to the last bit, got {self.compression!r}"
+        if self.aggregation is not total:
+            return f"aggregation must be total {who}, got {self.aggregation!r}"
+        return None
 
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` where model, data and workers do not fit, by the data of seed 0, if they are here."""

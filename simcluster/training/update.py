@@ -22,6 +22,10 @@ class Update(Protocol):
         """The computation that takes in the contributions of these workers, which make up ``share`` of a step."""
         ...
 
+    def move(self, total: Array, clock: int) -> Call[None]:
+        """The computation that takes in a whole step at once, whose contributions have been added up elsewhere."""
+        ...
+
 
 def update_of(training: Training) -> Update:
     """How the job's model moves."""
@@ -49,21 +53,27 @@ class Descent:
 
     def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
         """Aggregate, find the gradient, and make a step of it."""
-        job, parameters = self._training.job, self.parameters
         rows = self._training.batch_rows[workers]
-        added = job.aggregation(_flat(values), rows)
-        # What finding a gradient costs depends on sizes alone.
-        total = added().reshape(values[0].shape)
-        if self._gradient_cost is None:
+        added = self._training.job.aggregation(_flat(values), rows)
+        moved = self._step(added().reshape(values[0].shape), math.fsum(rows), clock, share)
+        return Call(moved, added.cost + moved.cost)
+
+    def move(self, total: Array, clock: int) -> Call[None]:
+        """Find the gradient, and make a step of it."""
+        return self._step(total, math.fsum(self._training.batch_rows), clock, 1.0)
+
+    def _step(self, total: Array, rows: float, clock: int, share: float) -> Call[None]:
+        parameters = self.parameters
+        if self._gradient_cost is None:  # which depends on sizes alone
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
-        gradient = self._model.gradient(parameters, total, math.fsum(rows))
+        gradient = self._model.gradient(parameters, total, rows)
         stepped = self._training.optimiser.step(parameters, gradient, self._memory, clock, share)
         following = stepped()
 
         def moved() -> None:
             self.parameters, self._memory = following
 
-        return Call(moved, added.cost + self._gradient_cost + stepped.cost)
+        return Call(moved, self._gradient_cost + stepped.cost)
 
 
 class Solution:
@@ -106,16 +116,30 @@ class Solution:
             added = call(np.subtract, flat, said[workers])
             total = self._total + added().sum(axis=0)
             said[workers] = flat
-        given = self.parameters, total.reshape(values[0].shape), float(rows[known].sum())
-        found = call(self._model.update, *given)
-        if hasattr(self._model, "update_cost"):
-            found = Call(found.function, self._model.update_cost(*given))
+        found = self._solved(total.reshape(values[0].shape), float(rows[known].sum()))
         parameters = found()
 
         def moved() -> None:
             self.parameters, self._said, self._known, self._total = parameters, said, known, total
 
         return Call(moved, added.cost + found.cost)
+
+    def move(self, total: Array, clock: int) -> Call[None]:
+        """Solve anew; what each worker has said is not known then."""
+        found = self._solved(total, float(self._training.batch_rows.sum()))
+        parameters = found()
+
+        def moved() -> None:
+            self.parameters = parameters
+
+        return Call(moved, found.cost)
+
+    def _solved(self, total: Array, rows: float) -> Call[Array]:
+        """The closed form, at the cost that the model says it has."""
+        given = self.parameters, total, rows
+        found: Call[Array] = call(self._model.update, *given)
+        cost = getattr(self._model, "update_cost", None)
+        return found if cost is None else Call(found.function, cost(*given))
 
 
 def _flat(values: Sequence[Array]) -> Any:

@@ -109,7 +109,7 @@ def test_clusters_are_scored_by_minus_their_inertia_and_have_no_probabilities(tm
     assert loaded.score(IRIS.features) == pytest.approx(-150 * KMeans(clusters=3).loss(centres, IRIS.all)())
     assert not hasattr(loaded, "predict_proba")
     assert not hasattr(loaded, "classes_")
-    assert loaded.get_params() == {"clusters": 3}
+    assert loaded.get_params() == {"clusters": 3, "initialisation": {"kind": "random"}}
 
 
 @settings(max_examples=30)

@@ -15,7 +15,7 @@ from simcluster.recovery import Checkpoints, RemoteStore
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbours, Poisson, ServiceJob
 from simcluster.testing import clusters, scenarios
-from simcluster.training import TrainingJob
+from simcluster.training import AllReduce, GradientBoosting, ReduceScatter, TrainingJob
 
 NAMES = tuple(f"node-{place}" for place in range(4))
 LAST_S, HORIZON_S = 0.5, 2000.0
@@ -30,9 +30,19 @@ def training(names, **fields):
     return TrainingJob(server=names[0], workers=names[1:], retry_s=0.05, **learned, **{"steps": 8, **fields})
 
 
+def alone(names, exchange, **fields):
+    learned = {"model": Softmax(), "data": Bundled(name="iris"), "batch_size": 8, "steps": 6, **fields}
+    return TrainingJob(workers=names, exchange=exchange, **learned)
+
+
 JOBS = {
     "training": lambda names: training(names, checkpoint_every=2),
     "asynchronous training": lambda names: training(names, checkpoint_every=1, staleness=math.inf, backup_workers=1),
+    "training without a server": lambda names: alone(names, AllReduce(retry_s=0.05)),
+    "boosting by parts": lambda names: alone(
+        names, ReduceScatter(retry_s=0.05), model=GradientBoosting(rounds=2, max_bins=8), batch_size=None,
+        recovery=Checkpoints(every=2),
+    ),
     # Outputs of 117 kB take a tenth of a second each: asked for again too soon they congest a slow network for good.
     "a task graph": lambda names: TaskGraphJob(master=names[0], workers=names[1:], retry_s=20.0),
     "a task graph that keeps": lambda names: TaskGraphJob(

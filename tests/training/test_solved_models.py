@@ -236,3 +236,9 @@ def test_the_scenario_of_each_finishes_and_has_nothing_to_complain_of(file):
 
     assert result.ended == "finished"
     assert result.verdicts == ()
+
+
+@pytest.mark.parametrize("model", [PrincipalComponents(), SelfTraining()])
+def test_what_needs_all_rows_refuses_batches(model):
+    with pytest.raises(ValueError, match=rf"batch_size must be None for {model.kind}, which needs all rows, got 32"):
+        TrainingJob(model=model, server="s", workers=("w",), steps=1)

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.learning.models.gradient_boosting import GradientBoosting
 from simcluster.learning.models.kmeans import KMeans
 from simcluster.learning.models.label_spreading import LabelSpreading
 from simcluster.learning.models.linear_regression import LinearRegression
@@ -28,6 +29,7 @@ AnyModel = Annotated[
         LinearSvm,
         NormalEquations,
         MultilayerPerceptron,
+        GradientBoosting,
         MiniBatchKMeans,
         PrincipalComponents,
         PowerIteration,
@@ -43,6 +45,7 @@ AnyLayeredModel = Annotated[LayeredModel, Open(LayeredModel, MultilayerPerceptro
 __all__ = [
     "AnyLayeredModel",
     "AnyModel",
+    "GradientBoosting",
     "KMeans",
     "LabelSpreading",
     "LinearRegression",

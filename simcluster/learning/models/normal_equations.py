@@ -11,6 +11,7 @@ from simcluster.kernels import Call, Cost, least_squares
 from simcluster.kernels.blas import one_thread
 from simcluster.kernels.call import Kernel
 from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.models.all_rows import refuses_batches
 from simcluster.learning.models.linear import Linear, nothing, scores
 from simcluster.learning.models.linear_regression import learns_numbers
 from simcluster.learning.protocols import Array
@@ -37,10 +38,8 @@ class NormalEquations(Linear):
         return least_squares
 
     def refuses(self, job: Any) -> str | None:
-        """A batch is not the data: its sums would be taken for all of them."""
-        if job.batch_size is None:
-            return None
-        return f"batch_size must be None for {self.kind}, which are those of all rows, got {job.batch_size}"
+        """A batch is not the data."""
+        return refuses_batches(self.kind, job)
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights of zero, which nobody looks at."""

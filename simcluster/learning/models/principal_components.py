@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from simcluster.kernels import Call, Cost
 from simcluster.learning.dataset import Dataset, Rows
+from simcluster.learning.models.all_rows import refuses_batches
 from simcluster.learning.models.components import Components, joined, shifted
 from simcluster.learning.protocols import Array
 
@@ -17,10 +18,14 @@ class PrincipalComponents(Components):
 
     With a last 1 behind each row, X̃, the three are X̃ᵀX̃. It is symmetric, so each worker sends its upper triangle:
     (d + 1)(d + 2)/2 numbers, 4 (d + 1)(d + 2) bytes, whatever the number of its rows; back come (k + 2)(d + 1) numbers.
-    The components are eigenvectors of (Σ x xᵀ − Σ x Σ xᵀ/n)/(n − 1). With a ``batch_size`` they are those of a batch.
+    The components are eigenvectors of (Σ x xᵀ − Σ x Σ xᵀ/n)/(n − 1).
     """
 
     kind: Literal["principal_components"] = "principal_components"
+
+    def refuses(self, job: Any) -> str | None:
+        """A batch is not the data."""
+        return refuses_batches(self.kind, job)
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """No components yet. Raises ``ValueError`` for more components than features or rows, and for one row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from simcluster.engine import NUMBER, Count, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.labelled import known_rows
+from simcluster.learning.models.all_rows import refuses_batches
 from simcluster.learning.protocols import Array
 
 _SMOOTHING = 1e-9  # scikit-learn's var_smoothing
@@ -26,8 +27,7 @@ class SelfTraining(Spec):
     s is a row of the data, so that variances keep their digits; each has 10⁻⁹ of the greatest added.
 
     Parameters are one row of numbers: c, s, the sums of c classes (c, 2d + 1), and for each row of the data its label
-    + 1, or 0. A worker sends sums and labels, 8 (c (2d + 1) + n) bytes; back come 8 (c (2d + 1) + n + d + 1). With a
-    ``batch_size`` each classifier learns from the rows of a batch alone.
+    + 1, or 0. A worker sends sums and labels, 8 (c (2d + 1) + n) bytes; back come 8 (c (2d + 1) + n + d + 1).
     """
 
     kind: Literal["self_training"] = "self_training"
@@ -36,6 +36,10 @@ class SelfTraining(Spec):
     labelled: Count = 5
     """Of how many rows of each class, drawn at random, the label is known; the others' are only looked at by
     ``accuracy``."""
+
+    def refuses(self, job: Any) -> str | None:
+        """A batch is not the data."""
+        return refuses_batches(self.kind, job)
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Known labels, and no classifier. Raises ``ValueError`` without labels, or with too few of a class."""

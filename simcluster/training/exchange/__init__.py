@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.training.exchange.all_reduce import AllReduce
 from simcluster.training.exchange.parameter_server import ParameterServer
+from simcluster.training.exchange.reduce_scatter import ReduceScatter
 from simcluster.training.protocols import Exchange
 
-AnyExchange = Annotated[Exchange, Open(Exchange, ParameterServer)]
+AnyExchange = Annotated[Exchange, Open(Exchange, ParameterServer, AllReduce, ReduceScatter)]
 """One of the exchanges above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AnyExchange", "ParameterServer"]
+__all__ = ["AllReduce", "AnyExchange", "ParameterServer", "ReduceScatter"]

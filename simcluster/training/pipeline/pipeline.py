@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simcluster.engine import Event, Trace, stream
-from simcluster.learning import Array, Layer, Rows
+from simcluster.learning import Array, Layer, Rows, fitted
 from simcluster.training.pipeline.cut import even_cut
 from simcluster.training.training import Trained
 from simcluster.training.trial import try_model
@@ -34,7 +34,9 @@ class Pipeline:
         if job.micro_batches > self.rows:
             raise ValueError(f"micro_batches must be at most the {self.rows} rows of a batch, got {job.micro_batches}")
         self._epoch: tuple[int, Any] = (-1, None)
-        try_model(job.model, initial, self.micro_batch(0, 0), job.optimiser)
+        #: How parameters move, with a rate that is a number.
+        self.optimiser = fitted(job.optimiser, job.model, self._data)
+        try_model(job.model, initial, self.micro_batch(0, 0), self.optimiser)
         if initial.shape != (size,):
             name = type(job.model).__name__
             raise ValueError(f"{name}.initial must give those of its layers, ({size},), got {initial.shape}")

@@ -64,7 +64,7 @@ class Stage:
         states = yield from self._kept.restore()
         if states is None:
             initial = self._pipeline.initial[self._index]
-            states = {0: State(initial, self._job.optimiser.start(initial))}
+            states = {0: State(initial, self._pipeline.optimiser.start(initial))}
         self._states, self._clock = states, max(states)
         if self._clock < self._pipeline.steps:
             self._pipeline.lost(self._index, self._clock)
@@ -146,7 +146,7 @@ class Stage:
         parameters, memory = self._states[step]
         found = call(self._job.model.gradient, parameters, total)  # for its cost, which depends on sizes alone
         gradient = self._job.model.gradient(parameters, total, float(self._pipeline.rows))
-        stepped = self._job.optimiser.step(parameters, gradient, memory, step, 1.0)
+        stepped = self._pipeline.optimiser.step(parameters, gradient, memory, step, 1.0)
         return Call(lambda: State(*stepped()), found.cost + stepped.cost)
 
     def _begin(self, clock: int) -> None:
