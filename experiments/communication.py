@@ -78,7 +78,7 @@ def measure(result: Result) -> dict[str, Any]:
     """The simulated milliseconds and the bytes of a step, and the loss after all of them."""
     return {
         "step_ms": 1000 * result.ended_s / STEPS,
-        "step_bytes": result.metrics["sent_bytes"] / STEPS,
+        "step_bytes": float(result.metrics["sent_bytes"]) / STEPS,
         "loss": result.outcome.loss,
     }
 
