@@ -3,6 +3,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from learning_experiments import ON_LEARNING
+
 import simcluster
 
 ROOT = Path(__file__).parent.parent
@@ -46,8 +48,8 @@ def test_the_experiments_are_installed_inside_the_package():
 
     on_disk = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__"}
 
-    assert {*EXPERIMENTS, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
-    assert [experiment(name).name for name in EXPERIMENTS] == list(EXPERIMENTS)
+    assert {*EXPERIMENTS, *ON_LEARNING, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
+    assert [experiment(name).name for name in (*EXPERIMENTS, *ON_LEARNING)] == [*EXPERIMENTS, *ON_LEARNING]
 
 
 def test_the_examples_of_scenarios_are_installed_with_the_experiments():

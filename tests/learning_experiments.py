@@ -1,0 +1,3 @@
+"""The experiments on learning, which the demo leaves out."""
+
+ON_LEARNING = ("algorithms", "data_distribution", "communication")

@@ -1,0 +1,89 @@
+"""What the small versions of the experiments on learning find, as docs/experiments.md says of the whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments import algorithms, communication, data_distribution
+
+MODULES = {"algorithms": algorithms, "data_distribution": data_distribution, "communication": communication}
+PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
+SEEDS = range(2)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    """The answer of an experiment's small version, which runs once; its files are in a folder of the module's."""
+    found, out = {}, tmp_path_factory.mktemp("out")
+
+    def of(name):
+        if name not in found:
+            found[name] = MODULES[name].compare(SEEDS, small=True, out=out)
+        return found[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page(name, answer):
+    found = answer(name)
+
+    assert found.picture.stat().st_size > 10_000
+    assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
+    assert len(found.table) == len(MODULES[name].scenarios(True)) * len(SEEDS)
+    assert not found.table.isna().any(axis=None)
+    assert f"## `{name}.py`: {found.experiment.question[0].lower()}{found.experiment.question[1:]}" in PAGE
+
+
+def test_more_workers_give_the_same_answer_later_than_the_laws_say(answer):
+    table = answer("algorithms").table
+
+    for name in algorithms.ALGORITHMS:
+        for work in ("same", "grows"):
+            rows = table[(table["algorithm"] == name) & (table["work"] == work)]
+            if work == "same":
+                assert rows.groupby("seed")["quality"].agg(np.ptp).max() < 1e-12
+            speed_ups = algorithms.speed_ups(table, name, work)[algorithms.MOST]
+            assert 0 < speed_ups.mean() < algorithms.predicted(table, name, work)[algorithms.MOST]
+    speed_ups = {name: algorithms.speed_ups(table, name, "same")[16].mean() for name in algorithms.ALGORITHMS}
+    assert speed_ups["boosting"] < 1 < speed_ups["forest"] < speed_ups["softmax"] < speed_ups["perceptron"]
+
+
+def test_laws_are_those_of_amdahl_and_gustafson():
+    rows = [("x", work, nodes, 0.9, 1.0) for work in ("same", "grows") for nodes in (1, 4)]
+    table = pd.DataFrame(rows, columns=["algorithm", "work", "nodes", "divided_s", "time_s"])
+
+    assert algorithms.predicted(table, "x", "same")[4] == pytest.approx(1 / (0.1 + 0.9 / 4))
+    assert algorithms.predicted(table, "x", "grows")[4] == pytest.approx(0.1 + 0.9 * 4)
+
+
+def test_a_full_batch_does_not_notice_how_rows_lie_and_trees_of_own_rows_do(answer):
+    table = answer("data_distribution").table
+    errors = table.pivot(index="seed", columns=["algorithm", "rows"], values="error")
+    added = data_distribution.score(table).mean()
+
+    assert (errors["all rows"].max(axis=1) == errors["all rows"].min(axis=1)).all()
+    assert added["all rows"] == 0
+    assert abs(added["batches of 8"]) < 0.03 < added["asynchronous"] < added["trees of own rows"]
+    traffic = table[table["algorithm"] == "all rows"]["sent_bytes"]
+    assert traffic.nunique() == 1
+
+
+def test_a_ring_pays_over_slow_links_a_server_over_fast_ones_and_steps_take_what_formulas_say(answer):
+    table = answer("communication").table
+    steps = table.groupby(["way", "bandwidth", "workers"])["step_ms"].mean()
+
+    assert steps["ring", "1 MB/s"].min() < steps["parameter server", "1 MB/s"].min() / 1.5
+    assert steps["parameter server", "100 MB/s"].min() < steps["ring", "100 MB/s"].min() / 2
+    for way in ("parameter server", "ring"):
+        for bandwidth in communication.BANDWIDTHS:
+            found = steps[way, bandwidth]
+            expected = communication.expected_ms(way, bandwidth, found.index.to_numpy())
+            assert (found > 0.97 * expected).all()
+            assert (found < 1.25 * expected).all()
+    losses = table[table["way"] != "server, top 5 %"].groupby("seed")["loss"]
+    assert losses.agg(np.ptp).max() < 1e-10
