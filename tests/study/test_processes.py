@@ -146,9 +146,9 @@ from simcluster.study import Processes
 from simcluster.study.plan import Plan
 pool = Processes(2)
 print([found.rows[0]["n"] for found in pool.outcomes(Plan([scenario()], lambda result: {"n": 1}), [(0, 0)]) if found])
-print(*(worker.process.pid for worker in pool._workers), flush=True)
+print(*(worker.started.process.pid for worker in pool._workers), flush=True)
 for _ in pool.outcomes(Plan([scenario(word="endless")], lambda result: {}), [(0, seed) for seed in range(9)]):
-    print(*(worker.process.pid for worker in pool._workers), flush=True)
+    print(*(worker.started.process.pid for worker in pool._workers), flush=True)
 """
 
 
