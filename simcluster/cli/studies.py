@@ -54,8 +54,9 @@ def sweep(
     memory_bytes = None if memory_limit is None else memory_limit * 10**6
     limits: dict[str, Any] = {"time_limit_s": time_limit, "memory_limit_bytes": memory_bytes}
     alone = processes == 1 and limits == {"time_limit_s": None, "memory_limit_bytes": None}
-    # Before this process imports what reads and checks a study, which takes as long as it takes them to be ready.
-    with several(0 if alone or dask else processes or cores(), memory_bytes) as started:
+    # They import simcluster while this process imports what reads and checks a study; one core is left for that.
+    ahead = 0 if alone or dask else min(processes or cores(), cores() - 1)
+    with several(ahead, memory_bytes) as started:
         from simcluster.study import Interrupted, RunFailed
         from simcluster.study.execution import execution
         from simcluster.study.progress import shown

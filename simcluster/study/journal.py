@@ -27,7 +27,8 @@ class Journal:
     def __init__(self, store: Store, key: str) -> None:
         self._store, self._key = store, key
         self._waiting: list[Outcome] = []
-        self._kept_s = self._beaten_s = time.monotonic()
+        self._beaten_s = time.monotonic()
+        self._kept_s = self._beaten_s - FLUSH_S  # the first is kept at once, for whoever waits to see one
 
     def add(self, found: Outcome | None) -> bool:
         """Take in an outcome, or ``None`` for the time that passes; whether the store has changed."""
