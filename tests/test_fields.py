@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 import textwrap
 
 import pytest
@@ -106,3 +108,24 @@ def test_a_class_without_a_source_has_what_its_fields_say():
 
     assert descriptions(made) == {"one": "One."}
     assert made.__doc__.endswith("Fields\n------\none\n    One.")
+
+
+def test_a_class_that_goes_to_another_process_by_value_says_there_what_it_says_here(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import cloudpickle, pickle\n"
+        "from simcluster.engine import Spec\n"
+        "class Mine(Spec):\n"
+        "    \"\"\"One's own.\"\"\"\n"
+        "    one: int = 1\n"
+        "    \"\"\"One.\"\"\"\n"
+        "sent = cloudpickle.dumps(Mine(one=2))\n"
+        "cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS.clear()\n"
+        "cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.clear()\n"
+        "there = pickle.loads(sent)\n"
+        "assert type(there) is not Mine\n"
+        "print(repr(there), type(there)._about)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("Mine(one=2) One's own.\n", "")

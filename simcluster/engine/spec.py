@@ -51,6 +51,11 @@ else:
             told = "\n\n".join(f"{name}\n{textwrap.indent(text, '    ')}" for name, text in descriptions(cls).items())
             return f"{cls._about}\n\nFields\n------\n{told}" if told else cls._about
 
+        @__doc__.setter
+        def __doc__(cls, text: str | None) -> None:
+            """A class that is made anew in another process is given its own words, as any class may be."""
+            type.__dict__["__doc__"].__set__(cls, text)
+
         def __call__(cls, *args: Any, **fields: Any) -> Any:
             if args:
                 named = ", ".join(f"{name}={value!r}" for name, value in zip(cls.model_fields, args, strict=False))
