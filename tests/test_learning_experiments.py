@@ -36,7 +36,7 @@ def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page
     assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
     assert len(found.table) == len(MODULES[name].scenarios(True)) * len(SEEDS)
     assert not found.table.isna().any(axis=None)
-    assert f"## `{name}.py`: {found.experiment.question[0].lower()}{found.experiment.question[1:]}" in PAGE
+    assert f"## `experiments/{name}.py`: {found.experiment.question[0].lower()}{found.experiment.question[1:]}" in PAGE
 
 
 def test_more_workers_give_the_same_answer_later_than_the_laws_say(answer):
