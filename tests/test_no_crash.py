@@ -32,7 +32,10 @@ def ended(arguments, before=""):
 
 
 @COMPILED
-@pytest.mark.parametrize(("first", "last"), [(0, 60), pytest.param(60, 3_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(0, 60), pytest.param(60, 900, marks=pytest.mark.slow), pytest.param(900, 3_000, marks=pytest.mark.long)],
+)
 def test_random_calls_of_every_compiled_class_end_without_a_signal(first, last):
     code, text = ended([str(FUZZ), str(first), str(last)])
 
@@ -216,7 +219,9 @@ RACES = {
 }
 
 
-@pytest.mark.parametrize("seconds", [0.2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seconds", [0.2, pytest.param(2, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.long)]
+)
 def test_a_kernel_survives_a_thread_that_writes_to_its_arguments(seconds):
     code, text = ended(["-c", f"""
 import sys, threading, time
@@ -247,7 +252,9 @@ for name, (kernel, inputs, written) in {RACES}.items():
     assert code == 0, text
 
 
-@pytest.mark.parametrize("seconds", [0.5, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "seconds", [0.5, pytest.param(2, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.long)]
+)
 def test_threads_may_share_a_table_of_flows(seconds):
     code, text = ended(["-c", f"""
 import sys, threading, time

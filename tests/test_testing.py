@@ -115,6 +115,7 @@ def any_cluster(draw, least=1):
     return spec.replace(network=NetworkSpec(topology=one_way_ring(spec.names))) if one_way else spec
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.data())
 def test_whatever_is_drawn_for_a_scenario_or_a_cluster_is_accepted(data):
@@ -124,6 +125,7 @@ def test_whatever_is_drawn_for_a_scenario_or_a_cluster_is_accepted(data):
     scenario.under(data.draw(schedules(where, last_s=1.0)))  # raises when a fault does not fit
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.data())
 def test_what_is_drawn_for_names_alone_is_accepted_by_every_cluster_that_has_them(data):

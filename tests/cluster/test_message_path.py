@@ -25,7 +25,14 @@ def seen(engine, first, last):
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 500), pytest.param(500, 10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (0, 500),
+        pytest.param(500, 2_500, marks=pytest.mark.slow),
+        pytest.param(2_500, 10_000, marks=pytest.mark.long),
+    ],
+)
 def test_random_programs_see_the_same_on_both_engines(first, last):
     compiled = seen("compiled", first, last)
 

@@ -50,7 +50,6 @@ def test_a_quantile_interval_covers_at_least_as_often_as_it_says_by_the_binomial
     assert covered == pytest.approx(exact(n, q), abs=0.015)  # three standard errors
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_the_intervals_of_sobol_indices_cover_those_of_ishigamis_function():
     points, replicates = 64, 8
@@ -68,7 +67,6 @@ def test_the_intervals_of_sobol_indices_cover_those_of_ishigamis_function():
     assert 0.93 <= covered.mean() / TRIALS <= 0.97
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_the_intervals_of_a_factorial_study_cover_the_indices_of_its_grid():
     generator, covered = stream(5, "factorial"), np.zeros((2, 3))
@@ -87,7 +85,6 @@ def covers(found, truth):
     return (truth >= low.to_numpy().T) & (truth <= high.to_numpy().T)
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("strategies", [3, 6])
 def test_among_equal_strategies_any_two_are_told_apart_no_more_often_than_promised(strategies):
@@ -97,7 +94,6 @@ def test_among_equal_strategies_any_two_are_told_apart_no_more_often_than_promis
     assert 0.015 <= wrong <= 0.05 + 0.015  # three standard errors above; and not for it never tells anything apart
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_one_strategy_that_differs_is_found_and_the_equal_ones_are_still_not_told_apart():
     draws = stream(7, "alternative").normal(size=(TRIALS, 4, 10))

@@ -284,7 +284,6 @@ def test_a_mutated_scenario_is_read_or_refused_and_nothing_else(files, tmp_path)
     assert try_many(FAST, files, tmp_path)["refused"] > FAST / 4
 
 
-@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize("files", [documents(), texts()], ids=["structure", "text"])
 def test_ten_thousand_mutated_scenarios_are_read_or_refused_and_nothing_else(files, tmp_path):
