@@ -42,6 +42,7 @@ from simcluster.engine.names import (
     names_what,
 )
 from simcluster.engine.open import Open, hint, named, plugins
+from simcluster.engine.ranges import Range
 from simcluster.engine.rules import (
     NUMBER,
     Count,
@@ -52,6 +53,7 @@ from simcluster.engine.rules import (
     Probability,
     Seconds,
     Seed,
+    check_apart,
     check_differ,
     check_whole,
 )
@@ -94,6 +96,7 @@ __all__ = [
     "Program",
     "ProgramName",
     "RackName",
+    "Range",
     "Record",
     "ScheduledCall",
     "Seconds",
@@ -107,6 +110,7 @@ __all__ = [
     "awaited",
     "broken_fields",
     "broken_rules",
+    "check_apart",
     "check_differ",
     "check_seeds",
     "check_whole",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -56,3 +56,11 @@ def check_differ(field: str, given: Iterable[Hashable]) -> None:
         if each in known:
             raise ValueError(f"{field} must differ, got {each!r} more than once")
         known[each] = None
+
+
+def check_apart(asks: str, who: str, answer: str, those: Sequence[str]) -> None:
+    """Raise ``ValueError`` unless nodes of field ``answer`` differ, and ``who``, of field ``asks``, is none of them."""
+    if len(set(those)) < len(those):
+        raise ValueError(f"{answer} must differ, got {list(those)}")
+    if who in those:
+        raise ValueError(f"{asks} must be none of the {answer}, got {who!r}")

@@ -15,7 +15,7 @@ from simcluster.recovery.distributed_store import DistributedStore
 from simcluster.recovery.local_store import LocalStore
 from simcluster.recovery.protocols import Detector, Keeper, Recovery, Store, Suspicion
 from simcluster.recovery.remote_store import RemoteStore
-from simcluster.recovery.retry import ask
+from simcluster.recovery.retry import ask, ask_all
 
 __all__ = [
     "AnyDetector",
@@ -38,4 +38,5 @@ __all__ = [
     "Timeout",
     "Watch",
     "ask",
+    "ask_all",
 ]

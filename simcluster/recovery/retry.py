@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
@@ -43,3 +43,14 @@ def ask(
         attempt += 1
         said = reply.message  # a request that is sent again is the same, whatever became of its body meanwhile
         reply = node.request(target, kind, said.body, said.size_bytes, timeout_s, said.request_id)
+
+
+def ask_all(
+    node: Node, targets: Iterable[str], kind: str, body: Any = None, *, timeout_s: float
+) -> Generator[Event, Any, list[Any]]:
+    """The bodies of the replies to one request to each of ``targets``, at once, in their order; see ``ask``."""
+    asked = [node.spawn(ask(node, target, kind, body, timeout_s=timeout_s)) for target in targets]
+    answers = []
+    for each in asked:
+        answers.append((yield each).body)
+    return answers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Ran
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling.graph import Output
@@ -65,10 +65,7 @@ class TaskGraphJob(Spec):
 
     @model_validator(mode="after")
     def _workers_differ(self) -> TaskGraphJob:
-        if len(set(self.workers)) < len(self.workers):
-            raise ValueError(f"workers must differ, got {list(self.workers)}")
-        if self.master in self.workers:
-            raise ValueError(f"master must be none of the workers, got {self.master!r}")
+        check_apart("master", self.master, "workers", self.workers)
         return self
 
     @property

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from simcluster.engine import Open
+from simcluster.engine import Open, Range
 from simcluster.scheduling.cascade_svm import Cascaded, CascadeSvm
 from simcluster.scheduling.functions import Functions
 from simcluster.scheduling.grid_search import Combination, GridSearch, Searched
@@ -15,7 +15,6 @@ from simcluster.scheduling.search import (
     Hyperband,
     KernelEstimator,
     RandomSearch,
-    Range,
     SoftmaxEstimator,
     SuccessiveHalving,
     Trial,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Ran
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Spec
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Spec, check_apart
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
 from simcluster.serving.arrivals import AnyArrivals, At
@@ -67,10 +67,7 @@ class ServiceJob(Spec):
 
     @model_validator(mode="after")
     def _servers_fit_shards(self) -> ServiceJob:
-        if len(set(self.servers)) < len(self.servers):
-            raise ValueError(f"servers must differ, got {list(self.servers)}")
-        if self.front_end in self.servers:
-            raise ValueError(f"front_end must be none of the servers, got {self.front_end!r}")
+        check_apart("front_end", self.front_end, "servers", self.servers)
         if len(self.servers) % self.shards:
             raise ValueError(f"servers must be a multiple of the {self.shards} shards, got {len(self.servers)}")
         if isinstance(self.arrivals, At) and self.queries > len(self.arrivals.times_s):

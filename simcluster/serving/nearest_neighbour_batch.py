@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Node, Ran
-from simcluster.engine import NUMBER, Count, Event, Name, NodeName, NodeNames, Period, Program, Spec, stream
+from simcluster.engine import (
+    NUMBER,
+    Count,
+    Event,
+    Name,
+    NodeName,
+    NodeNames,
+    Period,
+    Program,
+    Spec,
+    check_apart,
+    stream,
+)
 from simcluster.learning import (
     AnyData,
     AnySharding,
@@ -26,7 +38,7 @@ from simcluster.learning import (
     shard,
     vote,
 )
-from simcluster.recovery import ask
+from simcluster.recovery import ask_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +88,7 @@ class NearestNeighbourBatch(Spec):
 
     @model_validator(mode="after")
     def _nodes_differ(self) -> NearestNeighbourBatch:
-        if len(set(self.servers)) < len(self.servers):
-            raise ValueError(f"servers must differ, got {list(self.servers)}")
-        if self.front_end in self.servers:
-            raise ValueError(f"front_end must be none of the servers, got {self.front_end!r}")
+        check_apart("front_end", self.front_end, "servers", self.servers)
         return self
 
     def check(self, cluster: ClusterSpec) -> None:
@@ -151,12 +160,8 @@ def _ask_all(node: Node, *, job: NearestNeighbourBatch, batch: _Batch, done: Eve
     nearest: list[NDArray[np.int64]] = []
     for begin in range(0, len(batch.asked), size):
         points = data.features[batch.asked[begin : begin + size]]
-        kind = f"{job.name}.ask"
-        asks = [node.spawn(ask(node, server, kind, points, timeout_s=job.retry_s)) for server in job.servers]
-        parts = []
-        for each in asks:
-            parts.append(Neighbours(*(yield each).body))
-        merged = yield node.compute(merge_all(parts))
+        found = yield from ask_all(node, job.servers, f"{job.name}.ask", points, timeout_s=job.retry_s)
+        merged = yield node.compute(merge_all([Neighbours(*each) for each in found]))
         said.append((yield node.compute(vote(data.targets[merged.rows], data.classes))))
         nearest.append(merged.rows)
     targets = np.array(data.targets[batch.asked])

@@ -4,8 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simcluster.engine import Range
     from simcluster.study.definition import StudyFile
-    from simcluster.study.design import Grid, LatinHypercube, RandomSample, Range, Sobol, Zip, grid, zipped
+    from simcluster.study.design import Grid, LatinHypercube, RandomSample, Sobol, Zip, grid, zipped
     from simcluster.study.fields import field, with_fields
     from simcluster.study.plan import Outcome, TimeLimit, WorkerDied
     from simcluster.study.processes import Processes

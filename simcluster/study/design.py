@@ -6,14 +6,13 @@ A sample (``RandomSample``, ``LatinHypercube``, ``Sobol``) is drawn once from it
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from simcluster.engine import Count, Seed, Spec, stream
+from simcluster.engine import Count, Range, Seed, Spec, stream
 
 Cell = dict[str, Any]
 """A value for each path."""
@@ -54,35 +53,6 @@ class Zip(Spec):
     def cells(self) -> list[Cell]:
         """The combinations."""
         return [dict(zip(self.values, each, strict=True)) for each in zip(*self.values.values(), strict=True)]
-
-
-class Range(Spec):
-    """Numbers from ``low`` to ``high``, even on a line or on a logarithmic scale, or whole ones."""
-
-    low: float
-    """The least."""
-    high: float
-    """The greatest."""
-    log: bool = False
-    """Whether each factor, not each difference, has the same share."""
-    whole: bool = False
-    """Whether only whole numbers are taken; both ends are then among them."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Range:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"low must be below high, and both finite, got {self.low} and {self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"low must be above 0 on a logarithmic scale, got {self.low}")
-        if self.whole and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError(f"low and high must be whole numbers where the values are, got {self.low} and {self.high}")
-        return self
-
-    def at(self, share: float) -> float | int:
-        """The value below which so great a share lies, within [0, 1)."""
-        low, high = self.low, self.high + 1 if self.whole else self.high
-        found = math.exp(math.log(low) + share * math.log(high / low)) if self.log else low + share * (high - low)
-        return min(int(found), int(self.high)) if self.whole else min(max(found, self.low), self.high)
 
 
 Ranges = Annotated[dict[str, Range], Field(min_length=1)]

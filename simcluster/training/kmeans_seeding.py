@@ -10,11 +10,11 @@ import numpy as np
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Node
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Program, Spec, stream
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Program, Spec, check_apart, stream
 from simcluster.learning import AnyData, AnySharding, Bundled, Call, Dataset, MissingFile, Rows, random, shard
 from simcluster.learning.initialisation import parallel_seed
 from simcluster.learning.kmeans_parallel import Question, SeedingShard, last, seeding, seeding_cost
-from simcluster.recovery import ask
+from simcluster.recovery import ask_all
 
 
 class KMeansSeeding(Spec):
@@ -45,10 +45,7 @@ class KMeansSeeding(Spec):
 
     @model_validator(mode="after")
     def _nodes_differ(self) -> KMeansSeeding:
-        if len(set(self.workers)) < len(self.workers):
-            raise ValueError(f"workers must differ, got {list(self.workers)}")
-        if self.server in self.workers:
-            raise ValueError(f"server must be none of the workers, got {self.server!r}")
+        check_apart("server", self.server, "workers", self.workers)
         return self
 
     def check(self, cluster: ClusterSpec) -> None:
@@ -105,10 +102,7 @@ def _choose(node: Node, *, choice: _Choice, done: Event) -> Program:
     question = next(asking)
     while not done.triggered:
         kind, body = f"{job.name}.{question.what}", tuple(question)[1:]
-        asked = [node.spawn(ask(node, worker, kind, body, timeout_s=job.retry_s)) for worker in job.workers]
-        answers = []
-        for each in asked:
-            answers.append((yield each).body)
+        answers = yield from ask_all(node, job.workers, kind, body, timeout_s=job.retry_s)
         if question.what == "weigh":
             cost = seeding_cost(len(question.candidates), features, job.clusters)
             done.succeed((yield node.compute(Call(partial(last, asking, answers), cost))))

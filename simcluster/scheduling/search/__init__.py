@@ -4,7 +4,6 @@ from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimato
 from simcluster.scheduling.search.hyperband import Hyperband, brackets
 from simcluster.scheduling.search.random_search import RandomSearch
 from simcluster.scheduling.search.rungs import Found, Trial
-from simcluster.scheduling.search.space import Range
 from simcluster.scheduling.search.successive_halving import SuccessiveHalving, halvings
 
 __all__ = [
@@ -14,7 +13,6 @@ __all__ = [
     "Hyperband",
     "KernelEstimator",
     "RandomSearch",
-    "Range",
     "SoftmaxEstimator",
     "SuccessiveHalving",
     "Trial",
