@@ -32,7 +32,7 @@ cdef class FirstComeFirstServed:
 
     cdef Environment env
     cdef object name
-    cdef list computes          # where the records of computations go, None where they are not kept
+    cdef list computes, abandoned   # where the records of computations go, None where they are not kept
     cdef readonly Py_ssize_t _cores
     cdef readonly double speed
     cdef object ready           # a deque, or None until the first has to wait
@@ -45,6 +45,7 @@ cdef class FirstComeFirstServed:
         self._cores = cores
         self.speed = speed
         self.computes = trace.sink("compute", "node", "begin_s")
+        self.abandoned = trace.sink("abandoned", "node", "begin_s")
         self._running = {}
 
     @property
@@ -98,6 +99,7 @@ cdef class FirstComeFirstServed:
             if work.completion is not None:
                 work.completion.cancel()
             del self._running[work]
+            self.abandon(work)
             if self.ready:
                 self.start(self.ready.popleft())
 
@@ -107,8 +109,14 @@ cdef class FirstComeFirstServed:
         for work in self._running:
             if work.completion is not None:
                 work.completion.cancel()
+            self.abandon(work)
         self._running.clear()
         self.ready = None
+
+    cdef int abandon(self, Work work) except -1:
+        if self.abandoned is not None:
+            self.abandoned.append((present(self.env), "abandoned", self.name, work.begin_s))
+        return 0
 
     cdef int start(self, Work work) except -1:
         work.begin_s = seconds(self.env)

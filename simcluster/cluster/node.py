@@ -220,21 +220,22 @@ class Node(Endpoint):
             raise ValueError(f"only a node that is down can restart, {self.name} is {self.state}")
         if crashes == 1 and self._ended is not None and self._ended is self.env.active_process:
             self._restarts_due += 1
-            self.env.call_later(0.0, self._restart_now)  # when the program that crashed it has come to its end
+            self.env.call_later(0.0, self._restart, 1)  # when the program that crashed it has come to its end
         else:
             self._restart()
 
-    def _restart_now(self, _: object) -> None:
-        self._restarts_due -= 1
-        self._restart()
-
-    def _restart(self) -> None:
+    def _restart(self, due: int = 0) -> None:
+        self._restarts_due -= due
         self._down -= 1
         if self._down:
             return
         self._adjust()
         for name in self._boots:
             self.when_up(partial(self._start, name))
+
+    def abandon(self) -> None:
+        """Give up all computations, as the end of a run does: each that is running leaves a record of when it began."""
+        self._processor.clear()
 
     def pause(self) -> None:
         """Stand still: computation stops, messages and expired timers wait, nothing is lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Protocol
@@ -69,6 +70,7 @@ class FirstComeFirstServed:
         self._cores = cores
         self._speed = speed
         self._record = trace.recorder("compute", "node", "begin_s")
+        self._record_abandoned = trace.recorder("abandoned", "node", "begin_s")
         self._ready: deque[Work] = deque()
         self._running: dict[Work, None] = {}
         self._done_s = 0.0  # core-seconds of the computations that are over
@@ -119,6 +121,7 @@ class FirstComeFirstServed:
             if work.completion is not None:
                 work.completion.cancel()
             del self._running[work]
+            self._record_abandoned(self._name, work.begin_s)
             if self._ready:
                 self._start(self._ready.popleft())
 
@@ -127,6 +130,7 @@ class FirstComeFirstServed:
         for work in self._running:
             if work.completion is not None:
                 work.completion.cancel()
+            self._record_abandoned(self._name, work.begin_s)
         self._running.clear()
         self._ready.clear()
 
@@ -169,6 +173,7 @@ class ProcessorSharing:
         self._cores = cores
         self._speed = speed
         self._record = trace.recorder("compute", "node", "begin_s")
+        self._record_abandoned = trace.recorder("abandoned", "node", "begin_s")
         self._virtual_s = 0.0
         self._since_s = env.now
         self._serial = count()
@@ -209,14 +214,20 @@ class ProcessorSharing:
     def cancel(self, owner: object) -> None:
         """Give up the computations of one owner; the others share what it had."""
         self._settle()
+        self._abandon(entry for entry in self._running if entry[2].owner is owner)
         self._running = [entry for entry in self._running if entry[2].owner is not owner]
         heapify(self._running)
         self._plan()
 
     def clear(self) -> None:
         """Lose everything that is running."""
+        self._abandon(self._running)
         self._running.clear()
         self._plan()
+
+    def _abandon(self, entries: Iterable[tuple[float, int, Work]]) -> None:
+        for _, _, work in sorted(entries, key=lambda entry: entry[1]):
+            self._record_abandoned(self._name, work.begin_s)
 
     @property
     def _rate(self) -> float:

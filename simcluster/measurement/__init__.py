@@ -1,6 +1,7 @@
 """Measurement: what the numbers of a sweep say, and how surely. It reads traces and tables and writes nothing back."""
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
+from simcluster.measurement.ledger import ledger
 from simcluster.measurement.statistics import (
     Comparison,
     Interval,
@@ -44,6 +45,7 @@ __all__ = [
     "first_time_at_most",
     "holm",
     "interval_for",
+    "ledger",
     "mean_interval",
     "mser5",
     "on_grid",

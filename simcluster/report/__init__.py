@@ -8,6 +8,7 @@ from simcluster.report.exports import read_csv, write_csv, write_parquet
 from simcluster.report.files import check_formats, save, seeds_in_words
 from simcluster.report.heat_map_plots import heat_map
 from simcluster.report.kinds import plot
+from simcluster.report.ledger_plots import ledgers
 from simcluster.report.line_plots import lines
 from simcluster.report.pareto_plots import front, pareto
 from simcluster.report.plots import figure, legend, plain_log, reference_line
@@ -23,6 +24,7 @@ __all__ = [
     "front",
     "heat_map",
     "label_of",
+    "ledgers",
     "legend",
     "lines",
     "pareto",

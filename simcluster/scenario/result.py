@@ -100,6 +100,16 @@ class Result:
         return {str(name): pd.DataFrame(frame) for name, frame in given(self).items()} if callable(given) else {}
 
     @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """Where the seconds of each node have gone, see ``simcluster.measurement.ledger``.
+
+        Raises ``ValueError`` where the trace does not keep the records that it is made of.
+        """
+        from simcluster.measurement import ledger
+
+        return ledger(self.trace, self.scenario.cluster.names, self.ended_s)
+
+    @cached_property
     def versions(self) -> dict[str, str]:
         """The versions of what has computed it, see ``versions``."""
         return versions()

@@ -63,7 +63,10 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
         faults_never_begun=injector.never_begun,
         backlog={name: count for name, count in backlog.items() if count},
     )
-    return replace(result, verdicts=verdicts(Observed(result, cluster, [*progress.looks, last], met, gone)))
+    result = replace(result, verdicts=verdicts(Observed(result, cluster, [*progress.looks, last], met, gone)))
+    for node in cluster.nodes.values():
+        node.abandon()
+    return result
 
 
 @contextmanager
