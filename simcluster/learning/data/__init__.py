@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.learning.data.drift import RotatedLabels, RotatingHyperplane, Sea
 from simcluster.learning.data.held_out import held_out_rows, held_out_split
 from simcluster.learning.data.key_sharding import ByHash, ByRange
 from simcluster.learning.data.label_sharding import ByLabel, Dirichlet
@@ -10,7 +11,7 @@ from simcluster.learning.data.shard_summary import shard_summary
 from simcluster.learning.data.sharding import by_key, ordered, random, shard
 from simcluster.learning.data.size_sharding import LogNormalSizes
 from simcluster.learning.data.sources import (
-    AnyData,
+    AnyStillData,
     Bundled,
     Csv,
     DatasetName,
@@ -21,7 +22,12 @@ from simcluster.learning.data.sources import (
     arrays,
     frame,
 )
-from simcluster.learning.protocols import Sharding
+from simcluster.learning.protocols import DataSource, Sharding
+
+AnyData = Annotated[
+    DataSource, Open(DataSource, Bundled, Csv, Parquet, Generated, RotatedLabels, Sea, RotatingHyperplane)
+]
+"""One of the sources above, a ``Dataset`` that one has, or anything with ``load``; in a file ``kind`` says which."""
 
 AnySharding = Annotated[
     Sharding,
@@ -32,6 +38,7 @@ AnySharding = Annotated[
 __all__ = [
     "AnyData",
     "AnySharding",
+    "AnyStillData",
     "Bundled",
     "ByHash",
     "ByLabel",
@@ -43,6 +50,9 @@ __all__ = [
     "LogNormalSizes",
     "MissingFile",
     "Parquet",
+    "RotatedLabels",
+    "RotatingHyperplane",
+    "Sea",
     "Table",
     "arrays",
     "by_key",

@@ -156,7 +156,7 @@ def frame(
     return arrays(table[chosen].to_numpy(dtype=np.float64), targets, labels=labels, scaled=scaled)
 
 
-AnyData = Annotated[DataSource, Open(DataSource, Bundled, Csv, Parquet, Generated)]
+AnyStillData = Annotated[DataSource, Open(DataSource, Bundled, Csv, Parquet, Generated)]
 """One of the sources above, a ``Dataset`` that one has, or anything with ``load``; in a file ``kind`` says which."""
 
 

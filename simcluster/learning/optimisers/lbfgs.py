@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -50,6 +50,8 @@ class Lbfgs(Spec):
     kind: Literal["lbfgs"] = "lbfgs"
     history: Annotated[int, Field(ge=1, le=1000), NUMBER] = 10
     """How many pairs are remembered; Nocedal found 3 to 20 to do."""
+
+    needs_whole_steps: ClassVar[bool] = True
 
     def refuses(self, job: Any) -> str | None:
         """Differences of gradients of different rows say nothing."""
