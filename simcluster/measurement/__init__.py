@@ -2,6 +2,7 @@
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
 from simcluster.measurement.ledger import ledger
+from simcluster.measurement.prequential import prequential
 from simcluster.measurement.statistics import (
     Comparison,
     Interval,
@@ -51,6 +52,7 @@ __all__ = [
     "on_grid",
     "paired_difference",
     "positive_mean_interval",
+    "prequential",
     "quantile_interval",
     "ranking",
     "saltelli_design",
