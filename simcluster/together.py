@@ -14,7 +14,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.scheduling import TaskGraphJob
-from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, ServiceJob
+from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, OnlineLearning, ServiceJob
 from simcluster.training import KMeansSeeding, PipelineTraining, TrainingJob
 
 
@@ -109,6 +109,7 @@ AnyJob = Annotated[
         PipelineTraining,
         NearestNeighbourBatch,
         KMeansSeeding,
+        OnlineLearning,
     ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""

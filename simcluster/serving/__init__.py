@@ -1,4 +1,4 @@
-"""Serving: queries that the world asks, and what answers them: a service × arrivals × a balancer; or a batch."""
+"""Serving: what the world asks, and what answers: a service × arrivals × a balancer; a batch; a model that learns."""
 
 from simcluster.serving.arrivals import AnyArrivals, At, Closed, Poisson
 from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
@@ -6,19 +6,35 @@ from simcluster.serving.job import AnyService, Served, ServiceJob
 from simcluster.serving.nearest_neighbour_batch import NearestNeighbourBatch, Predicted
 from simcluster.serving.nearest_neighbours_job import NearestNeighbourService
 from simcluster.serving.neighbours import NearestNeighbours
-from simcluster.serving.protocols import Arrivals, Balancer, ReplicaView, Service
+from simcluster.serving.online import (
+    AnyBatches,
+    ArrivingBatches,
+    Copies,
+    Learned,
+    OnlineLearning,
+    StoredBatches,
+    fetch_always,
+)
+from simcluster.serving.protocols import Arrivals, Balancer, Batches, Feed, ReplicaView, Service
 
 __all__ = [
     "AnyArrivals",
     "AnyBalancer",
+    "AnyBatches",
     "AnyService",
     "Arrivals",
+    "ArrivingBatches",
     "At",
     "Balancer",
+    "Batches",
     "Closed",
+    "Copies",
+    "Feed",
+    "Learned",
     "NearestNeighbourBatch",
     "NearestNeighbourService",
     "NearestNeighbours",
+    "OnlineLearning",
     "Poisson",
     "Predicted",
     "ReplicaView",
@@ -26,6 +42,8 @@ __all__ = [
     "Served",
     "Service",
     "ServiceJob",
+    "StoredBatches",
+    "fetch_always",
     "least_loaded",
     "power_of_two_choices",
     "random",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from simcluster.cluster import Cluster, Node
 from simcluster.engine import Environment, Event, Program
 from simcluster.kernels import Call
+
+if TYPE_CHECKING:
+    from simcluster.serving.online.course import Course
 
 
 class Service(Protocol):
@@ -64,4 +68,47 @@ class Balancer(Protocol):
 
     def __call__(self, query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:
         """The name of one of ``replicas``, of which there is at least one."""
+        ...
+
+
+class Feed(Protocol):
+    """The mini-batches of one run, as they come to a learner: what the world knows of them, and no crash takes away."""
+
+    @property
+    def position(self) -> int:
+        """The number of the batch that comes next: those before it have come."""
+
+    @property
+    def replays(self) -> bool:
+        """Whether a batch that is forgotten with a learner's memory comes again; where not, it is lost."""
+
+    def next(self, node: Node, following: int) -> Program:
+        """Steps on the learner whose value is the number and the rows of a batch, ``None`` when there is no more.
+
+        To a learner that replays it is batch ``following``, or the first after it that is not lost.
+        """
+        ...
+
+    def came_s(self, number: int) -> float:
+        """When a batch came first."""
+        ...
+
+    def begin(self) -> None:
+        """A learner begins, with nothing of what another one before it had in hand."""
+        ...
+
+    def settle(self, number: int) -> None:
+        """A batch has been learned from, or is lost."""
+        ...
+
+
+class Batches(Protocol):
+    """Where the mini-batches of online learning come from."""
+
+    def start(self, cluster: Cluster, course: Course) -> Feed:
+        """Boot what it needs, and let them come."""
+        ...
+
+    def refuses(self, batches: int) -> str | None:
+        """Why there cannot be so many, or ``None``."""
         ...

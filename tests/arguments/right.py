@@ -46,6 +46,9 @@ from simcluster.learning import (
     NormalEquations,
     PowerIteration,
     PrincipalComponents,
+    RotatedLabels,
+    RotatingHyperplane,
+    Sea,
     SelfTraining,
     Softmax,
     SoftmaxRegression,
@@ -65,13 +68,17 @@ from simcluster.scheduling import (
     TaskGraphJob,
 )
 from simcluster.serving import (
+    ArrivingBatches,
     At,
     Closed,
+    Copies,
     NearestNeighbourBatch,
     NearestNeighbours,
     NearestNeighbourService,
+    OnlineLearning,
     Poisson,
     ServiceJob,
+    StoredBatches,
 )
 from simcluster.training import BoundedStaleness, KMeansSeeding, ParameterServer, TopK, TrainingJob
 
@@ -135,6 +142,9 @@ RIGHT = {
     "bundled": (Bundled, {"name": "iris"}),
     "csv": (Csv, {"path": "data.csv", "target": "y"}),
     "generated": (Generated, {"rows": 20}),
+    "rotated": (RotatedLabels, {"data": Bundled(name="iris"), "rows": 200, "every": 100}),
+    "sea": (Sea, {"rows": 200, "every": 100}),
+    "hyperplane": (RotatingHyperplane, {"rows": 200}),
     "descent": (GradientDescent, {}),
     "momentum": (Momentum, {}),
     "nesterov": (Nesterov, {"momentum": 0.9}),
@@ -207,6 +217,18 @@ RIGHT = {
     "batch": (
         NearestNeighbourBatch,
         {"data": Bundled(name="iris"), "front_end": "n-0", "servers": ("n-1", "n-2")},
+    ),
+    "stored": (StoredBatches, {}),
+    "arriving": (ArrivingBatches, {"arrivals": Poisson(per_s=100.0)}),
+    "copies": (Copies, {"servers": ("n-1", "n-2"), "arrivals": Poisson(per_s=50.0)}),
+    "online": (
+        OnlineLearning,
+        {
+            "model": Softmax(),
+            "data": Bundled(name="iris"),
+            "batches": ArrivingBatches(arrivals=Poisson(per_s=100.0)),
+            "learner": "n-0",
+        },
     ),
     "checkpoints": (Checkpoints, {}),
     "heartbeats": (Heartbeats, {}),

@@ -65,6 +65,10 @@ def scenario(spec):
 #: Which job, and which field of it, a part is of.
 PART_OF = {
     "Generated": ("training", "data"),
+    "RotatedLabels": ("online", "data"),
+    "Sea": ("online", "data"),
+    "RotatingHyperplane": ("online", "data"),
+    "Copies": ("online", "copies"),
     "KMeans": ("training", "model"),
     "MiniBatchKMeans": ("training", "model"),
     "PrincipalComponents": ("training", "model"),

@@ -24,7 +24,10 @@ from simcluster.learning import (
     Momentum,
     Nesterov,
     NormalEquations,
+    RotatedLabels,
+    RotatingHyperplane,
     Rows,
+    Sea,
     Softmax,
     arrays,
 )
@@ -40,9 +43,11 @@ from simcluster.scheduling import (
     utilisation,
 )
 from simcluster.serving import (
+    ArrivingBatches,
     At,
     Closed,
     NearestNeighbours,
+    OnlineLearning,
     Poisson,
     ReplicaView,
     RoundRobin,
@@ -124,7 +129,11 @@ def test_steps_of_a_model_lower_its_objective(own, name):
     assert learned.loss(point, data.all)() < first
 
 
-@pytest.mark.parametrize("source", [Bundled(name="wine"), Generated(rows=30), IRIS, "csv"])
+SOURCES = [Bundled(name="wine"), Generated(rows=30), IRIS, "csv", Sea(rows=30), RotatingHyperplane(rows=30)]
+SOURCES += [RotatedLabels(data=IRIS, rows=30, every=10)]
+
+
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_source_gives_the_same_data_for_the_same_seed(own, source, tmp_path):
     if source == "csv":
         (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
@@ -300,11 +309,15 @@ def jobs(own):
     search = TaskGraphJob(
         work=GridSearch(dataset="iris", folds=2), policy=Heft(), master="server", workers=("w-0", "w-2"), name="search"
     )
-    each = {"training": training, "service": service, "tasks": tasks, "search": search}
+    online = OnlineLearning(
+        model=Softmax(), data=IRIS, batch_size=8, learner="w-1",
+        batches=ArrivingBatches(arrivals=own["service"]["RushHour"]()),
+    )
+    each = {"training": training, "service": service, "tasks": tasks, "search": search, "online": online}
     return each | {"together": Together(jobs=tuple(each.values()))}
 
 
-@pytest.mark.parametrize("name", ["training", "service", "tasks", "search", "together"])
+@pytest.mark.parametrize("name", ["training", "service", "tasks", "search", "online", "together"])
 def test_a_job_gives_the_same_twice_in_one_process_and_comes_to_its_end(own, name):
     job = jobs(own)[name]
     scenario = Scenario(cluster=CLUSTER, job=job, faults=FAULTS, horizon_s=600.0)
