@@ -24,9 +24,9 @@ from simcluster.cluster import Cluster, Node
 from simcluster.engine import Event, NodeName, NodeNames, Positive, Program, stream
 from simcluster.experiment import Experiment
 from simcluster.learning import Bundled, call
-from simcluster.recovery import ask
 from simcluster.report import band, figure, legend, seeds_in_words, wide
 from simcluster.scenario import Result
+from simcluster.serving import fetch_always
 from simcluster.sweep import Label, Seeded
 from simcluster.training import GradientDescent, ParameterServer, Softmax, TrainingJob
 
@@ -63,19 +63,16 @@ class Predictions(Spec):
         record = node.cluster.trace.recorder("prediction", "wrong")
         data, generator = Bundled().load(), stream(seed, "predictions", node.name)
         known = {"parameters": Softmax().initial(data, generator)}
-        node.spawn(self.refresh(node, known))
+
+        def take(body: Any) -> None:
+            known["parameters"] = body[1]
+
+        node.spawn(fetch_always(node, self.trainer, "training.parameters", self.interval_s, take))
         while True:
             yield node.timer(generator.exponential(1 / self.per_s))
             row = int(generator.integers(len(data)))
             scores = yield node.compute(call(np.dot, data.with_ones[row], known["parameters"]))
             record(float(np.argmax(scores) != data.targets[row]))
-
-    def refresh(self, node: Node, known: dict[str, Any]) -> Program:
-        """Fetch the parameters again and again."""
-        while True:
-            reply = yield from ask(node, self.trainer, "training.parameters", timeout_s=1.0)
-            known["parameters"] = reply.body[1]
-            yield node.timer(self.interval_s)
 
 
 def scenario(interval_s: float) -> Scenario:

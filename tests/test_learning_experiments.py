@@ -6,9 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import algorithms, communication, data_distribution
+from experiments import algorithms, communication, data_distribution, online
 
-MODULES = {"algorithms": algorithms, "data_distribution": data_distribution, "communication": communication}
+MODULES = {
+    "algorithms": algorithms,
+    "data_distribution": data_distribution,
+    "communication": communication,
+    "online": online,
+}
 PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
 
@@ -87,3 +92,20 @@ def test_a_ring_pays_over_slow_links_a_server_over_fast_ones_and_steps_take_what
             assert (found < 1.25 * expected).all()
     losses = table[table["way"] != "server, top 5 %"].groupby("seed")["loss"]
     assert losses.agg(np.ptp).max() < 1e-10
+
+
+def test_rare_fetches_and_large_batches_cost_more_where_the_world_drifts_and_copies_change_no_learner(answer):
+    table = answer("online").table
+    wrong = table.groupby(["world", "batch", "refresh_s"])[["learner_wrong", "copies_wrong", "model_age_s"]].mean()
+    usual, rare = (online.BATCH, online.REFRESH_S), (online.BATCH, 0.7)
+
+    for world in ("still", "abrupt"):
+        learners = table[(table["world"] == world) & (table["batch"] == online.BATCH)].groupby("seed")["learner_wrong"]
+        assert learners.agg(np.ptp).max() == 0
+        assert wrong.loc[(world, *usual), "model_age_s"] < 0.1 < wrong.loc[(world, *rare), "model_age_s"]
+    rise = {world: wrong.loc[(world, *rare)] - wrong.loc[(world, *usual)] for world in ("still", "abrupt")}
+    assert rise["abrupt"]["copies_wrong"] > rise["still"]["copies_wrong"] + 0.1
+    assert (
+        wrong.loc[("abrupt", 64, online.REFRESH_S), "learner_wrong"]
+        > 2 * wrong.loc[("abrupt", *usual), "learner_wrong"]
+    )
