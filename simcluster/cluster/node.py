@@ -145,11 +145,14 @@ class Node(Endpoint):
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""
-        if self._down:
-            self._require_up("compute")
+        self._require_up("compute")
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
         return self._occupy(seconds, None)
+
+    def give_up(self) -> None:
+        """Give up what the process that calls this has asked cores for: those events never happen."""
+        self._processor.cancel(self.env.active_process)
 
     def on_crash(self, listener: Callable[[], object]) -> None:
         """Call ``listener()`` at every crash: for whoever is outside the cluster, as those who ask a service."""
@@ -307,8 +310,7 @@ class Node(Endpoint):
 
     def _fail(self, request_id: int | str, message_id: int, failure: Failure) -> None:
         """Let an attempt at a request fail now, if it is still open."""
-        reply = self._withdraw(request_id, message_id)
-        if reply is not None:
+        if (reply := self._withdraw(request_id, message_id)) is not None:
             fail(reply, failure)
 
     def _late(self, message: Message) -> None:

@@ -164,7 +164,9 @@ class Optimiser(Protocol):
     """How parameters follow a gradient. What it remembers is an array, so that a checkpoint can hold it.
 
     A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``. A class
-    attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step.
+    attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step. A method
+    ``delayed_step``, which need not be, is called instead of ``step`` for a contribution that counts by itself: it is
+    given one more argument, the parameters that the contribution was computed at.
     """
 
     def start(self, parameters: Array) -> Array:

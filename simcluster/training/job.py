@@ -142,7 +142,19 @@ class TrainingJob(Spec):
                 f"aggregation must be total where contributions count one by one, got {self.aggregation!r} "
                 f"with waiting {self.waiting!r}"
             )
+        if not hasattr(self.model, "gradient") and (reason := self._uneven()) is not None:
+            raise ValueError(reason)
         return self
+
+    def _uneven(self) -> str | None:
+        """Why a contribution may count for more than another."""
+        rule: Any = self.waiting
+        if not getattr(rule, "any_worker", False) and (not hasattr(rule, "weight") or rule.weight(2.0) in (0.0, 1.0)):
+            return None
+        who = type(self.model).__name__
+        return (
+            f"waiting must count each worker once and whole with {who}, which goes by their last word, got {rule!r}"
+        )
 
     def _part_of_a_step(self) -> str | None:
         """Why a step may be made of some rows only, or by parameters that are not all the same."""

@@ -23,7 +23,9 @@ class Progress:
 
     ``clock`` steps are complete. ``arrived`` are the workers whose contribution to the next one is there,
     ``next_clock`` says which step each worker does next, and ``left_out`` who was not waited for in the last one.
-    ``gone`` are those that the job's detector suspects at present.
+    ``gone`` are those that the job's detector suspects at present. ``seed`` is the run's, for a rule that draws by
+    ``stream``. ``waits_s``, which no checkpoint holds, is for a rule with a ``window``: how long the first contribution
+    to a step has taken in the mean to come, from the step's beginning, the second, and so on; late ones too.
     """
 
     workers: tuple[str, ...]
@@ -32,6 +34,8 @@ class Progress:
     arrived: Sequence[str] = ()
     left_out: Sequence[str] = ()
     gone: Sequence[str] = ()
+    seed: int = 0
+    waits_s: Sequence[float] = ()
 
     @property
     def expected(self) -> int:
@@ -41,7 +45,17 @@ class Progress:
 
 
 class Waiting(Protocol):
-    """Who waits for whom. The methods are bulk-synchronous as they stand: derive from it, and override one."""
+    """Who waits for whom. The methods are bulk-synchronous as they stand: derive from it, and override one.
+
+    A rule may have more, which need not be. A method ``weight(delay)`` says how much a contribution counts whose
+    parameters have been updated ``delay`` times since (infinity: a crash of the server has undone them). It never rises
+    with the delay; with 0 nothing counts, and the worker does that step anew, with newer parameters. Attributes that
+    are true: ``cancels``, that whoever computes what would weigh nothing is given newer parameters at once;
+    ``any_worker``, that a contribution counts for the step that is open when it comes, not for the one of its number,
+    so that one worker may contribute to it often and another not at all; ``leaves_out``, that a step may be complete
+    without all rows; ``asks_always``, that whoever waits is asked for after each contribution, not only when a step is
+    complete. A number ``window``: of how many steps ``Progress.waits_s`` is the mean.
+    """
 
     def may_start(self, worker: str, clock: int, progress: Progress) -> bool:
         """Whether ``worker`` may begin step ``clock``; asked when it is ready, and whenever a step is complete."""

@@ -18,8 +18,13 @@ class Update(Protocol):
     parameters: Array
     state: tuple[Array, ...]
 
-    def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
-        """The computation that takes in the contributions of these workers, which make up ``share`` of a step."""
+    def take(
+        self, workers: list[int], values: Sequence[Array], clock: int, share: float, read: Array | None = None
+    ) -> Call[None]:
+        """The computation that takes in the contributions of these workers, which make up ``share`` of a step.
+
+        ``read`` is what they were computed at, where that is remembered and not what the parameters are now.
+        """
         ...
 
     def move(self, total: Array, clock: int) -> Call[None]:
@@ -51,23 +56,29 @@ class Descent:
     def state(self, state: tuple[Array, ...]) -> None:
         self.parameters, self._memory = state
 
-    def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
+    def take(
+        self, workers: list[int], values: Sequence[Array], clock: int, share: float, read: Array | None = None
+    ) -> Call[None]:
         """Aggregate, find the gradient, and make a step of it."""
         rows = self._training.batch_rows[workers]
         added = self._training.job.aggregation(_flat(values), rows)
-        moved = self._step(added().reshape(values[0].shape), math.fsum(rows), clock, share)
+        moved = self._step(added().reshape(values[0].shape), math.fsum(rows), clock, share, read)
         return Call(moved, added.cost + moved.cost)
 
     def move(self, total: Array, clock: int) -> Call[None]:
         """Find the gradient, and make a step of it."""
         return self._step(total, math.fsum(self._training.batch_rows), clock, 1.0)
 
-    def _step(self, total: Array, rows: float, clock: int, share: float) -> Call[None]:
+    def _step(self, total: Array, rows: float, clock: int, share: float, read: Array | None = None) -> Call[None]:
         parameters = self.parameters
         if self._gradient_cost is None:  # which depends on sizes alone
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
         gradient = self._model.gradient(parameters, total, rows)
-        stepped = self._training.optimiser.step(parameters, gradient, self._memory, clock, share)
+        optimiser: Any = self._training.optimiser
+        if read is None:
+            stepped = optimiser.step(parameters, gradient, self._memory, clock, share)
+        else:
+            stepped = optimiser.delayed_step(parameters, gradient, self._memory, clock, share, read)
         following = stepped()
 
         def moved() -> None:
@@ -96,7 +107,9 @@ class Solution:
         self.parameters, self._said, self._known = state[0], np.array(state[1]), np.array(state[2])
         self._total = None
 
-    def take(self, workers: list[int], values: Sequence[Array], clock: int, share: float) -> Call[None]:
+    def take(
+        self, workers: list[int], values: Sequence[Array], clock: int, share: float, read: Array | None = None
+    ) -> Call[None]:
         """Replace what these workers said before.
 
         A whole step is aggregated anew, in the order of workers, and so is all that is known when nobody else has said

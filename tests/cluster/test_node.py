@@ -35,6 +35,30 @@ def test_computations_beyond_the_cores_queue(make):
     assert got == [(0, 1.0), (1, 1.0), (2, 2.0), (3, 2.0), (4, 3.0)]
 
 
+@pytest.mark.parametrize("discipline", ["fcfs", "ps"])
+def test_a_process_that_gives_up_leaves_its_core_to_the_others_of_its_node(make, discipline):
+    cluster, got = make(discipline=discipline), []
+    node = cluster["n-0"]
+
+    def hasty(node):
+        begun = node.busy(5.0)
+        yield begun | node.timer(1.0)
+        node.give_up()
+        yield begun | node.timer(9.0)
+        got.append(("hasty", begun.triggered, node.env.now))
+
+    def patient(node):
+        yield node.busy(2.0)
+        got.append(("patient", node.env.now))
+
+    node.spawn(hasty(node))
+    node.spawn(patient(node))
+    cluster.env.run()
+
+    # First come, first served it begins at 1; of a core that is shared it has had half a second by then.
+    assert got == [("patient", 3.0 if discipline == "fcfs" else 2.5), ("hasty", False, 10.0)]
+
+
 def test_a_change_of_speed_midway_keeps_the_work_done(make):
     cluster, node = make(), None
     node = cluster["n-0"]

@@ -59,6 +59,8 @@ class Lbfgs(Spec):
             return f"waiting must be for whole steps with {self.kind}, got {job.waiting!r}"
         if getattr(job.waiting, "backup_workers", 0):
             return f"backup_workers must be 0 with {self.kind}, which needs gradients of all rows, got {job.waiting!r}"
+        if getattr(job.waiting, "leaves_out", False):
+            return f"waiting must be for all with {self.kind}, which needs gradients of all rows, got {job.waiting!r}"
         if job.batch_size is not None:
             return f"batch_size must be None with {self.kind}, which needs gradients of all rows, got {job.batch_size}"
         if job.compression is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simcluster.learning import Array, Call, Cost
+from simcluster.training.exchange.waits import Waits
 from simcluster.training.protocols import Progress
 from simcluster.training.update import update_of
 
@@ -30,7 +31,22 @@ class Ledger:
         self._pending: dict[int, dict[int, Array]] = {}
         self._early = 0  # how many contributions count whose step is not complete
         self._update = update_of(training)
-        self.progress = Progress(workers, self._next)
+        self.progress = Progress(workers, self._next, seed=training.seed)
+        rule: Any = self._waiting  # and what it may have beside the methods of the protocol
+        self._env = training.done.env
+        self._since_s, self._updates = float(self._env.now), 0  # whose parameters these are, and how often they moved
+        self._weight: Callable[[float], float] | None = getattr(rule, "weight", None)
+        self._weights: dict[int, float] = {}
+        #: Whether a contribution counts for the step that is open, whatever its number.
+        self.any_worker: bool = getattr(rule, "any_worker", False)
+        self._waits = Waits(self._env, rule.window) if hasattr(rule, "window") else None
+        self._doing: dict[str, int] | None = {} if getattr(rule, "cancels", False) else None
+        compensates = hasattr(training.optimiser, "delayed_step")
+        self._read: dict[str, dict[int, Array]] | None = {} if compensates else None
+        self._reads: dict[int, Array] = {}
+        #: Whether it is to be told who asks and who is given what.
+        self.follows = compensates or self._doing is not None
+        self._begin()
 
     @property
     def parameters(self) -> Array:
@@ -42,14 +58,62 @@ class Ledger:
         """How many steps' worth of contributions count."""
         return self.progress.clock + self._early // len(self._index)
 
-    def accept(self, worker: str, clock: int, contribution: Array) -> bool:
-        """Take a contribution unless it is a repetition, too late, or ahead of what the server remembers."""
+    @property
+    def version(self) -> tuple[float, ...]:
+        """What tells these parameters from earlier ones, for a worker to send back; nothing where that is no matter."""
+        return (self._since_s, self._updates) if self.follows or self._weight is not None else ()
+
+    def asks(self, worker: str) -> None:
+        """A worker asks for a step: it computes none."""
+        if self._doing is not None:
+            self._doing.pop(worker, None)
+
+    def gives(self, worker: str, parameters: Array) -> None:
+        """A worker is given these parameters, which are those of now, to compute at."""
+        if self._doing is not None:
+            self._doing.pop(worker, None)  # so that the oldest stand first
+            self._doing[worker] = self._updates
+        if self._read is not None:
+            self._read.setdefault(worker, {})[self._updates] = parameters
+
+    def overtaken(self) -> list[str]:
+        """Who computes what would count for nothing, as far as is known, where the rule cancels that."""
+        found: list[str] = []
+        for worker, updates in (self._doing or {}).items():
+            if self._weight is None or self._weight(self._updates - updates) > 0:
+                break
+            found.append(worker)
+        return found
+
+    def accept(self, worker: str, clock: int, contribution: Array, *version: Any) -> bool:
+        """Take a contribution unless it is a repetition, too late, or ahead of what the server remembers.
+
+        ``version`` is that of the parameters it was computed at.
+        """
+        if self._waits is not None:
+            self._waits.hear(worker, clock)
         if clock != self._next[worker]:
             return False
+        index = self._index[worker]
+        key = clock * len(self._index) + index
+        if version and not self._weigh(worker, key, *version):
+            return False
+        step = self.progress.clock if self.any_worker else clock
         self._next[worker] = clock + 1
-        self._arrived.setdefault(clock, []).append(worker)
-        self._pending.setdefault(clock, {})[self._index[worker]] = contribution
+        self._arrived.setdefault(step, []).append(worker)
+        self._pending.setdefault(step, {})[key] = contribution
         self.progress.arrived = self._arrived.get(self.progress.clock, ())
+        return True
+
+    def _weigh(self, worker: str, key: int, since_s: float, updates: int) -> bool:
+        """Whether a contribution counts at all; how much, and what it was computed at, is remembered."""
+        if self._weight is not None:
+            weight = self._weight(self._updates - updates if since_s == self._since_s else math.inf)
+            if not weight > 0:
+                return False
+            self._weights[key] = weight
+        if self._read is not None and (read := self._read.pop(worker, {}).get(updates)) is not None:
+            self._reads[key] = read
         return True
 
     def due(self) -> Call[None] | None:
@@ -69,30 +133,41 @@ class Ledger:
         """What a checkpoint holds: what counts, and of whom; what is pending will be contributed again."""
         following = dict(self._next)
         workers = self.progress.workers
-        for clock, pending in self._pending.items():
-            for index in pending:
+        for pending in self._pending.values():
+            for key in pending:
+                clock, index = divmod(key, len(workers))
                 following[workers[index]] = min(following[workers[index]], clock)
         return self.progress.clock, tuple(self.progress.left_out), tuple(following.values()), self._update.state
 
     def restore(self, clock: int, left_out: Sequence[str], following: Sequence[int], state: tuple[Array, ...]) -> None:
         """Go on from what was kept."""
         self._next.update(zip(self._index, following, strict=True))
-        for worker, step in self._next.items():
+        for worker, step in () if self.any_worker else self._next.items():
             for each in range(clock, step):
                 self._arrived.setdefault(each, []).append(worker)
                 self._early += 1
         self.progress.clock, self.progress.left_out = clock, tuple(left_out)
         self.progress.arrived = self._arrived.get(clock, ())
         self._update.state = state
+        self._begin()
+
+    def _begin(self) -> None:
+        """A step begins."""
+        if self._waits is not None:
+            self.progress.waits_s = self._waits.mean_s()
+            self._waits.begin(self.progress.clock)
 
     def _take_one(self, step: int, pending: dict[int, Array]) -> Call[None]:
         """Take in one contribution of a step that is not complete."""
-        index = next(iter(pending))
-        values = [pending.pop(index)]
+        key = next(iter(pending))
+        values = [pending.pop(key)]
         if not pending:
             del self._pending[step]
         self._early += 1
-        return self._update.take([index], values, step, self._training.shares[index])
+        self._updates += 1
+        index = key % len(self._index)
+        share = self._training.shares[index] * self._weights.pop(key, 1.0)
+        return self._update.take([index], values, step, share, self._reads.pop(key, None))
 
     def _complete(self, clock: int) -> Call[None]:
         """Take in what is pending of the step, and go on to the next."""
@@ -104,17 +179,25 @@ class Ledger:
         left_out = [worker for worker in progress.workers if worker not in late] if len(late) < len(self._index) else []
         taken: Call[None] | None = None
         if pending:
-            indices = sorted(pending)
+            self._updates += 1
+            keys = sorted(pending)
+            indices = [key % len(self._index) for key in keys]
             shares = [self._training.shares[index] for index in indices]
             share = 1.0 if len(pending) == len(arrived) else math.fsum(shares)
-            taken = self._update.take(indices, [pending[index] for index in indices], clock, share)
+            if self._weights:
+                weighed = [self._weights.pop(key, 1.0) * each for key, each in zip(keys, shares, strict=True)]
+                share *= math.fsum(weighed) / math.fsum(shares)
+            reads = [self._reads.pop(key, None) for key in keys] if self._reads else [None]
+            read = reads[0] if len(reads) == 1 else None  # whoever contributes to a whole step has read the same
+            taken = self._update.take(indices, [pending[key] for key in keys], clock, share, read)
 
         def completed() -> None:
             if taken is not None:
                 taken()
-            for worker in left_out:
+            for worker in () if self.any_worker else left_out:
                 self._next[worker] = max(self._next[worker], clock + 1)
             progress.clock, progress.left_out = clock + 1, left_out
             progress.arrived = self._arrived.get(clock + 1, ())
+            self._begin()
 
         return Call(completed, Cost(0.0, 0.0) if taken is None else taken.cost)

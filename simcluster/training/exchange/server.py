@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from simcluster.cluster import Message, Node
@@ -18,7 +19,7 @@ def serve(node: Node, *, training: Training) -> Program:
     To a request of kind ``name.parameters``, of whomever, it replies with the complete steps and the parameters.
     """
     job, name = training.job, training.job.name
-    step, asked, gone = f"{name}.step", f"{name}.parameters", f"{name}.gone"
+    step, asked, gone, cancel = f"{name}.step", f"{name}.parameters", f"{name}.gone", f"{name}.cancel"
     record = node.cluster.trace.recorder
     record_contribution = record("contribution", "worker", "clock", "accepted")
     record_loss = record("loss", "step", "loss")
@@ -30,6 +31,9 @@ def serve(node: Node, *, training: Training) -> Program:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
     steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, job.waiting.may_start, training.done
+    follows = ledger.follows
+    most = math.inf if ledger.any_worker else steps
+    asks_always = getattr(job.waiting, "asks_always", False)
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
     evaluated = max(0, progress.clock - 1)
 
@@ -54,11 +58,13 @@ def serve(node: Node, *, training: Training) -> Program:
         if message.kind == step and worker in progress.next_clock:
             if worker not in waiting or message.id > waiting[worker].id:
                 waiting[worker] = message  # the newest: an older one may have been overtaken on the way
+                if follows:
+                    ledger.asks(worker)
             if message.body is not None:
-                clock, contribution = message.body
+                clock, contribution, *version = message.body
                 if job.compression is not None:
                     contribution = yield node.compute(job.compression.decode(contribution))
-                record_contribution(worker, clock, ledger.accept(worker, clock, contribution))
+                record_contribution(worker, clock, ledger.accept(worker, clock, contribution, *version))
         while (due := ledger.due()) is not None:
             before = progress.clock
             yield node.compute(due)
@@ -76,10 +82,18 @@ def serve(node: Node, *, training: Training) -> Program:
                 training.finish(ledger.parameters, evaluated)
         if progress.clock == steps:
             training.finish(ledger.parameters, steps)
-        parameters = ledger.parameters
-        for ready in (worker,) if progress.clock == began else job.workers:
+            continue
+        parameters, current = ledger.parameters, ledger.version
+        for ready in (worker,) if progress.clock == began and not asks_always else job.workers:
             if ready in waiting:
                 clock = progress.next_clock[ready]
-                if clock < steps and may_start(ready, clock, progress):
-                    sent = node.reply(waiting.pop(ready), (clock, parameters))
+                if clock < most and may_start(ready, clock, progress):
+                    sent = node.reply(waiting.pop(ready), (clock, parameters, *current))
                     parameters = sent.body[1]  # frozen: who is answered next shares their memory
+                    if follows:
+                        ledger.gives(ready, parameters)
+        for late in ledger.overtaken() if follows else ():
+            clock = progress.next_clock[late]
+            if may_start(late, clock, progress):
+                parameters = node.send(late, cancel, (clock, parameters, *current)).body[1]
+                ledger.gives(late, parameters)

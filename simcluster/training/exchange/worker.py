@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Node
-from simcluster.engine import Program, stream
+from simcluster.engine import Event, Program, stream
 from simcluster.recovery import ask
 
 if TYPE_CHECKING:
@@ -18,19 +18,38 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     job = training.job
     kind, server, timeout_s = f"{job.name}.step", exchange.server, exchange.retry_s
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
+    cancel = f"{job.name}.cancel" if getattr(job.waiting, "cancels", False) else None
     memory, last = None, -1
     body: Any = None
+    given: Any = None
     while True:
-        reply = yield from ask(node, server, kind, body, timeout_s=timeout_s)
-        if reply.body is None:  # training is over
+        if given is None:
+            given = (yield from ask(node, server, kind, body, timeout_s=timeout_s)).body
+        if given is None:  # training is over
             return
-        clock, parameters = reply.body
+        clock, parameters, *version = given
         record_begin(node.name, clock)
-        payload = yield node.compute(training.contribution(index, clock, parameters))
+        given, computed = None, node.compute(training.contribution(index, clock, parameters))
+        if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
+            continue
+        payload = yield computed
         if clock <= last:  # the server has gone back: what was left out since is of steps that do not count
             memory = None
         last = clock
         if job.compression is not None:
             noise = stream(training.seed, "compression", index, clock)
             payload, memory = yield node.compute(job.compression.encode(payload, memory, noise))
-        body = clock, payload
+        body = (clock, payload, *version)
+
+
+def _overtaken(node: Node, kind: str, version: list[Any], computed: Event) -> Program:
+    """Wait for what is computed, or until the server gives something newer, which is returned."""
+    while True:
+        heard: Any = node.receive(kind)
+        yield computed | heard
+        if computed.triggered:
+            return None
+        given = heard.value.body
+        if list(given[2:]) > version:  # and not one that was overtaken on the way itself
+            node.give_up()
+            return given
