@@ -50,7 +50,16 @@ from simcluster.learning.models import (
     Softmax,
 )
 from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge, merge_all, vote
-from simcluster.learning.optimisers import Adam, AnyOptimiser, GradientDescent, Lbfgs, Momentum, Nesterov, fitted
+from simcluster.learning.optimisers import (
+    Adam,
+    AnyOptimiser,
+    DelayCompensated,
+    GradientDescent,
+    Lbfgs,
+    Momentum,
+    Nesterov,
+    fitted,
+)
 from simcluster.learning.protocols import (
     Array,
     Condenses,
@@ -93,6 +102,7 @@ __all__ = [
     "DataSource",
     "Dataset",
     "DatasetName",
+    "DelayCompensated",
     "DenseLayer",
     "Descends",
     "Dirichlet",

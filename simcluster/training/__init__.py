@@ -8,6 +8,7 @@ from simcluster.learning import (
     ByRange,
     Csv,
     Dataset,
+    DelayCompensated,
     Dirichlet,
     Generated,
     GradientBoosting,
@@ -46,7 +47,16 @@ from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
 from simcluster.training.training import Trained, Training
-from simcluster.training.waiting import BoundedStaleness
+from simcluster.training.waiting import (
+    BoundedStaleness,
+    DynamicBackups,
+    KBatchSync,
+    KSync,
+    Rennala,
+    Ringmaster,
+    SampledStaleness,
+    StalenessAware,
+)
 
 __all__ = [
     "Adam",
@@ -61,13 +71,17 @@ __all__ = [
     "Compression",
     "Csv",
     "Dataset",
+    "DelayCompensated",
     "Dirichlet",
+    "DynamicBackups",
     "Exchange",
     "Generated",
     "GradientBoosting",
     "GradientDescent",
+    "KBatchSync",
     "KMeans",
     "KMeansSeeding",
+    "KSync",
     "LabelSpreading",
     "Lbfgs",
     "LinearRegression",
@@ -86,10 +100,14 @@ __all__ = [
     "PrincipalComponents",
     "Progress",
     "ReduceScatter",
+    "Rennala",
+    "Ringmaster",
     "Rows",
+    "SampledStaleness",
     "Schedule",
     "SelfTraining",
     "Softmax",
+    "StalenessAware",
     "TopK",
     "Trained",
     "Training",

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from simcluster.engine import Environment, Trace
 from simcluster.kernels import Call, Cost
 from simcluster.learning import call
-from simcluster.training import BoundedStaleness, Training, TrainingJob, Waiting
+from simcluster.training import (
+    BoundedStaleness,
+    KBatchSync,
+    Ringmaster,
+    StalenessAware,
+    Training,
+    TrainingJob,
+    Waiting,
+)
 from simcluster.training.exchange.ledger import Ledger
 
 WORKERS = ("a", "b", "c")
@@ -196,6 +204,60 @@ def test_a_rule_may_go_by_who_was_left_out_also_after_a_crash():
         assert each.progress.clock == 1
         give(each, "c", 1)
         assert each.progress.clock == 2
+
+
+def test_a_step_of_any_workers_takes_several_contributions_of_one_in_the_order_of_their_numbers():
+    ledger = ledger_of(KBatchSync(k=4))
+    for worker, clock, value in [("b", 0, 1.0), ("a", 0, 10.0), ("b", 1, 100.0)]:
+        assert ledger.accept(worker, clock, np.array([value]), *ledger.version)
+        assert ledger.due() is None
+
+    assert not ledger.accept("b", 1, np.array([1e9]), *ledger.version)  # a repetition
+    assert ledger.progress.arrived == ["b", "a", "b"]
+    kept = ledger.state()
+    ledger.accept("b", 2, np.array([1000.0]), *ledger.version)
+    settle(ledger)
+    assert ledger.parameters.tolist() == [1111.0]
+    assert (ledger.progress.clock, ledger.progress.left_out) == (1, ["c"])
+    assert ledger.progress.next_clock == {"a": 1, "b": 3, "c": 0}  # who was left out goes on with its own
+
+    restored = ledger_of(KBatchSync(k=4))
+    restored.restore(*kept)
+    assert restored.progress.next_clock == {"a": 0, "b": 0, "c": 0}  # what was pending is contributed again
+
+
+def test_a_contribution_counts_as_much_as_its_delay_says_and_what_is_stale_is_done_anew():
+    ledger = ledger_of(Ringmaster(delay=2))
+    read = ledger.version
+    for worker in "ab":
+        assert ledger.accept(worker, 0, np.array([1.0]), *read)
+        settle(ledger)
+
+    assert not ledger.accept("c", 0, np.array([1.0]), *read)
+    assert ledger.progress.next_clock["c"] == 0
+    assert ledger.accept("c", 0, np.array([1.0]), *ledger.version)
+
+    weighed = ledger_of(StalenessAware())
+    read = weighed.version
+    shares = []
+    for worker in "abc":
+        assert weighed.accept(worker, 0, np.array([1.0]), *read)
+        settle(weighed)
+        *_, (_, memory) = weighed.state()
+        shares.append(memory[1])
+    np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 6])  # of delays 0, 1 and 2
+
+
+def test_parameters_that_a_crash_has_undone_are_infinitely_old():
+    class Later(Ringmaster):
+        def weight(self, delay):
+            delays.append(delay)
+            return 1.0
+
+    delays, ledger = [], ledger_of(Later(delay=2))
+    ledger.accept("a", 0, np.array([1.0]), -1.0, 0)
+
+    assert delays == [math.inf]
 
 
 def test_nothing_is_complete_after_the_last_step():

@@ -25,7 +25,7 @@ class BoundedStaleness(Spec):
     backup_workers: Annotated[int, Field(ge=0), NUMBER] = 0
     """How many workers a step does not wait for.
 
-    Whoever is left behind finishes its stale step before it takes up the current one: nothing cancels a computation.
+    Whoever is left behind finishes its stale step before it takes up the current one; ``KSync`` cancels it.
     So of n workers with exponential times of mean 1 a step takes longer in the mean than H_n − H_b, what it would
     take if all began each step anew.
     """
