@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import algorithms, communication, data_distribution, online
+from experiments import algorithms, communication, data_distribution, is_async_needed, online
 
 MODULES = {
     "algorithms": algorithms,
     "data_distribution": data_distribution,
     "communication": communication,
     "online": online,
+    "is_async_needed": is_async_needed,
 }
 PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
@@ -39,7 +40,8 @@ def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page
 
     assert found.picture.stat().st_size > 10_000
     assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
-    assert len(found.table) == len(MODULES[name].scenarios(True)) * len(SEEDS)
+    runs = found.table.groupby(["seed", *found.experiment.labels]).ngroups
+    assert runs == len(MODULES[name].scenarios(True)) * len(SEEDS)
     assert not found.table.isna().any(axis=None)
     assert f"## `experiments/{name}.py`: {found.experiment.question[0].lower()}{found.experiment.question[1:]}" in PAGE
 
@@ -109,3 +111,12 @@ def test_rare_fetches_and_large_batches_cost_more_where_the_world_drifts_and_cop
         wrong.loc[("abrupt", 64, online.REFRESH_S), "learner_wrong"]
         > 2 * wrong.loc[("abrupt", *usual), "learner_wrong"]
     )
+
+
+def test_waiting_for_all_is_slow_where_some_are_late_and_not_where_all_are_alike(answer):
+    taken = is_async_needed.reached(answer("is_async_needed").table).mean()
+
+    assert taken["about equal", "BSP"] < 1.5 * taken["about equal", "ASP"]
+    for law in ("exponential", "Pareto", "two slow"):
+        assert taken[law, "BSP"] > 2 * taken[law, "ASP"]
+        assert taken[law, "8-batch-sync"] < taken[law, "BSP"] / 2
