@@ -150,9 +150,12 @@ class Node(Endpoint):
             raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
         return self._occupy(seconds, None)
 
-    def give_up(self) -> None:
-        """Give up what the process that calls this has asked cores for: those events never happen."""
-        self._processor.cancel(self.env.active_process)
+    def give_up(self, everything: bool = False) -> None:
+        """Give up what the process that calls this has asked cores for, or ``everything``: those events never happen."""
+        if everything:
+            self._processor.clear()
+        else:
+            self._processor.cancel(self.env.active_process)
 
     def on_crash(self, listener: Callable[[], object]) -> None:
         """Call ``listener()`` at every crash: for whoever is outside the cluster, as those who ask a service."""
@@ -235,10 +238,6 @@ class Node(Endpoint):
         self._adjust()
         for name in self._boots:
             self.when_up(partial(self._start, name))
-
-    def abandon(self) -> None:
-        """Give up all computations, as the end of a run does: each that is running leaves a record of when it began."""
-        self._processor.clear()
 
     def pause(self) -> None:
         """Stand still: computation stops, messages and expired timers wait, nothing is lost."""

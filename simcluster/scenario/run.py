@@ -65,7 +65,7 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     )
     result = replace(result, verdicts=verdicts(Observed(result, cluster, [*progress.looks, last], met, gone)))
     for node in cluster.nodes.values():
-        node.abandon()
+        node.give_up(everything=True)
     return result
 
 
