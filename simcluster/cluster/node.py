@@ -151,7 +151,7 @@ class Node(Endpoint):
         return self._occupy(seconds, None)
 
     def give_up(self, everything: bool = False) -> None:
-        """Give up what the process that calls this has asked cores for, or ``everything``: those events never happen."""
+        """Give up what the process that calls this has asked cores for, or ``everything``: it never happens."""
         if everything:
             self._processor.clear()
         else:
