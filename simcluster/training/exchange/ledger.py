@@ -46,6 +46,8 @@ class Ledger:
         self._reads: dict[int, Array] = {}
         #: Whether it is to be told who asks and who is given what.
         self.follows = compensates or self._doing is not None
+        #: Whether a worker says at which parameters it has computed.
+        self.versioned = self.follows or self._weight is not None
         self._begin()
 
     @property
@@ -60,8 +62,8 @@ class Ledger:
 
     @property
     def version(self) -> tuple[float, ...]:
-        """What tells these parameters from earlier ones, for a worker to send back; nothing where that is no matter."""
-        return (self._since_s, self._updates) if self.follows or self._weight is not None else ()
+        """What tells these parameters from earlier ones, for a worker to send back."""
+        return self._since_s, self._updates
 
     def asks(self, worker: str) -> None:
         """A worker asks for a step: it computes none."""
@@ -94,8 +96,7 @@ class Ledger:
             self._waits.hear(worker, clock)
         if clock != self._next[worker]:
             return False
-        index = self._index[worker]
-        key = clock * len(self._index) + index
+        key = clock * len(self._index) + self._index[worker]
         if version and not self._weigh(worker, key, *version):
             return False
         step = self.progress.clock if self.any_worker else clock

@@ -31,7 +31,7 @@ def serve(node: Node, *, training: Training) -> Program:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
     steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, job.waiting.may_start, training.done
-    follows = ledger.follows
+    follows, versioned = ledger.follows, ledger.versioned
     most = math.inf if ledger.any_worker else steps
     asks_always = getattr(job.waiting, "asks_always", False)
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
@@ -83,7 +83,7 @@ def serve(node: Node, *, training: Training) -> Program:
         if progress.clock == steps:
             training.finish(ledger.parameters, steps)
             continue
-        parameters, current = ledger.parameters, ledger.version
+        parameters, current = ledger.parameters, ledger.version if versioned else ()
         for ready in (worker,) if progress.clock == began and not asks_always else job.workers:
             if ready in waiting:
                 clock = progress.next_clock[ready]
