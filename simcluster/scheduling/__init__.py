@@ -1,12 +1,25 @@
 """Scheduling: a graph of tasks on unequal nodes, and the policies that say which task runs where."""
 
+from simcluster.scheduling.execution import AnyExecution, Mixed, Parallel, Serial
 from simcluster.scheduling.graph import Task, add_task
 from simcluster.scheduling.job import TaskGraphJob
 from simcluster.scheduling.policies import AnyPolicy, Heft, fifo, priority, utilisation
 from simcluster.scheduling.policies.heft import heft, upward_ranks
-from simcluster.scheduling.protocols import Estimator, NodeView, Planner, Policy, ReadyTask, Work
+from simcluster.scheduling.protocols import (
+    Estimator,
+    Execution,
+    Learner,
+    LearnsProbabilities,
+    NodeView,
+    Planner,
+    Policy,
+    ReadyTask,
+    Work,
+)
 from simcluster.scheduling.work import (
     AnyEstimator,
+    AnyLearner,
+    BayesEstimator,
     Cascaded,
     CascadeSvm,
     Combination,
@@ -17,22 +30,31 @@ from simcluster.scheduling.work import (
     Grown,
     Hyperband,
     KernelEstimator,
+    LogisticEstimator,
+    NeighboursEstimator,
     RandomForest,
     RandomSearch,
     Range,
     Searched,
     SoftmaxEstimator,
     SuccessiveHalving,
+    TreeEstimator,
     Trial,
+    Voted,
+    VotingEnsemble,
 )
 
 __all__ = [
     "AnyEstimator",
+    "AnyExecution",
+    "AnyLearner",
     "AnyPolicy",
+    "BayesEstimator",
     "CascadeSvm",
     "Cascaded",
     "Combination",
     "Estimator",
+    "Execution",
     "ForestEstimator",
     "Found",
     "Functions",
@@ -41,7 +63,13 @@ __all__ = [
     "Heft",
     "Hyperband",
     "KernelEstimator",
+    "Learner",
+    "LearnsProbabilities",
+    "LogisticEstimator",
+    "Mixed",
+    "NeighboursEstimator",
     "NodeView",
+    "Parallel",
     "Planner",
     "Policy",
     "RandomForest",
@@ -49,11 +77,15 @@ __all__ = [
     "Range",
     "ReadyTask",
     "Searched",
+    "Serial",
     "SoftmaxEstimator",
     "SuccessiveHalving",
     "Task",
     "TaskGraphJob",
+    "TreeEstimator",
     "Trial",
+    "Voted",
+    "VotingEnsemble",
     "Work",
     "add_task",
     "fifo",

@@ -15,11 +15,12 @@ from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
+from simcluster.scheduling.execution import AnyExecution, Parallel
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.master import schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
 from simcluster.scheduling.policies.planned import Planned
-from simcluster.scheduling.protocols import Planner, Policy
+from simcluster.scheduling.protocols import Policy
 from simcluster.scheduling.work import AnyWork, GridSearch
 from simcluster.scheduling.worker import work
 
@@ -39,6 +40,8 @@ class TaskGraphJob(Spec):
     """What there is to do."""
     policy: AnyPolicy = Heft()
     """Which task goes where, and when."""
+    execution: AnyExecution = Parallel()
+    """Whether tasks run side by side, one after the other, or in phases; that changes the time, and no answer."""
     master: NodeName
     """The node that decides."""
     workers: NodeNames
@@ -97,7 +100,7 @@ class TaskGraphJob(Spec):
 
         for name in self.workers:
             cluster[name].boot(partial(work, job=self, graph=graph), f"{self.name}.worker")
-        make_policy = partial(_fresh, self.policy, graph, cluster)
+        make_policy = partial(_fresh, self, graph, cluster)
         master = partial(schedule, job=self, graph=graph, make_policy=make_policy, finish=finish)
         cluster[self.master].boot(master, f"{self.name}.master")
         return done
@@ -119,7 +122,9 @@ class TaskGraphJob(Spec):
         return {"spans": pd.DataFrame(spans(result.trace.rows(*self.records[1:])), columns=list(Span._fields))}
 
 
-def _fresh(policy: Policy | Planner, graph: nx.DiGraph[Any], cluster: Cluster, done: Sequence[str]) -> Policy:
+def _fresh(job: TaskGraphJob, graph: nx.DiGraph[Any], cluster: Cluster, done: Sequence[str]) -> Policy:
     """The policy for ``graph`` on ``cluster``, which remembers nothing but which tasks are ``done``."""
-    own: Any = deepcopy(policy)
-    return Planned(own, graph, cluster.network.expected_s, done) if hasattr(own, "plan") else own
+    own: Any = deepcopy(job.policy)
+    if not hasattr(own, "plan"):
+        return own  # type: ignore[no-any-return]
+    return Planned(own, graph, cluster.network.expected_s, done, job.execution.phases(graph))

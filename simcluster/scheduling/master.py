@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,8 @@ class _Master:
         self._views: dict[str, NodeView] = {}  # of the workers about which nothing is new
         self._ready: dict[str, ReadyTask] = {}
         self._wanted: dict[str, None] = {}
+        self._phases = job.execution.phases(graph)
+        self._left: Counter[int] = Counter()  # how many of the wanted tasks are of each phase, where there are several
         self._changed: set[str] | None = None  # tasks that may be ready since; None: look at all
         self._dispatched: set[str] = set()
         self.done = 0  # how many tasks were done, those that were done again too
@@ -110,6 +113,7 @@ class _Master:
         """
         if self._changed is None:
             self._wanted = self._search()
+            self._left = Counter(self._phases.get(task, 0) for task in self._wanted) if self._phases else self._left
         return self._wanted
 
     def _search(self) -> dict[str, None]:
@@ -136,8 +140,8 @@ class _Master:
                     self._ready[task] = self._task_view(task)
             self._changed.clear()
         while self._ready:
-            there = self._node_views()
-            choice = self._policy(list(self._ready.values()), there)
+            offered, there = self._offered()
+            choice = self._policy(offered, there) if offered else None
             if choice is None:
                 return
             if not isinstance(choice, tuple) or len(choice) != 2 or choice[0] not in self._ready:
@@ -154,6 +158,14 @@ class _Master:
             self._dispatched.add(task)
             self._record(task, worker)
             self._order(worker, [task])
+
+    def _offered(self) -> tuple[Sequence[ReadyTask], Sequence[NodeView]]:
+        """What the policy may choose from, by the job's execution."""
+        ready = list(self._ready.values())
+        if self._left:
+            phase = min(self._left)
+            ready = [task for task in ready if self._phases.get(task.name, 0) == phase]
+        return self._job.execution.narrow(ready, self._node_views(), len(self._placed))
 
     def collect(self) -> Generator[Event, Any, dict[str, Output] | None]:
         """The outputs of the last tasks, or ``None`` when one has been lost meanwhile."""
@@ -179,12 +191,20 @@ class _Master:
             self.done += 1
             self._ready.pop(task, None)
             if self._changed is not None:
-                self._wanted.pop(task, None)
+                self._strike(task)
                 self._changed.update(self._graph.adj[task])
         if state in ("done", "waiting") and self._placed.get(task) == worker:
             self._release(task)
         if lost is not None:
             self._forget(*lost)
+
+    def _strike(self, task: str) -> None:
+        """The task is wanted no more."""
+        if task in self._wanted and self._phases:
+            phase = self._phases.get(task, 0)
+            self._left[phase] -= 1
+            self._left += Counter()  # without phases of which nothing is left
+        self._wanted.pop(task, None)
 
     def check(self) -> None:
         """Repeat the orders that have had no report for a while, and suspect the workers that are silent."""

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simcluster.learning import Call, Cost, Dataset
+from simcluster.learning import Array, Call, Cost, Dataset
 from simcluster.scheduling.graph import Output
 
 if TYPE_CHECKING:
     import networkx as nx
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,42 @@ class Estimator(Protocol):
         """The score on rows ``held_back`` of what it learns from ``training`` rows: finite, and higher where better.
 
         A pure function of these: what is drawn at random is drawn from ``random_state``.
+        """
+        ...
+
+
+class Learner(Protocol):
+    """What votes in an ensemble. Its methods are pure functions: what is drawn is drawn from ``random_state``."""
+
+    def predict(self, training: Dataset, features: Array, random_state: int) -> Call[NDArray[np.int64]]:
+        """The label (n,) of each row of ``features`` (n, d), by what it learns from ``training`` rows."""
+        ...
+
+
+class LearnsProbabilities(Learner, Protocol):
+    """A learner that says how sure it is, so that it may take part in a soft vote."""
+
+    def probabilities(self, training: Dataset, features: Array, random_state: int) -> Call[Array]:
+        """The probability of each class for the same rows, (n, classes)."""
+        ...
+
+
+class Execution(Protocol):
+    """How much of a task graph is under way at a time; a policy decides about the rest. Pure, both of it."""
+
+    def phases(self, graph: nx.DiGraph[Any]) -> Mapping[str, int]:
+        """Each task's phase, which begins when all of the lower ones are over; none before one that it depends on.
+
+        Empty where all is one phase.
+        """
+        ...
+
+    def narrow(
+        self, ready: Sequence[ReadyTask], nodes: Sequence[NodeView], under_way: int
+    ) -> tuple[Sequence[ReadyTask], Sequence[NodeView]]:
+        """What of this a policy may choose from now, while so many tasks have been ordered and not reported.
+
+        Where nothing is under way it leaves a task and a node, or the graph is never done.
         """
         ...
 

@@ -10,22 +10,33 @@ from simcluster.scheduling.protocols import Work
 from simcluster.scheduling.random_forest import Grown, RandomForest
 from simcluster.scheduling.search import (
     AnyEstimator,
+    AnyLearner,
+    BayesEstimator,
     ForestEstimator,
     Found,
     Hyperband,
     KernelEstimator,
+    LogisticEstimator,
+    NeighboursEstimator,
     RandomSearch,
     SoftmaxEstimator,
     SuccessiveHalving,
+    TreeEstimator,
     Trial,
 )
+from simcluster.scheduling.voting import Voted, VotingEnsemble
 
-AnyWork = Annotated[Work, Open(Work, GridSearch, RandomSearch, SuccessiveHalving, Hyperband, RandomForest, CascadeSvm)]
-"""A search, a forest, a cascade, ``Functions`` of a networkx graph, or one's own; in a file ``kind`` says which."""
+AnyWork = Annotated[
+    Work,
+    Open(Work, GridSearch, RandomSearch, SuccessiveHalving, Hyperband, RandomForest, VotingEnsemble, CascadeSvm),
+]
+"""A search, a forest, an ensemble, a cascade, ``Functions`` of a networkx graph, or one's own; ``kind`` says which."""
 
 __all__ = [
     "AnyEstimator",
+    "AnyLearner",
     "AnyWork",
+    "BayesEstimator",
     "CascadeSvm",
     "Cascaded",
     "Combination",
@@ -36,11 +47,16 @@ __all__ = [
     "Grown",
     "Hyperband",
     "KernelEstimator",
+    "LogisticEstimator",
+    "NeighboursEstimator",
     "RandomForest",
     "RandomSearch",
     "Range",
     "Searched",
     "SoftmaxEstimator",
     "SuccessiveHalving",
+    "TreeEstimator",
     "Trial",
+    "Voted",
+    "VotingEnsemble",
 ]

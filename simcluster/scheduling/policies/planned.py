@@ -16,7 +16,7 @@ Plan = Mapping[str, tuple[str, float]]
 
 
 class Planned:
-    """A policy that gives each node its tasks in the planned order.
+    """A policy that gives each node its tasks in the planned order, those of an earlier phase first.
 
     When the nodes that are up change, it has those that are left planned anew; a task that has gone before and is ready
     again (its node crashed) goes at once, and so would one that is ``done`` when a master begins. Raises ``ValueError``
@@ -29,7 +29,9 @@ class Planned:
         graph: nx.DiGraph[Any],
         transfer_s: Callable[[str, str, float], float],
         done: Sequence[str] = (),
+        phases: Mapping[str, int] | None = None,
     ) -> None:
+        self._phases = phases or {}
         self._planner, self._graph, self._transfer_s = planner, graph, transfer_s
         self._plans: dict[tuple[str, ...], Plan] = {}
         self._left: dict[tuple[str, ...], dict[str, deque[str]]] = {}  # of each plan: each node's that have not gone
@@ -67,6 +69,6 @@ class Planned:
                     f"got {plan.get(task)} for {task!r}"
                 )
         # The sort is stable: tasks that are planned to begin together stay in the order in which they were planned.
-        for task in sorted(plan, key=lambda task: plan[task][1]):
+        for task in sorted(plan, key=lambda task: (self._phases.get(task, 0), plan[task][1])):
             left[plan[task][0]].append(task)
         self._left[up] = left

@@ -1,4 +1,4 @@
-"""What a search may tune: forests, softmax regression, kernel machines; one's own has the same two methods."""
+"""What a search may tune, and an ensemble hear: forests, softmax regression, kernel machines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 import numpy as np
 
 from simcluster.engine import Count, Open, Positive, Seconds, Spec
-from simcluster.learning import Call, Dataset
-from simcluster.learning.cross_validation import accuracy, accuracy_cost, split, train, training_cost
+from simcluster.learning import Array, Call, Cost, Dataset
+from simcluster.learning.cross_validation import Floats, Integers, accuracy_cost, split, train, training_cost
 from simcluster.learning.support_vectors import KernelSolver, Vectors, separating_cost
 from simcluster.learning.trees import Forest, Growth
-from simcluster.scheduling.protocols import Estimator
+from simcluster.scheduling.protocols import Estimator, Learner
+from simcluster.scheduling.search.classifiers import CLASSIFIERS
 
 
 class ForestEstimator(Growth):
@@ -21,13 +22,26 @@ class ForestEstimator(Growth):
 
     def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
         """The score on ``held_back`` of the forest of this ``random_state`` that is grown on ``training``."""
-        rows, features = training.features.shape
-        cost = self.cost(rows, features, training.classes, self.trees)
-        cost += self.predicting_cost(len(held_back), rows, training.classes, self.trees)
-        return Call(lambda: self._score(training, held_back, random_state), cost)
+        cost = self._whole_cost(training, len(held_back))
+        return Call(lambda: self._forest(training, random_state).score(held_back), cost)
 
-    def _score(self, training: Dataset, held_back: Dataset, random_state: int) -> float:
-        return Forest(self.grow(training, self.seeds(random_state))(), training.classes).score(held_back)
+    def predict(self, training: Dataset, features: Array, random_state: int) -> Call[Integers]:
+        """The most probable label of each row, of several the first."""
+        cost = self._whole_cost(training, len(features))
+        return Call(lambda: self._forest(training, random_state).predict(features), cost)
+
+    def probabilities(self, training: Dataset, features: Array, random_state: int) -> Call[Array]:
+        """The mean of what the trees say."""
+        cost = self._whole_cost(training, len(features))
+        return Call(lambda: self._forest(training, random_state).probabilities(features), cost)
+
+    def _forest(self, training: Dataset, random_state: int) -> Forest:
+        return Forest(self.grow(training, self.seeds(random_state))(), training.classes)
+
+    def _whole_cost(self, training: Dataset, asked: int) -> Cost:
+        rows, features = training.features.shape
+        growing = self.cost(rows, features, training.classes, self.trees)
+        return growing + self.predicting_cost(asked, rows, training.classes, self.trees)
 
 
 class SoftmaxEstimator(Spec):
@@ -46,23 +60,57 @@ class SoftmaxEstimator(Spec):
 
         Raises ``ValueError`` for targets that are no labels.
         """
+        learned = self._learned(training, held_back.features)
+
+        def compute() -> float:
+            weights, said = learned()
+            right = np.argmax(said, axis=1) == held_back.targets
+            return float(np.mean(right)) if np.isfinite(weights).all() else 0.0
+
+        return Call(compute, learned.cost)
+
+    def predict(self, training: Dataset, features: Array, random_state: int) -> Call[Integers]:
+        """The most probable label of each row, of several the first; it raises what ``probabilities`` does."""
+        learned = self._learned(training, features)
+        return Call(lambda: np.argmax(self._finite(*learned()), axis=1), learned.cost)
+
+    def probabilities(self, training: Dataset, features: Array, random_state: int) -> Call[Array]:
+        """The probability of each class; nothing is drawn. Raises ``ValueError`` for targets that are no labels.
+
+        The call raises it where the descent diverged.
+        """
+        learned = self._learned(training, features)
+        sharing = Cost(flops=4.0, bytes=16.0) * float(len(features) * (training.classes or 0))
+
+        def compute() -> Array:
+            said = self._finite(*learned())
+            grown = np.exp(said - said.max(axis=1, keepdims=True))
+            return np.asarray(grown / grown.sum(axis=1, keepdims=True))
+
+        return Call(compute, learned.cost + sharing)
+
+    def _finite(self, weights: Floats, said: Floats) -> Floats:
+        if not np.isfinite(weights).all():
+            raise ValueError(f"learning_rate must be so small that the weights stay finite, got {self.learning_rate}")
+        return said
+
+    def _learned(self, training: Dataset, features: Array) -> Call[tuple[Floats, Floats]]:
+        """The weights, and what they say of each class for rows of ``features``, (n, classes), not yet as shares."""
         if training.classes is None:
             raise ValueError("softmax regression must learn labels, got targets that are none")
         classes, rows = training.classes, len(training)
-        both = Dataset(
-            np.vstack([training.features, held_back.features]),
-            np.concatenate([training.targets, held_back.targets]), classes,
-        )  # fmt: skip
+        unknown = np.zeros(len(features), dtype=np.int64)
+        both = Dataset(np.vstack([training.features, features]), np.concatenate([training.targets, unknown]), classes)
         cut = split(both, np.arange(rows, len(both)))
 
-        def compute() -> float:
-            learned, validated = cut()
+        def compute() -> tuple[Floats, Floats]:
+            examples, asked = cut()
             with np.errstate(over="ignore", invalid="ignore"):
-                weights = train(learned, classes, self.learning_rate, self.l2, self.steps)()
-            return accuracy(weights, validated)() if np.isfinite(weights).all() else 0.0
+                weights = train(examples, classes, self.learning_rate, self.l2, self.steps)()
+                return weights, np.asarray(asked.features @ weights)
 
         columns = both.features.shape[1] + 1
-        cost = training_cost(rows, columns, classes, self.steps) + accuracy_cost(len(held_back), columns, classes)
+        cost = training_cost(rows, columns, classes, self.steps) + accuracy_cost(len(features), columns, classes)
         return Call(compute, cut.cost + cost)
 
 
@@ -73,18 +121,26 @@ class KernelEstimator(KernelSolver):
 
     def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
         """The accuracy on ``held_back``; nothing is drawn. Raises ``ValueError`` for targets that are no labels."""
+        told = self.predict(training, held_back.features, random_state)
+        return Call(lambda: float(np.mean(told() == held_back.targets)), told.cost)
+
+    def predict(self, training: Dataset, features: Array, random_state: int) -> Call[Integers]:
+        """The label of each row, as ``score``; there are no probabilities, which scikit-learn fits beside it."""
         if training.classes is None:
             raise ValueError("a kernel machine must learn labels, got targets that are none")
-        rows, features = training.features.shape
+        rows, columns = training.features.shape
         solve = self.solve(Vectors(np.arange(rows), training.features, training.targets), self.width(training))
 
-        def compute() -> float:
+        def compute() -> Integers:
             machine = solve()
-            told = training.targets[0] if machine is None else machine.predict(held_back.features)
-            return float(np.mean(told == held_back.targets))
+            if machine is None:
+                return np.full(len(features), training.targets[0])
+            return machine.predict(features)
 
-        return Call(compute, solve.cost + separating_cost(len(held_back), rows, features, training.classes))
+        return Call(compute, solve.cost + separating_cost(len(features), rows, columns, training.classes))
 
 
-AnyEstimator = Annotated[Estimator, Open(Estimator, ForestEstimator, SoftmaxEstimator, KernelEstimator)]
+AnyEstimator = Annotated[Estimator, Open(Estimator, ForestEstimator, SoftmaxEstimator, KernelEstimator, *CLASSIFIERS)]
 """One of these, or one's own; in a file ``kind`` says which."""
+AnyLearner = Annotated[Learner, Open(Learner, ForestEstimator, SoftmaxEstimator, KernelEstimator, *CLASSIFIERS)]
+"""What an ensemble may hear: one of these, or one's own."""
