@@ -79,6 +79,12 @@ class Blocks:
             self._cache[key] = block
         self.used_bytes += self._room(key) - before
 
+    def lay(self, key: str, block: Block) -> None:
+        """Let a block be durable at once."""
+        before = self._room(key)
+        self._durable[key] = block
+        self.used_bytes += self._room(key) - before
+
     def settle(self) -> None:
         """Make all that is in the cache durable."""
         for key, block in self._cache.items():

@@ -144,6 +144,15 @@ class Storage:
         """
         return self._submit("read", key, self._read(key))
 
+    def lay(self, key: str, value: Any, size_bytes: float) -> None:
+        """Let ``value`` lie under ``key``, durable, as if it had been written before the run: for jobs as they start.
+
+        Raises ``DiskFull`` where there is no room for it.
+        """
+        block = Block(freeze(value)[0], size_bytes)
+        self._require_room(key, block)
+        self._blocks.lay(key, block)
+
     # What goes wrong. Each verb has its opposite, but for what is lost or rotten; faults may overlap in any order.
 
     @property
@@ -222,11 +231,14 @@ class Storage:
         return operation.done
 
     def _write(self, key: str, block: Block) -> Work:
+        self._require_room(key, block)
+        yield self._transfer_s(block.size_bytes), block.size_bytes
+        self._blocks.put(key, block)
+
+    def _require_room(self, key: str, block: Block) -> None:
         grows = self._blocks.growth(key, block.size_bytes)
         if grows > self.free_bytes and grows:
             raise DiskFull(f"{self._name} has {self.free_bytes:g} bytes free, {key!r} takes {grows} more")
-        yield self._transfer_s(block.size_bytes), block.size_bytes
-        self._blocks.put(key, block)
 
     def _delete(self, key: str) -> Work:
         yield self._spec.seek_s, 0.0

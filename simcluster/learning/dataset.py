@@ -107,3 +107,8 @@ class Rows:
     def numbers(self) -> NDArray[np.int64]:
         """Their numbers in the data set, (n,)."""
         return np.arange(len(self.data)) if self.index is None else self.index
+
+    @property
+    def size_bytes(self) -> int:
+        """What they weigh, 8 (d + 1) bytes each: their features, and a target."""
+        return 8 * len(self) * (int(self.data.features.shape[1]) + 1)

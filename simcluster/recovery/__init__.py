@@ -13,7 +13,7 @@ from simcluster.recovery.detectors import (
 )
 from simcluster.recovery.distributed_store import DistributedStore
 from simcluster.recovery.local_store import LocalStore
-from simcluster.recovery.protocols import Detector, Keeper, Recovery, Store, Suspicion
+from simcluster.recovery.protocols import Detector, Keeper, Preloads, Recovery, Store, Suspicion
 from simcluster.recovery.remote_store import RemoteStore
 from simcluster.recovery.retry import ask, ask_all
 
@@ -31,6 +31,7 @@ __all__ = [
     "Keeper",
     "LocalStore",
     "PhiAccrual",
+    "Preloads",
     "Recovery",
     "RemoteStore",
     "Store",

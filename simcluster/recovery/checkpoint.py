@@ -23,6 +23,10 @@ class Checkpoint:
         self._saves: int | None = None  # the number of the copy that counts; unknown until somebody has looked
         self._next_key = self._keys[0]
 
+    def lay(self, state: Any, size_bytes: float) -> None:
+        """Let ``state`` have been saved before the run. Raises ``DiskFull``."""
+        self._storage.lay(self._next_key, (1, state), size_bytes)
+
     def save(self, state: Any, size_bytes: float | None = None) -> Generator[Event, Any, None]:
         """Write ``state``, of ``size_bytes`` if not of as many as it seems to have, and wait until it is durable.
 

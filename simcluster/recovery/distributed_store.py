@@ -23,9 +23,9 @@ from simpy.events import AnyOf, Event
 from simcluster.cluster import Cluster, Corrupted, Failure, Message, Node, TimedOut
 from simcluster.cluster.message import freeze
 from simcluster.engine import Count, Name, NodeName, NodeNames, Period, Spec
-from simcluster.recovery.answer import value_of
+from simcluster.recovery.answer import shelf_of, value_of
 from simcluster.recovery.detectors import AnySuspicion, Timeout
-from simcluster.recovery.placement import Racks, nearest
+from simcluster.recovery.placement import Racks, nearest, place
 from simcluster.recovery.protocols import Suspicion
 from simcluster.recovery.retry import ask
 from simcluster.recovery.store_coordinator import coordinate
@@ -104,6 +104,22 @@ class DistributedStore(Spec):
         cluster[self.coordinator].boot(partial(coordinate, store=self), f"{self.name}-coordinator")
         for name in self.servers:
             cluster[name].boot(partial(serve, store=self), f"{self.name}-server")
+
+    def preload(self, cluster: Cluster, reader: str, key: str, value: Any, size_bytes: float) -> None:
+        """Let as many servers as there are copies hold a value, and the coordinator know it, as all have begun.
+
+        It takes every server to live then, as if the store had been there for a while. Who will read the value does not
+        matter.
+        """
+        cluster.env.call_later(0.0, partial(self._preload, cluster, key, value, size_bytes))
+
+    def _preload(self, cluster: Cluster, key: str, value: Any, size_bytes: float, _: object) -> None:
+        name = Version(key, cluster.network.new_id(), float(size_bytes)).name
+        holders = place(key, self.replication, self.servers, self.racks(cluster))
+        for holder in holders:
+            cluster[holder].storage.lay(shelf_of("distributed", self.name) + name, value, size_bytes)
+        if cluster[self.coordinator].runs:  # else it will know by what the servers report
+            cluster[self.coordinator].send(self.coordinator, f"{self.name}-preloaded", (name, holders))
 
     def write(
         self, node: Node, key: str, value: Any, size_bytes: float | None = None

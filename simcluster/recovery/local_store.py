@@ -20,6 +20,10 @@ class LocalStore(Spec):
     def start(self, cluster: Cluster) -> None:
         """There is nothing to boot."""
 
+    def preload(self, cluster: Cluster, reader: str, key: str, value: Any, size_bytes: float) -> None:
+        """Let a value lie on the disk of who reads it. A read takes what the disk takes for ``size_bytes``."""
+        Checkpoint(cluster[reader], key).lay(value, size_bytes)
+
     def write(self, node: Node, key: str, value: Any, size_bytes: float | None = None) -> Program:
         """Write and flush. Raises ``DiskFull`` or ``DiskLost``; after ``DiskFull`` the value before still counts."""
         yield from Checkpoint(node, key).save(value, size_bytes)

@@ -32,6 +32,17 @@ class Store(Protocol):
         ...
 
 
+class Preloads(Store, Protocol):
+    """A store in which values may lie before a run begins, so that they can be what a job learns from."""
+
+    def preload(self, cluster: Cluster, reader: str, key: str, value: Any, size_bytes: float) -> None:
+        """Let ``value``, which the node ``reader`` will read, lie under ``key``: as its job starts, after ``start``.
+
+        It takes no time. Raises ``DiskFull``.
+        """
+        ...
+
+
 class Keeper(Protocol):
     """Keeps the state of one program, as long as that runs."""
 

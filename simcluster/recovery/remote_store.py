@@ -39,6 +39,11 @@ class RemoteStore(Spec):
         """Boot the server."""
         cluster[self.server].boot(partial(serve, store=self), f"{self.name}-server")
 
+    def preload(self, cluster: Cluster, reader: str, key: str, value: Any, size_bytes: float) -> None:
+        """Let a value lie on the server's disk, on which the server looks around as it begins."""
+        path = Shelf.path(shelf_of("remote", self.name), key, cluster.network.new_id())
+        cluster[self.server].storage.lay(path, value, size_bytes)
+
     def write(self, node: Node, key: str, value: Any, size_bytes: float | None = None) -> Generator[Event, Any, None]:
         """Write ``value`` from ``node``; when this returns it is durable on the server.
 
@@ -154,8 +159,13 @@ class Shelf:
         self._newest[key] = number
         self._sure[key] = None
 
+    @staticmethod
+    def path(prefix: str, key: str, number: int) -> str:
+        """Where a version lies."""
+        return f"{prefix}{key}#{number}"
+
     def _path(self, key: str, number: int) -> str:
-        return f"{self._prefix}{key}#{number}"
+        return self.path(self._prefix, key, number)
 
     def _intact(self, path: str) -> Generator[Event, Any, bool]:
         try:

@@ -65,6 +65,12 @@ class Census:
             if number > self._reported[server]:
                 self._held[server][name] = number
 
+    def begin_with(self, name: str, servers: Sequence[str], number: int, now_s: float) -> None:
+        """These servers have had the block since before the run, and all servers live."""
+        for server in self._store.servers:
+            self._watch.hear(server, now_s)
+        self.add(name, servers, number)
+
     def holders(self, name: str) -> tuple[str, ...]:
         """The servers that live and have the block."""
         return tuple(server for server, held in self._held.items() if name in held and self._lives(server))

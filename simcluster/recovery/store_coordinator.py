@@ -24,7 +24,7 @@ def coordinate(node: Node, store: DistributedStore) -> Program:
     record = node.cluster.trace.recorder("store", "store", "event", "subject", "target")
     census = Census(store, record, node.clock.monotonic(), node.cluster.network.new_id())
     node.spawn(Restoration(node, store, census).run())
-    kinds = [f"{store.name}-{what}" for what in ("report", "commit", "place", "locate")]
+    kinds = [f"{store.name}-{what}" for what in ("report", "commit", "place", "locate", "preloaded")]
     while True:
         message: Message = yield node.receive(*kinds)
         match message.kind.removeprefix(f"{store.name}-"):
@@ -35,6 +35,9 @@ def coordinate(node: Node, store: DistributedStore) -> Program:
                 census.add(name, holders, message.id)
                 node.reply(message)
                 drop(node, store, census.superseded(Version.of(name).key))
+            case "preloaded":
+                name, holders = message.body
+                census.begin_with(name, holders, message.id, node.clock.monotonic())
             case "place":
                 name, holders, failed = message.body
                 key, _, size_bytes = Version.of(name)

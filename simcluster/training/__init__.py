@@ -45,11 +45,13 @@ from simcluster.training.exchange import AllReduce, ParameterServer, ReduceScatt
 from simcluster.training.job import TrainingJob
 from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
-from simcluster.training.protocols import Aggregation, Compression, Exchange, Progress, Waiting
+from simcluster.training.placement import InMemory, Stored
+from simcluster.training.protocols import Aggregation, Compression, Exchange, Placement, Progress, Waiting
 from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import (
     BoundedStaleness,
     DynamicBackups,
+    InTurn,
     KBatchSync,
     KSync,
     Rennala,
@@ -78,6 +80,8 @@ __all__ = [
     "Generated",
     "GradientBoosting",
     "GradientDescent",
+    "InMemory",
+    "InTurn",
     "KBatchSync",
     "KMeans",
     "KMeansSeeding",
@@ -96,6 +100,7 @@ __all__ = [
     "ParameterServer",
     "Parquet",
     "PipelineTraining",
+    "Placement",
     "PowerIteration",
     "PrincipalComponents",
     "Progress",
@@ -108,6 +113,7 @@ __all__ = [
     "SelfTraining",
     "Softmax",
     "StalenessAware",
+    "Stored",
     "TopK",
     "Trained",
     "Training",

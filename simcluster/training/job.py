@@ -33,6 +33,7 @@ from simcluster.recovery import AnyDetector, AnyRecovery
 from simcluster.training.aggregation import AnyAggregation, total
 from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
+from simcluster.training.placement import AnyPlacement, InMemory
 from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
 from simcluster.training.waiting import AnyWaiting, BoundedStaleness
@@ -64,6 +65,8 @@ class TrainingJob(Spec):
 
     Where they are not equal ``batch_size`` is the mean, and each worker's is in proportion too.
     """
+    placement: AnyPlacement = InMemory()
+    """Where they lie before it has them in memory, all of them, 8 (d + 1) bytes a row."""
     batch_size: Count | None = 32
     """How many rows of its shard make a worker's step (``None``: all of them)."""
     optimiser: AnyOptimiser = GradientDescent()
@@ -97,7 +100,7 @@ class TrainingJob(Spec):
     name: Name = "training"
     """What its programs, messages and checkpoints begin with."""
 
-    records: ClassVar = ("step", "contribution", "loss", "held_out")
+    records: ClassVar = ("load", "step", "contribution", "loss", "held_out")
 
     @model_validator(mode="before")
     @classmethod
@@ -137,6 +140,9 @@ class TrainingJob(Spec):
             raise ValueError("evaluate_held_out must be false where no rows are held out, got true with held_out 0")
         if isinstance(self.shares, tuple) and len(self.shares) != len(self.workers):
             raise ValueError(f"shares must be one for each of {len(self.workers)} workers, got {self.shares}")
+        stores = [getattr(part, "store", None) for part in (self.recovery, self.placement)]
+        if (name := getattr(stores[0], "name", None)) is not None and name == getattr(stores[1], "name", None):
+            raise ValueError(f"the stores of recovery and placement must have names that differ, got {name!r} twice")
         if self.aggregation is not total and self.waiting.sees(0) > 0:
             raise ValueError(
                 f"aggregation must be total where contributions count one by one, got {self.aggregation!r} "
@@ -216,7 +222,9 @@ class TrainingJob(Spec):
         if self.recovery is not None:
             self.recovery.start(cluster)
         speeds = [_speed(cluster[worker].spec) for worker in self.workers]
-        self.exchange.start(self._try(Training(self, seed, done, cluster.trace, speeds)), cluster)
+        training = self._try(Training(self, seed, done, cluster.trace, speeds))
+        self.placement.start(training, cluster)
+        self.exchange.start(training, cluster)
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:

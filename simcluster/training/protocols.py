@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from simcluster.cluster import Cluster
+from simcluster.cluster import Cluster, Node
+from simcluster.engine import Program
 from simcluster.kernels import Call
 from simcluster.learning import Array
 
@@ -101,8 +102,23 @@ class Compression(Protocol):
         ...
 
 
+class Placement(Protocol):
+    """Where the rows of each worker lie before it has them in memory."""
+
+    def start(self, training: Training, cluster: Cluster) -> None:
+        """Let them lie there, and boot the programs that it needs, if any, before those of the exchange."""
+        ...
+
+    def load(self, training: Training, node: Node, worker: int) -> Program:
+        """Steps on the node of a worker until it has its rows, each time that its program begins."""
+        ...
+
+
 class Exchange(Protocol):
-    """How parameters and contributions travel between nodes: it boots its own programs, which do the steps."""
+    """How parameters and contributions travel between nodes: it boots its own programs, which do the steps.
+
+    The program of a worker begins with ``yield from training.load(node, worker)``, after a crash too.
+    """
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Begin; what was trained goes to ``training.finish``."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simcluster.engine import Event, Trace, stream
+from simcluster.cluster import Node, OutOfMemory
+from simcluster.engine import Event, Program, Trace, stream
 from simcluster.learning import (
     Array,
     Call,
@@ -25,12 +26,15 @@ from simcluster.learning import (
     score,
     shard,
 )
+from simcluster.training.placement import InMemory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simcluster.learning import Dataset
     from simcluster.training.job import TrainingJob
+
+_AGAIN_S = 0.1  # after how long a supervisor starts a program again that found no memory, as systemd does
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +90,39 @@ class Training:
         #: Which share of a step each worker's contribution is, where all contribute.
         self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
         self._judged = -1
+        self._loaded: set[int] = set()
+        self._loads = not isinstance(job.placement, InMemory)
 
     def _batch_sizes(self, shares: Array, largest: int) -> Any:
         """How many rows a worker's step has: of unequal shares the mean is the job's, and each has its share of it."""
         if self.job.batch_size is None or self.job.shares == "equal":
             return self.job.batch_size or largest
         return np.maximum(np.rint(self.job.batch_size * len(shares) * shares), 1)
+
+    def shard(self, worker: int) -> Rows:
+        """All rows that a worker learns from."""
+        return self._shards[worker]
+
+    def load(self, node: Node, worker: int) -> Program:
+        """Steps on a worker's node until all of its rows are in memory, which it holds until training is over.
+
+        Where they lie, and what reading them takes, is the job's ``placement``. Raises ``OutOfMemory``, which says how
+        much was asked and how much there is, where the node has too little for them beside what other programs hold;
+        what only a fault withholds is waited for.
+        """
+        size_bytes, limit_bytes = self._shards[worker].size_bytes, node.spec.memory_bytes
+        while True:
+            try:
+                held = node.memory.allocate(size_bytes)
+                break
+            except OutOfMemory:
+                if limit_bytes is None or size_bytes > limit_bytes - node.memory.used_bytes:
+                    raise
+                yield node.timer(_AGAIN_S)
+        if self.done.callbacks is not None:
+            self.done.callbacks.append(lambda _: held.free())
+        yield from self.job.placement.load(self, node, worker)
+        self._loaded.add(worker)
 
     def rows(self, worker: int, clock: int) -> Rows:
         """What a worker learns from in a step: its shard, or the next ``batch_size`` rows of it.
@@ -111,6 +142,9 @@ class Training:
 
     def contribution(self, worker: int, clock: int, parameters: Array) -> Call[Array]:
         """A worker's half of a step: what its rows say at these parameters."""
+        if self._loads and worker not in self._loaded:
+            rule = "an exchange must let a worker load its rows before it learns from them, by training.load"
+            raise ValueError(f"{rule}, got {type(self.job.exchange).__name__}, which has not")
         return self.job.model.contribution(parameters, self.rows(worker, clock))
 
     def loss(self, parameters: Array) -> Call[float]:

@@ -60,6 +60,7 @@ from simcluster.training import (
     BoundedStaleness,
     DelayCompensated,
     DynamicBackups,
+    InTurn,
     KBatchSync,
     KSync,
     ParameterServer,
@@ -192,6 +193,8 @@ RULES = {
     "Rennala": lambda own: Rennala(batch=4),
     "Ringmaster": lambda own: Ringmaster(delay=2),
     "Ringmaster that stops": lambda own: Ringmaster(delay=2, left_behind="cancel"),
+    "in turn": lambda own: InTurn(),
+    "two at a time": lambda own: InTurn(at_once=2),
     "as it stands": lambda own: AsItStands(),
     "never twice": lambda own: own["waiting"]["NeverTwice"](2),
 }

@@ -85,6 +85,7 @@ def work(
     node.spawn(_tell(node, f"{job.name}.parameters", member))
     if node.crashes:
         yield from member.rejoin()
+    yield from training.load(node, index)
     worker = Worker(node, member, training, update, index)
     while True:
         update.state, over = member.state

@@ -19,6 +19,7 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     kind, server, timeout_s = f"{job.name}.step", exchange.server, exchange.retry_s
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
     cancel = f"{job.name}.cancel" if getattr(job.waiting, "cancels", False) else None
+    yield from training.load(node, index)
     memory, last = None, -1
     body: Any = None
     given: Any = None

@@ -6,6 +6,7 @@ from simcluster.engine import Open
 from simcluster.training.protocols import Waiting
 from simcluster.training.waiting.bounded_staleness import BoundedStaleness
 from simcluster.training.waiting.dynamic_backups import DynamicBackups
+from simcluster.training.waiting.in_turn import InTurn
 from simcluster.training.waiting.k_batch_sync import KBatchSync
 from simcluster.training.waiting.k_sync import KSync
 from simcluster.training.waiting.rennala import Rennala
@@ -18,6 +19,7 @@ AnyWaiting = Annotated[
     Open(
         Waiting,
         BoundedStaleness,
+        InTurn,
         KSync,
         KBatchSync,
         DynamicBackups,
@@ -33,6 +35,7 @@ __all__ = [
     "AnyWaiting",
     "BoundedStaleness",
     "DynamicBackups",
+    "InTurn",
     "KBatchSync",
     "KSync",
     "Rennala",
