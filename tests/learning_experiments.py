@@ -1,3 +1,3 @@
 """The experiments on learning, which the demo leaves out."""
 
-ON_LEARNING = ("algorithms", "data_distribution", "communication", "online", "is_async_needed")
+ON_LEARNING = ("algorithms", "data_distribution", "communication", "online", "is_async_needed", "execution_modes")

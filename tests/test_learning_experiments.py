@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import algorithms, communication, data_distribution, is_async_needed, online
+from experiments import algorithms, communication, data_distribution, execution_modes, is_async_needed, online
 
 MODULES = {
     "algorithms": algorithms,
@@ -14,6 +14,7 @@ MODULES = {
     "communication": communication,
     "online": online,
     "is_async_needed": is_async_needed,
+    "execution_modes": execution_modes,
 }
 PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
@@ -120,3 +121,21 @@ def test_waiting_for_all_is_slow_where_some_are_late_and_not_where_all_are_alike
     for law in ("exponential", "Pareto", "two slow"):
         assert taken[law, "BSP"] > 2 * taken[law, "ASP"]
         assert taken[law, "8-batch-sync"] < taken[law, "BSP"] / 2
+
+
+def test_how_much_runs_at_once_changes_the_time_and_no_answer(answer):
+    found = answer("execution_modes")
+    table = found.table
+
+    assert table.groupby(["seed", "cut"])["error"].nunique().max() == 1
+    times_s = table.groupby(["cut", "mode"])["time_s"].mean()
+    for cut in execution_modes.CUTS:
+        assert times_s[cut, "parallel"] < times_s[cut, "mixed"] < times_s[cut, "serial"]
+    left = execution_modes.score(table).mean()
+    assert left["by resource"] < left["by data"] < left["by algorithm"]
+    # As much as there are machines, but for messages and jitter; and what the slowest of equal shares leaves.
+    speeds = np.geomspace(1.0, execution_modes.MACHINES["unequal"], len(execution_modes.WORKERS))
+    assert 1 / len(speeds) < left["by resource"] < 1.25 / len(speeds)
+    assert left["by data"] == pytest.approx((1 / speeds).max() / (1 / speeds).sum(), rel=0.1)
+    errors = table.groupby("cut")["error"].mean()
+    assert errors["by algorithm"] < errors["by data"]
