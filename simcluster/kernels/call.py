@@ -4,53 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from simcluster.kernels import instructions  # noqa: F401 (it says so where nothing is compiled)
+from simcluster.kernels._computation import Call, Cost
+
+__all__ = ["KERNELS", "Call", "Cost", "Kernel", "call", "kernel"]
+
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a computation takes: counts of operations and of bytes, never measurements.
-
-    One addition, multiplication, division, comparison or elementary function is one operation; bytes are
-    those of the arrays that are read and written once each.
-    """
-
-    flops: float
-    bytes: float
-
-    def __post_init__(self) -> None:
-        """Refuse counts that are negative, infinite or not numbers."""
-        if 0 <= self.flops < math.inf and 0 <= self.bytes < math.inf:
-            return
-        name, count = ("bytes", self.bytes) if 0 <= self.flops < math.inf else ("flops", self.flops)
-        raise ValueError(f"{name} must be finite and at least 0, got {count}")
-
-    def __add__(self, other: Cost) -> Cost:
-        """The cost of doing both."""
-        return Cost(self.flops + other.flops, self.bytes + other.bytes)
-
-    def __mul__(self, times: float) -> Cost:
-        """The cost of doing it *times* times."""
-        return Cost(self.flops * times, self.bytes * times)
-
-    __rmul__ = __mul__
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[R]):
-    """A computation that a node can be asked to do: calling it runs it, ``cost`` says what it costs."""
-
-    function: Callable[[], R]
-    cost: Cost
-
-    def __call__(self) -> R:
-        """Run the computation."""
-        return self.function()
 
 
 def call(
