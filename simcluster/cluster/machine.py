@@ -129,7 +129,8 @@ class NodeSpec(Spec):
 
     def seconds(self, cost: CallCost) -> float:
         """How long ``cost`` keeps a core busy at speed 1: max(flops / flops_per_s, bytes / memory_bytes_per_s)."""
-        return max(cost.flops / self.flops_per_s, cost.bytes / self.memory_bytes_per_s)
+        computing_s, moving_s = cost.flops / self.flops_per_s, cost.bytes / self.memory_bytes_per_s
+        return computing_s if computing_s > moving_s else moving_s
 
 
 def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:

@@ -10,7 +10,7 @@ from opcode import opmap
 from pathlib import Path
 from types import CodeType, FrameType, GeneratorType, TracebackType
 from typing import Any, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import simpy
 
@@ -66,13 +66,16 @@ def sleeps(program: object) -> bool:
     code, frame = getattr(program, "gi_code", None), getattr(program, "gi_frame", None)
     if code is None or frame is None:
         return False
-    found = _SLEEPERS.get(code)
-    if found is None:
-        found = _SLEEPERS[code] = _calls_sleep(code, frame.f_globals)
+    place = code.co_filename, code.co_firstlineno, code.co_name
+    known, found = _SLEEPERS.get(place, (None, False))
+    if known is None or known() is not code:
+        found = _calls_sleep(code, frame.f_globals)
+        _SLEEPERS[place] = ref(code), found
     return found
 
 
-_SLEEPERS: WeakKeyDictionary[CodeType, bool] = WeakKeyDictionary()  # looked into once, for many nodes boot the same
+# Looked into once, for many nodes boot the same; by its place, for the hash of code is that of all that it says.
+_SLEEPERS: dict[tuple[str, int, str], tuple[ref[CodeType], bool]] = {}
 
 
 def _calls_sleep(code: CodeType, names: Mapping[str, object]) -> bool:

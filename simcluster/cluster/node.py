@@ -53,6 +53,7 @@ class Node(Endpoint):
         self.spec = spec
         self._since_s = cluster.env.now
         self.true_clock = spec.clock.is_true
+        self._seconds = spec.seconds
         self._slowdowns = Slowdowns()
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}
@@ -141,7 +142,7 @@ class Node(Endpoint):
             cost = call.cost
         except AttributeError:
             raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
-        return self._occupy(self.spec.seconds(cost), call())
+        return self._occupy(self._seconds(cost), call())
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""

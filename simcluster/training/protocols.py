@@ -41,8 +41,9 @@ class Progress:
     @property
     def expected(self) -> int:
         """How many may still contribute to the next step, or have: all but those that are gone without having."""
-        absent = [worker for worker in self.gone if worker not in self.arrived] if self.gone else ()
-        return len(self.workers) - len(absent)
+        if not self.gone:
+            return len(self.workers)
+        return len(self.workers) - len([worker for worker in self.gone if worker not in self.arrived])
 
 
 class Waiting(Protocol):

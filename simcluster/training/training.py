@@ -89,7 +89,8 @@ class Training:
         self._sizes = self.batch_rows.astype(np.int64).tolist()
         #: Which share of a step each worker's contribution is, where all contribute.
         self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
-        self._judged = -1
+        self._judged, self._contribution = -1, job.model.contribution
+        self._evaluated: tuple[Array | None, float] = (None, math.nan)  # the last, by identity: nobody writes to it
         self._loaded: set[int] = set()
         self._loads = not isinstance(job.placement, InMemory)
 
@@ -145,7 +146,7 @@ class Training:
         if self._loads and worker not in self._loaded:
             rule = "an exchange must let a worker load its rows before it learns from them, by training.load"
             raise ValueError(f"{rule}, got {type(self.job.exchange).__name__}, which has not")
-        return self.job.model.contribution(parameters, self.rows(worker, clock))
+        return self._contribution(parameters, self.rows(worker, clock))
 
     def loss(self, parameters: Array) -> Call[float]:
         """The objective over all rows."""
@@ -155,7 +156,9 @@ class Training:
         """Training is over, with these parameters after so many steps."""
         if self.done.triggered:
             return
-        loss = self.loss(parameters)()
+        known, loss = self._evaluated
+        if known is not parameters:
+            loss = self.loss(parameters)()
         self.evaluated(steps, loss, parameters)
         if stopped is not None:
             done = f"{steps} of {self.job.steps} steps"
@@ -183,6 +186,7 @@ class Training:
 
     def evaluated(self, step: int, loss: float, parameters: Array) -> None:
         """The objective is known: the run's verdict says it when it, or the parameters, are numbers no more."""
+        self._evaluated = parameters, loss
         if self.job.evaluate_held_out and step != self._judged:
             self._judged, judged = step, self.predicted(parameters)
             held_out_loss = self.held_out_loss(parameters)

@@ -53,10 +53,11 @@ class LinearDescent(Linear):
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The sum of the gradients of the rows' losses, (d + 1,): a number for each weight, and none of the penalty."""
-        if not len(rows):
+        if not (count := len(rows)):
             return nothing(parameters.shape)
-        given = parameters, rows.data.with_ones, rows.data.targets, 0.0, rows.index
-        return Call(lambda: len(rows) * self._kernel(*given)[1], self._kernel.cost(*given))
+        data, kernel = rows.data, self._kernel
+        given = parameters, data.with_ones, data.targets, 0.0, rows.index
+        return Call(lambda: count * kernel(*given)[1], kernel.cost(*given))
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·w, the bias not penalised."""

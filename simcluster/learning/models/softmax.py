@@ -33,10 +33,11 @@ class Softmax(Spec):
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The sum of the gradients of the rows' cross-entropy, (d + 1, k)."""
-        if not len(rows):
+        if not (count := len(rows)):
             return nothing(parameters.shape)
-        given = parameters, rows.data.with_ones, rows.data.targets, 0.0, rows.index
-        return Call(lambda: len(rows) * softmax(*given)[1], softmax.cost(*given))
+        data = rows.data
+        given = parameters, data.with_ones, data.targets, 0.0, rows.index
+        return Call(lambda: count * softmax(*given)[1], softmax.cost(*given))
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·W."""

@@ -24,6 +24,7 @@ class Ledger:
     def __init__(self, training: Training) -> None:
         self._training = training
         self._waiting, self._steps = training.job.waiting, training.job.steps
+        self._is_complete, self._sees = self._waiting.complete, self._waiting.sees
         workers = training.job.workers
         self._index = {worker: index for index, worker in enumerate(workers)}
         self._next = dict.fromkeys(workers, 0)
@@ -120,11 +121,11 @@ class Ledger:
     def due(self) -> Call[None] | None:
         """The next computation: to complete a step, or to take in what everybody may see. ``None``: there is none."""
         clock = self.progress.clock
-        if clock < self._steps and self._waiting.complete(self.progress):
+        if clock < self._steps and self._is_complete(self.progress):
             return self._complete(clock)
         if not self._pending:
             return None
-        seen = self._waiting.sees(clock)
+        seen = self._sees(clock)
         for step, pending in self._pending.items():
             if step < seen:
                 return self._take_one(step, pending)

@@ -35,7 +35,7 @@ def serve(node: Node, *, training: Training) -> Program:
     most = math.inf if ledger.any_worker else steps
     asks_always = getattr(job.waiting, "asks_always", False)
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
-    evaluated = max(0, progress.clock - 1)
+    evaluated, moved = max(0, progress.clock - 1), True
 
     def suspect(worker: str, suspected: bool) -> None:
         record_suspect(worker, suspected)
@@ -48,14 +48,14 @@ def serve(node: Node, *, training: Training) -> Program:
         node.spawn(job.detector.run(node, f"{name}.worker", job.workers, suspect, training.done))
     while True:
         message: Message = yield node.receive(step, asked, gone)
-        worker, began = message.source, progress.clock
-        if message.kind == asked:
+        worker, kind, began = message.source, message.kind, progress.clock
+        if kind == asked:
             node.reply(message, (began, ledger.parameters))
             continue
-        if message.kind == step and done.triggered:
+        if kind == step and done.triggered:
             node.reply(message, None)
             continue
-        if message.kind == step and worker in progress.next_clock:
+        if kind == step and worker in progress.next_clock:
             if worker not in waiting or message.id > waiting[worker].id:
                 waiting[worker] = message  # the newest: an older one may have been overtaken on the way
                 if follows:
@@ -68,10 +68,11 @@ def serve(node: Node, *, training: Training) -> Program:
         while (due := ledger.due()) is not None:
             before = progress.clock
             yield node.compute(due)
+            moved = True
             if keeper is not None and before < progress.clock < steps:
                 yield from keeper.after_step(progress.clock, ledger.state)
-        counted = ledger.steps
-        due_now = counted // evaluate_every > evaluated // evaluate_every
+        counted = ledger.steps if moved else evaluated  # of which an evaluation is due only when more count
+        due_now, moved = counted // evaluate_every > evaluated // evaluate_every, False
         if due_now or (evaluated < counted and progress.clock == steps):
             evaluated = counted
             objective = training.loss(ledger.parameters)

@@ -42,7 +42,8 @@ class BoundedStaleness(Spec):
 
     def complete(self, progress: Progress) -> bool:
         """All but the backup workers, and those that are gone."""
-        return len(progress.arrived) >= max(1, progress.expected - self.backup_workers)
+        wanted = progress.expected - self.backup_workers
+        return len(progress.arrived) >= (wanted if wanted > 1 else 1)
 
     def sees(self, clock: int) -> float:
         """A read sees all updates up to clock - staleness - 1 and, as they arrive, some up to clock + staleness - 1.
