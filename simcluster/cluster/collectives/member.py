@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simcluster.cluster.message import Message
     from simcluster.cluster.node import Node
 
+_NOTHING: Blocks = (0, 0)
 _ANYTHING = -1  # the number of no sum: whoever is asked to repeat a part of it has a newer state
 
 
@@ -43,7 +44,7 @@ class Member:
         self._algorithm, self._rounds = algorithm, algorithm(self._place, len(members))
         self._own = (self._place + 1) % len(members)  # the block that a ring leaves here when it is added up
         self._part, self._state, self._repeat = f"{name}.part", f"{name}.state", f"{name}.repeat"
-        self._sent: dict[int, tuple[str, Any]] = {}  # of the sum that is under way, by round
+        self._sent: dict[int, Message] = {}  # of the sum that is under way, by round
         self._arrived: dict[tuple[int, int], Any] = {}  # by sum and round: a peer may be ahead
         self.number, self.state = 0, state
 
@@ -111,32 +112,40 @@ class Member:
             if number < self.number:
                 self._node.send(message.source, self._state, (self.number, self.state))
             elif number == self.number:
-                for later, (target, part) in self._sent.items():
-                    if later >= place and target == message.source:  # it may have lost them all, if it was down
-                        self._node.send(target, self._part, part)
+                for later, sent in self._sent.items():
+                    if later >= place and sent.target == message.source:  # it may have lost them all, if it was down
+                        self._node.send(sent.target, self._part, sent.body)
 
     def _run(self, array: NDArray[np.float64], first: int, behind: int) -> Program:
         """Do these rounds on ``array``; whether they were done, and no state has come instead."""
-        node, members = self._node, self._members
+        node, members, size = self._node, self._members, len(array)
+        held, part = _NOTHING, array[:0]  # what came in the last round and is now in the array as it came
         for place in range(first, behind):
-            each = self._rounds[place % len(self._rounds)]
-            if each.target is not None:
-                body = (self.number, place, array[self._slice(each.sends, len(array))])
-                sent = node.send(members[each.target], self._part, body)
-                self._sent[place] = sent.target, sent.body
-            if each.source is not None:
-                part = yield from self._receive(place, members[each.source])
+            target, sends, source, takes, adds = self._rounds[place % len(self._rounds)]
+            if target is not None:
+                passed_on = part if sends == held else array[self._slice(sends, size)]  # a frozen one is not copied
+                body = (self.number, place, passed_on)
+                self._sent[place] = node.send(members[target], self._part, body)
+            if source is not None:
+                part = yield from self._receive(place, members[source])
                 if part is None:
                     return False
-                here = self._slice(each.takes, len(array))
-                array[here] = (yield node.compute(_sum(part, array[here]))) if each.adds else part
+                here = array[self._slice(takes, size)]
+                if adds:
+                    held = _NOTHING
+                    yield node.compute(_add(part, here))
+                else:
+                    held = takes
+                    here[...] = part
         return True
 
     def _receive(self, place: int, source: str) -> Program:
         """The part that ``source`` sends in a round, or ``None`` when its state has come instead."""
         wanted = self.number, place
         while wanted not in self._arrived:
-            message = yield from self._await(self._part, self._state)
+            receive = self._node.receive(self._part, self._state)
+            yield receive | self._node.timer(self._retry_s)
+            message = receive.value if receive.triggered else None
             if message is None:
                 self._node.send(source, self._repeat, wanted)
             elif message.kind == self._part:
@@ -164,6 +173,6 @@ class Member:
         return slice(size * first // len(self._members), size * behind // len(self._members))
 
 
-def _sum(one: NDArray[np.float64], other: NDArray[np.float64]) -> Call[NDArray[np.float64]]:
-    """Which of the two comes first changes no bit."""
-    return Call(lambda: one + other, Cost(flops=float(one.size), bytes=24.0 * one.size))
+def _add(one: NDArray[np.float64], other: NDArray[np.float64]) -> Call[NDArray[np.float64]]:
+    """The sum of both in the memory of the second; which of the two comes first changes no bit."""
+    return Call(lambda: np.add(one, other, out=other), Cost(flops=float(one.size), bytes=24.0 * one.size))

@@ -6,7 +6,7 @@ numbers are added in which order is said by the rounds alone, so it does not dep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 Blocks = tuple[int, int]
@@ -42,14 +42,13 @@ def ring(member: int, members: int) -> tuple[Round, ...]:
     2(p − 1)(α + (m/p)/β) for m bytes.
     """
     before, after = (member - 1) % members, (member + 1) % members
+    blocks = [(block, block + 1) for block in range(members)]
 
-    def step(sent: int, adds: bool) -> Round:
-        out, into = sent % members, (sent - 1) % members
-        return Round(after, (out, out + 1), before, (into, into + 1), adds)
+    def turns(first: int, adds: bool) -> Iterator[Round]:
+        for sent in range(first, first - members + 1, -1):
+            yield Round(after, blocks[sent % members], before, blocks[(sent - 1) % members], adds)
 
-    scatter = [step(member - turn, adds=True) for turn in range(members - 1)]
-    gather = [step(member + 1 - turn, adds=False) for turn in range(members - 1)]
-    return (*scatter, *gather)
+    return (*turns(member, adds=True), *turns(member + 1, adds=False))
 
 
 def recursive_doubling(member: int, members: int) -> tuple[Round, ...]:
