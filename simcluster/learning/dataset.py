@@ -14,7 +14,13 @@ GREATEST = 1e140
 
 
 def squarable(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest numbers to ``values`` of which sums of squares are numbers too; 0 for NaN, as a liar may send."""
+    """The nearest numbers to ``values`` of which sums of squares are numbers too; 0 for NaN, as a liar may send.
+
+    ``values`` themselves where they are such.
+    """
+    least, greatest = (each.reduce(values, axis=None, initial=0.0) for each in (np.minimum, np.maximum))
+    if least >= -GREATEST and greatest <= GREATEST:  # which NaN is not
+        return values
     return np.clip(np.nan_to_num(values), -GREATEST, GREATEST)
 
 

@@ -43,10 +43,13 @@ class NeighbourShard:
 
         def lists() -> Neighbours:
             distances, places = call()
+            rows = self._rows[places]
+            if found == neighbours:
+                return Neighbours(distances, rows)
             missing = ((0, 0), (0, neighbours - found))
             return Neighbours(
                 np.pad(distances, missing, constant_values=np.inf),
-                np.pad(self._rows[places], missing, constant_values=np.iinfo(np.int64).max),
+                np.pad(rows, missing, constant_values=np.iinfo(np.int64).max),
             )
 
         return Call(lists, call.cost)

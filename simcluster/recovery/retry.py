@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
+from simcluster.cluster.message import freeze
 from simcluster.engine import Event, check_whole
 
 
@@ -49,7 +50,8 @@ def ask_all(
     node: Node, targets: Iterable[str], kind: str, body: Any = None, *, timeout_s: float
 ) -> Generator[Event, Any, list[Any]]:
     """The bodies of the replies to one request to each of ``targets``, at once, in their order; see ``ask``."""
-    asked = [node.spawn(ask(node, target, kind, body, timeout_s=timeout_s)) for target in targets]
+    frozen, _ = freeze(body)  # once for all
+    asked = [node.spawn(ask(node, target, kind, frozen, timeout_s=timeout_s)) for target in targets]
     answers = []
     for each in asked:
         answers.append((yield each).body)

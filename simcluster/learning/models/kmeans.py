@@ -84,7 +84,9 @@ def sums_and_counts(centres: Array, rows: Rows) -> Call[Array]:
         if not _finite(centres):  # a liar's, say: no row has a nearest centre
             return np.full((len(centres), centres.shape[1] + 1), np.nan)
         _, sums, counts, _ = call()
-        return np.column_stack([sums, counts])
+        said = np.empty((sums.shape[0], sums.shape[1] + 1))
+        said[:, :-1], said[:, -1] = sums, counts
+        return said
 
     return Call(joined, call.cost)
 
@@ -97,4 +99,4 @@ def inertia(centres: Array, rows: Rows) -> Call[float]:
 
 def _finite(centres: Array) -> bool:
     """Whether the squared distances to the centres are numbers: centres that are not, or as large, say nothing."""
-    return bool(np.all(np.abs(centres) < _GREATEST))
+    return bool(np.maximum.reduce(np.abs(centres), axis=None, initial=0.0) < _GREATEST)  # which NaN is not
