@@ -1,0 +1,23 @@
+"""The benchmarks of learning and of training run, and what they compare agrees."""
+
+import json
+
+from benchmarks import learning, training
+
+
+def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
+    file = tmp_path / "learning.json"
+    learning.main(file, rounds=3, rows=1500, workers=4, steps=5, only="")
+
+    times = json.loads(file.read_text(encoding="utf-8"))
+    assert list(times) == ["linear", "logistic", "softmax", "k-means (Lloyd)", "nearest neighbours", "boosting"]
+    assert all(len(each) == 3 for of in times.values() for each in of.values())
+    said = capsys.readouterr().out
+    assert all(name in said for name in times)
+
+
+def test_training_on_the_cluster_gives_the_parameters_of_the_loop_whether_it_waits_or_not(tmp_path):
+    file = tmp_path / "training.json"
+    training.main(file, rounds=3, small=True)
+
+    assert len(json.loads(file.read_text(encoding="utf-8"))) == 7  # three sizes, each in two ways, and the ring
