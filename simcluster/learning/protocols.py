@@ -19,8 +19,8 @@ class Model(Protocol):
     """What is learned: it knows rows and parameters, and nothing of data sets, workers, optimisers or time.
 
     Parameters and contributions are arrays of float64, each of one shape throughout. All methods are pure functions.
-    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``. A class
-    attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step.
+    A class attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step. A method
+    ``refuses(job)``, which need not be, says for what else a training job makes no sense with it, or ``None``.
     """
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
@@ -163,10 +163,11 @@ class Initialisation(Protocol):
 class Optimiser(Protocol):
     """How parameters follow a gradient. What it remembers is an array, so that a checkpoint can hold it.
 
-    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``. A class
-    attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step. A method
-    ``delayed_step``, which need not be, is called instead of ``step`` for a contribution that counts by itself: it is
-    given one more argument, the parameters that the contribution was computed at.
+    A class attribute ``needs_whole_steps`` that is true refuses all that would leave rows out of a step. A method
+    ``refuses(job)``, which need not be, says for what else a training job makes no sense with it, or ``None``. Neither
+    is asked beside a model without a ``gradient``, which needs no optimiser. A method ``delayed_step``, which need not
+    be, is called instead of ``step`` for a contribution that counts by itself: it is given one more argument, the
+    parameters that the contribution was computed at.
     """
 
     def start(self, parameters: Array) -> Array:

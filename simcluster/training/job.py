@@ -70,7 +70,7 @@ class TrainingJob(Spec):
     batch_size: Count | None = 32
     """How many rows of its shard make a worker's step (``None``: all of them)."""
     optimiser: AnyOptimiser = GradientDescent()
-    """How the parameters follow the gradient of a model that has one."""
+    """How the parameters follow the gradient of a model that has one; any other goes without, whatever this is."""
     waiting: AnyWaiting = BoundedStaleness()
     """Who waits for whom."""
     exchange: AnyExchange
@@ -128,12 +128,12 @@ class TrainingJob(Spec):
     def _parts_go_together(self) -> TrainingJob:
         if len(set(self.workers)) < len(self.workers):
             raise ValueError(f"workers must differ, got {list(self.workers)}")
-        also = [part.refuses(self) for part in (self.model, self.optimiser) if hasattr(part, "refuses")]
-        for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also):
+        moving = (self.model, self.optimiser) if hasattr(self.model, "gradient") else (self.model,)
+        also = [part.refuses(self) for part in moving if hasattr(part, "refuses")]
+        whole = [self._part_of_a_step(part) for part in moving if getattr(part, "needs_whole_steps", False)]
+        for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also, *whole):
             if reason is not None:
                 raise ValueError(reason)
-        if getattr(self.model, "needs_whole_steps", False) and (reason := self._part_of_a_step()) is not None:
-            raise ValueError(reason)
         if self.when_gone == "stop" and self.detector is None:
             raise ValueError("when_gone must be go_on without a detector, which says who is gone, got 'stop'")
         if self.evaluate_held_out and not self.held_out:
@@ -162,9 +162,9 @@ class TrainingJob(Spec):
             f"waiting must count each worker once and whole with {who}, which goes by their last word, got {rule!r}"
         )
 
-    def _part_of_a_step(self) -> str | None:
-        """Why a step may be made of some rows only, or by parameters that are not all the same."""
-        who = f"with {type(self.model).__name__}, each of whose steps needs all rows at the same parameters"
+    def _part_of_a_step(self, part: Any) -> str | None:
+        """Why a step may be made of some rows only, or at parameters that are not all the same: ``part`` needs all."""
+        who = f"with {type(part).__name__}, each of whose steps needs all rows at the same parameters"
         if self.batch_size is not None:
             return f"batch_size must be None {who}, got {self.batch_size}"
         if self.waiting != BoundedStaleness():

@@ -44,7 +44,7 @@ class Lbfgs(Spec):
     rows may be 10⁻⁶ apart on the way, and are together again at the optimum.
 
     Gradients must be whole and of the same rows, or their differences are noise: a job of batches, of backup workers,
-    of compressed contributions or of such that count one by one is refused.
+    of compressed contributions or of such that count one by one is refused, and one that goes on without a worker.
     """
 
     kind: Literal["lbfgs"] = "lbfgs"
@@ -52,20 +52,6 @@ class Lbfgs(Spec):
     """How many pairs are remembered; Nocedal found 3 to 20 to do."""
 
     needs_whole_steps: ClassVar[bool] = True
-
-    def refuses(self, job: Any) -> str | None:
-        """Differences of gradients of different rows say nothing."""
-        if job.waiting.sees(0) > 0:
-            return f"waiting must be for whole steps with {self.kind}, got {job.waiting!r}"
-        if getattr(job.waiting, "backup_workers", 0):
-            return f"backup_workers must be 0 with {self.kind}, which needs gradients of all rows, got {job.waiting!r}"
-        if getattr(job.waiting, "leaves_out", False):
-            return f"waiting must be for all with {self.kind}, which needs gradients of all rows, got {job.waiting!r}"
-        if job.batch_size is not None:
-            return f"batch_size must be None with {self.kind}, which needs gradients of all rows, got {job.batch_size}"
-        if job.compression is not None:
-            return f"compression must be None with {self.kind}, which needs whole gradients, got {job.compression!r}"
-        return None
 
     def start(self, parameters: Array) -> Array:
         """No pair, and no open line: (2 + (2·history + 3)·p,) zeros."""
