@@ -13,6 +13,7 @@ from simcluster.kernels.reference import Bytes
 from simcluster.learning.binning import binned
 from simcluster.learning.dataset import Rows
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 FEATURE, EDGE, VALUE, COUNT = range(4)
 """What a node is: the feature that it splits by (−1: none), the edge up to which rows go left, the value, its rows."""
@@ -67,6 +68,7 @@ class Ensemble:
         size = cls.HEAD + edges.size + outputs * (1 + rounds * (2 ** (depth + 1) - 1) * 4)
         size += outputs * parents * features * (inner + 1) * 3
         shape = outputs, features, inner + 1
+        check_numbers("parameters", size, f"{rounds} rounds of {outputs} trees of depth {depth}, {features} features")
         array = np.zeros((*shape, -(-size // math.prod(shape))))
         array.reshape(-1)[: cls.HEAD] = (0, classes or 0, *exponents)
         made = cls(array, rounds, depth, parents)

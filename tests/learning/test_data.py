@@ -1,5 +1,6 @@
 """Data sets, where they come from, and how they lie on nodes."""
 
+import io
 import subprocess
 import sys
 
@@ -17,6 +18,9 @@ from simcluster.learning import (
     Csv,
     Dataset,
     Generated,
+    MissingFile,
+    Npy,
+    Npz,
     Parquet,
     Rows,
     arrays,
@@ -114,6 +118,11 @@ def test_a_frame_and_the_files_of_it_are_one_data_set(tmp_path):
     sources = [Csv(path=tmp_path / "t.csv", target="price", features=("rooms", "size"))]
     TABLE.to_parquet(tmp_path / "t.parquet")
     sources.append(Parquet(path=tmp_path / "t.parquet", target="price", features=("rooms", "size")))
+    np.save(tmp_path / "x.npy", expected.features)
+    np.save(tmp_path / "y.npy", expected.targets)
+    np.savez(tmp_path / "t.npz", X=expected.features, y=expected.targets)
+    sources.append(Npy(path=tmp_path / "x.npy", targets=tmp_path / "y.npy"))
+    sources.append(Npz(path=tmp_path / "t.npz", features="X", targets="y"))
     for source in sources:
         data = source.load()
         np.testing.assert_array_equal(data.features, [[1, 1], [5, 2], [3, 3]])
@@ -141,6 +150,47 @@ def test_a_file_that_cannot_be_learned_from_is_refused_by_name(tmp_path, text, t
         path.write_text(text)
     with pytest.raises(ValueError, match=message):
         Csv(path=path, target=target).load()
+
+
+def npy(array):
+    """What a .npy file of it holds."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (lambda path: np.savez(path, X=np.ones((2, 1))), "must name a .npz file with an array 'y' of numbers, got "),
+        (lambda path: np.savez(path, X=np.ones((2, 1)), y=np.array([{}, 1])), "with an array 'y' .*allow_pickle"),
+        (lambda path: np.savez(path, X=np.ones((2, 1)), y=np.ones(3)), r"t.npz: features must be \(n, d\) and targets"),
+        (lambda path: np.savez(path, X=[[1 + 2j]], y=[0.5]), "t.npz: features must be numbers, got"),
+        (lambda path: path.write_bytes(npy(np.ones(2))), "it is the other of .npy and .npz"),
+        (lambda path: path.write_bytes(b""), "must name a .npz file"),
+        (lambda path: path.write_bytes(b"PK\x03\x04 no more"), "must name a .npz file"),
+        (lambda path: path.write_text("a,b\n1,2\n"), "must name a .npz file"),
+        (lambda path: path.mkdir(), "path must name a file, got .*, which is none"),
+        (lambda path: None, "path must name a file that there is"),
+    ],
+)
+def test_a_file_of_arrays_that_cannot_be_learned_from_is_refused_by_name(tmp_path, written, message):
+    written(tmp_path / "t.npz")
+    with pytest.raises(ValueError, match=message):
+        Npz(path=tmp_path / "t.npz", features="X", targets="y").load()
+
+
+def test_whole_targets_of_a_file_of_arrays_are_labels_and_a_file_that_has_changed_is_read_again(tmp_path):
+    import os
+
+    for place, number in enumerate((2, 3)):
+        np.savez(tmp_path / "t.npz", features=np.eye(3), targets=np.arange(3) * number)
+        os.utime(tmp_path / "t.npz", ns=(0, place))
+        assert Npz(path=tmp_path / "t.npz").load().classes == 2 * number + 1
+    assert Npz(path=tmp_path / "t.npz", labels=False).load().targets.tolist() == [0, 3, 6]
+    np.save(tmp_path / "a.npy", np.eye(2))
+    with pytest.raises(MissingFile, match=r"path must name a file that there is, got .*b\.npy"):
+        Npy(path=tmp_path / "a.npy", targets=tmp_path / "b.npy").load()
 
 
 def test_a_file_that_has_changed_is_read_again(tmp_path):

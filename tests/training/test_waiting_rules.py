@@ -223,7 +223,7 @@ def test_a_step_that_is_cancelled_leaves_its_worker_at_once(waiting):
         ({"waiting": {"kind": "rennala"}}, "batch: "),
         ({"waiting": Rennala(batch=3), "model": KMeans()}, "waiting must count each worker once and whole with KMeans"),
         ({"waiting": StalenessAware(), "model": KMeans()}, "waiting must count each worker once and whole with KMeans"),
-        ({"waiting": KSync(k=2), "optimiser": Lbfgs(), "batch_size": None}, "waiting must be for all with lbfgs"),
+        ({"waiting": KSync(k=2), "optimiser": Lbfgs(), "batch_size": None}, "waiting must be bulk-synchronous with"),
     ],
 )
 def test_what_cannot_be_is_refused(fields, message):

@@ -4,28 +4,19 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.learning.data.drift import RotatedLabels, RotatingHyperplane, Sea
+from simcluster.learning.data.files import Csv, MissingFile, Npy, Npz, Parquet, Table
+from simcluster.learning.data.frames import arrays, frame
 from simcluster.learning.data.held_out import held_out_rows, held_out_split
 from simcluster.learning.data.key_sharding import ByHash, ByRange
 from simcluster.learning.data.label_sharding import ByLabel, Dirichlet
 from simcluster.learning.data.shard_summary import shard_summary
 from simcluster.learning.data.sharding import by_key, ordered, random, shard
 from simcluster.learning.data.size_sharding import LogNormalSizes
-from simcluster.learning.data.sources import (
-    AnyStillData,
-    Bundled,
-    Csv,
-    DatasetName,
-    Generated,
-    MissingFile,
-    Parquet,
-    Table,
-    arrays,
-    frame,
-)
+from simcluster.learning.data.sources import AnyStillData, Bundled, DatasetName, Generated
 from simcluster.learning.protocols import DataSource, Sharding
 
 AnyData = Annotated[
-    DataSource, Open(DataSource, Bundled, Csv, Parquet, Generated, RotatedLabels, Sea, RotatingHyperplane)
+    DataSource, Open(DataSource, Bundled, Csv, Parquet, Npy, Npz, Generated, RotatedLabels, Sea, RotatingHyperplane)
 ]
 """One of the sources above, a ``Dataset`` that one has, or anything with ``load``; in a file ``kind`` says which."""
 
@@ -49,6 +40,8 @@ __all__ = [
     "Generated",
     "LogNormalSizes",
     "MissingFile",
+    "Npy",
+    "Npz",
     "Parquet",
     "RotatedLabels",
     "RotatingHyperplane",

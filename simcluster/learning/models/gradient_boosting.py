@@ -17,6 +17,7 @@ from simcluster.learning.boosting_objectives import objective_of, probabilities
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.ensemble import COUNT, EDGE, FEATURE, VALUE, Ensemble
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 
 class GradientBoosting(Spec):
@@ -78,6 +79,8 @@ class GradientBoosting(Spec):
         bits = 52 - len(data).bit_length()
         exponents = bits - math.frexp(objective.bound(data))[1] + 1, bits
         baseline, size = objective.baseline(data), (self.rounds, self.depth, self._parents)
+        room = f"{self._width} nodes of {len(baseline)} trees, {len(edges)} features in {edges.shape[1] + 1} bins"
+        check_numbers("histograms", 3 * len(baseline) * self._width * (edges.size + len(edges)), room)
         return Ensemble.start(edges, baseline, data.classes, exponents, *size).array
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
@@ -203,6 +206,10 @@ class GradientBoosting(Spec):
         if ensemble.classes is None:
             return np.array(raw[0])
         return np.array(np.argmax(raw, axis=0) if len(raw) > 1 else raw[0] > 0, dtype=np.int64)
+
+    def classes_of(self, parameters: Array) -> int:
+        """Those that were learned, or none where values were."""
+        return self._ensemble(parameters).classes or 0
 
     def probabilities(self, parameters: Array, features: Array) -> Array:
         """The probability of each class, (n, k). Raises ``ValueError`` where values are learned and no classes."""

@@ -27,6 +27,10 @@ class Centres(Spec):
 
     predicts: ClassVar[str] = "clusters"
 
+    def classes_of(self, parameters: Array) -> int:
+        """None: clusters are no classes."""
+        return 0
+
     def _begin(self, data: Dataset, generator: np.random.Generator) -> Array:
         if self.clusters > len(data):
             raise ValueError(f"clusters must be at most the {len(data)} rows, got {self.clusters}")

@@ -13,6 +13,7 @@ from simcluster.kernels import Call, Cost, rbf_kernel
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.labelled import known_rows
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 
 class LabelSpreading(Spec):
@@ -42,6 +43,7 @@ class LabelSpreading(Spec):
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """F = 0, and which rows are labelled. Raises ``ValueError`` without labels, or with too few of a class."""
+        check_numbers("scores", len(data) * ((data.classes or 0) + 2), f"{len(data)} rows of {data.classes} classes")
         known = known_rows("label_spreading", data, self.labelled, generator)
         return np.column_stack([np.zeros((len(data), (data.classes or 0) + 1)), known])
 

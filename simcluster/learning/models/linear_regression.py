@@ -38,6 +38,10 @@ class LinearRegression(LinearDescent):
         """The Lipschitz constant of the objective's gradient: λ_max(XᵀX/n) + l2."""
         return steepest_curvature(data) + self.l2
 
+    def classes_of(self, parameters: Array) -> int:
+        """None: it predicts numbers."""
+        return 0
+
     def predict(self, parameters: Array, features: Array) -> Array:
         """The value of each row of ``features`` (n, d), (n,)."""
         return scores(parameters, features)

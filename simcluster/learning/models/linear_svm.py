@@ -42,6 +42,10 @@ class LinearSvm(LinearDescent):
     def _kernel(self) -> Kernel[..., tuple[float, Array]]:
         return hinge if self.margin == "hinge" else squared_hinge
 
+    def classes_of(self, parameters: Array) -> int:
+        """Two."""
+        return 2
+
     def smoothness(self, data: Dataset) -> float:
         """The Lipschitz constant of the gradient: 2·λ_max(XᵀX/n) + l2. Raises ``ValueError`` for the hinge."""
         if self.margin == "hinge":

@@ -30,6 +30,10 @@ class LogisticRegression(LinearDescent):
     def _kernel(self) -> Kernel[..., tuple[float, Array]]:
         return logistic
 
+    def classes_of(self, parameters: Array) -> int:
+        """Two."""
+        return 2
+
     def smoothness(self, data: Dataset) -> float:
         """A Lipschitz constant of the objective's gradient: λ_max(XᵀX/n)/4 + l2, for p(1 − p) ≤ 1/4."""
         return steepest_curvature(data) / 4 + self.l2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from simcluster.kernels import Call, Cost, softmax_cross_entropy
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.dense_layer import NOTHING, Activation, DenseLayer, backward_pass, forward_pass, pieces
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 
 class MultilayerPerceptron(Spec):
@@ -37,7 +39,10 @@ class MultilayerPerceptron(Spec):
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights at random, by He or Glorot (``DenseLayer.initial``), layer after layer; biases of 0."""
-        return np.concatenate([layer.initial(generator) for layer in self.layers(data)])
+        layers = self.layers(data)
+        numbers = math.fsum(layer.size for layer in layers)
+        check_numbers("parameters", numbers, f"layers of {[layers[0].inputs, *self.hidden, layers[-1].outputs]}")
+        return np.concatenate([layer.initial(generator) for layer in layers])
 
     def layers(self, data: Dataset) -> tuple[DenseLayer, ...]:
         """The hidden layers and the last one, which is linear. Raises ``ValueError`` where labels are missing."""
@@ -98,6 +103,10 @@ class MultilayerPerceptron(Spec):
         if self.objective == "squared_error":
             return outputs[:, 0]
         return np.asarray(np.argmax(outputs, axis=1), dtype=np.int64)
+
+    def classes_of(self, parameters: Array) -> int | None:
+        """None where it predicts numbers; else that depends on how many features there are, which they do not tell."""
+        return 0 if self.objective == "squared_error" else None
 
     def probabilities(self, parameters: Array, features: Array) -> Array:
         """The softmax of what the last layer puts out, (n, k). Raises ``ValueError`` for a model of numbers."""

@@ -14,6 +14,7 @@ from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import Linear, nothing, scores
 from simcluster.learning.models.linear_regression import learns_numbers
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 _DEPENDENT = 1e-12  # of the greatest eigenvalue: what rounding leaves of a column that others add up to
 
@@ -42,7 +43,9 @@ class NormalEquations(Linear):
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights of zero, which nobody looks at, and the first row."""
         learns_numbers(self.kind, data)
-        return np.array([np.zeros(data.features.shape[1] + 1), [*data.features[0], data.targets[0]]])
+        columns = data.features.shape[1] + 1
+        check_numbers("sums", columns * (columns + 1), f"{columns - 1} features")
+        return np.array([np.zeros(columns), [*data.features[0], data.targets[0]]])
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """[XᵀX | Xᵀy] of the rows less the first of all, (d + 1, d + 2)."""
@@ -80,6 +83,10 @@ class NormalEquations(Linear):
         """9·p³ for the eigenvectors (Golub & Van Loan, 8.3), p being d + 1, and 6·p² to scale and for two products."""
         size = float(parameters.shape[1])
         return Cost(9 * size**3 + 6 * size**2, 8 * (3 * size**2 + 2 * size))
+
+    def classes_of(self, parameters: Array) -> int:
+        """None: it predicts numbers."""
+        return 0
 
     def predict(self, parameters: Array, features: Array) -> Array:
         """The value of each row of ``features`` (n, d), (n,)."""

@@ -10,6 +10,7 @@ from simcluster.kernels import Call, Cost
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.components import Components, joined, shifted
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 
 class PrincipalComponents(Components):
@@ -26,6 +27,8 @@ class PrincipalComponents(Components):
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """No components yet. Raises ``ValueError`` for more components than features or rows, and for one row."""
+        columns = data.features.shape[1] + 1
+        check_numbers("sums", columns * columns, f"{columns - 1} features")
         return self._begin(data)
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:

@@ -13,6 +13,7 @@ from simcluster.kernels import Call, Cost
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.labelled import known_rows
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 _SMOOTHING = 1e-9  # scikit-learn's var_smoothing
 
@@ -43,6 +44,7 @@ class SelfTraining(Spec):
         data.check_squares()
         known = known_rows("self_training", data, self.labelled, generator)
         classes, d = data.classes or 0, data.features.shape[1]
+        check_numbers("sums", classes * (2 * d + 1), f"{d} features and {classes} classes")
         given = known * (data.targets + 1)
         return np.concatenate([[float(classes)], data.features[0], np.zeros(classes * (2 * d + 1)), given])
 

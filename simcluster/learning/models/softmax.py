@@ -12,6 +12,7 @@ from simcluster.kernels import Call, softmax
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import nothing, scores, steepest_curvature
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 
 class Softmax(Spec):
@@ -29,7 +30,9 @@ class Softmax(Spec):
         """Weights of zero, a convex problem's usual start."""
         if data.classes is None:
             raise ValueError("softmax learns labels, got targets that are none (regression)")
-        return np.zeros((data.features.shape[1] + 1, data.classes))
+        columns = data.features.shape[1] + 1
+        check_numbers("parameters", columns * data.classes, f"{columns} weights for each of {data.classes} classes")
+        return np.zeros((columns, data.classes))
 
     def contribution(self, parameters: Array, rows: Rows) -> Call[Array]:
         """The sum of the gradients of the rows' cross-entropy, (d + 1, k)."""
@@ -51,6 +54,10 @@ class Softmax(Spec):
     def smoothness(self, data: Dataset) -> float:
         """A Lipschitz constant of the objective's gradient: λ_max(XᵀX/n)/2 + l2 (Böhning, Ann. Inst. Stat., 1992)."""
         return steepest_curvature(data) / 2 + self.l2
+
+    def classes_of(self, parameters: Array) -> int | None:
+        """As many as columns of weights."""
+        return parameters.shape[1] if parameters.ndim == 2 else None
 
     def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
         """The most probable class of each row of ``features`` (n, d), (n,)."""

@@ -12,6 +12,7 @@ from simcluster.engine import NUMBER, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.kernels.blas import one_thread
 from simcluster.learning.protocols import Array
+from simcluster.learning.sizes import check_numbers
 
 _TOO_FAR = 0.8  # 1 − 2δ with δ = 0.1, Hager & Zhang's own
 _SHORTEST = 0.1
@@ -55,6 +56,7 @@ class Lbfgs(Spec):
 
     def start(self, parameters: Array) -> Array:
         """No pair, and no open line: (2 + (2·history + 3)·p,) zeros."""
+        check_numbers("memory", (2 * self.history + 3) * parameters.size, f"{self.history} pairs of {parameters.size}")
         return np.zeros(2 + (2 * self.history + 3) * parameters.size)
 
     def step(self, parameters: Array, gradient: Array, memory: Array, clock: int, share: float) -> Call[Any]:
