@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MOST_CONFUSED = 1000
+"""Of how many classes a confusion matrix is whole: it has a million numbers then."""
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """What a model says of rows, in their order: ``predicted`` (n,), beside the ``targets`` (n,) that they have.
@@ -64,9 +68,10 @@ def predictions(model: Predicts, parameters: Array, parts: Sequence[Rows]) -> Pr
 def evaluation(of: Predictions) -> dict[str, float]:
     """All metrics that such predictions have, by scikit-learn's own functions.
 
-    Of labels: ``accuracy``; ``precision_macro``, ``recall_macro`` and ``f1_macro``, the means over the classes that
-    there are among targets or predictions; ``f1_weighted``, by how frequent classes are; ``f1_binary``, of class 1 of
-    two; ``log_loss`` and, of two classes, ``roc_auc``, where the model gives probabilities. F1 is the harmonic mean of
+    Of labels: ``accuracy``; ``precision``, ``recall`` and ``f1``, each of them ``_macro``, the mean over the classes
+    that there are among targets or predictions, ``_weighted``, by how frequent classes are, and of two classes
+    ``_binary``, of class 1; ``log_loss`` and, of two classes, ``roc_auc``, where the model gives probabilities. A
+    weighted recall is the accuracy. F1 is the harmonic mean of
     precision and recall and not, as textbooks have it, another word for accuracy: of 95 % rows of one class, that class
     for all has an accuracy of 0.95 and a macro F1 of 0.49. A class that is never predicted has precision 0.
 
@@ -92,7 +97,8 @@ def score(of: Predictions) -> float:
 def confusion(of: Predictions) -> pd.DataFrame:
     """How many rows of each class were predicted to be of each: columns ``target``, ``predicted`` and ``rows``.
 
-    Raises ``ValueError`` for predictions that are no labels.
+    Of more than a thousand classes there are only the pairs that occur. Raises ``ValueError`` for predictions that are
+    no labels.
     """
     if of.what != "labels":
         raise ValueError(f"a confusion matrix must be of labels, got {of.what}")
@@ -100,6 +106,9 @@ def confusion(of: Predictions) -> pd.DataFrame:
     from sklearn.metrics import confusion_matrix
 
     classes = _classes(of)
+    if len(classes) > MOST_CONFUSED:
+        pairs, rows = np.unique(np.column_stack([of.targets, of.predicted]), axis=0, return_counts=True)
+        return pd.DataFrame(pairs, columns=["target", "predicted"]).assign(rows=rows)
     counts = confusion_matrix(of.targets, of.predicted, labels=classes)
     at = [(target, predicted) for target in classes.tolist() for predicted in classes.tolist()]
     return pd.DataFrame(at, columns=["target", "predicted"]).assign(rows=counts.ravel())
@@ -110,20 +119,13 @@ def _classes(of: Predictions) -> NDArray[np.int64]:
 
 
 def _of_labels(of: Predictions) -> dict[str, float]:
-    from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support, roc_auc_score
+    from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support, roc_auc_score
 
-    given, zero = (of.targets, of.predicted), {"zero_division": 0.0}
-    precision, recall, macro, _ = precision_recall_fscore_support(*given, average="macro", **zero)
-    found = {
-        "accuracy": accuracy_score(*given),
-        "precision_macro": precision,
-        "recall_macro": recall,
-        "f1_macro": macro,
-        "f1_weighted": f1_score(*given, average="weighted", **zero),
-    }
+    found = {"accuracy": accuracy_score(of.targets, of.predicted)}
     two = len(_classes(of)) == 2
-    if two:
-        found["f1_binary"] = f1_score(*given, average="binary", **zero)
+    for average in ("macro", "weighted", *(["binary"] if two else [])):
+        each = precision_recall_fscore_support(of.targets, of.predicted, average=average, zero_division=0.0)
+        found |= {f"{name}_{average}": value for name, value in zip(("precision", "recall", "f1"), each, strict=False)}
     if of.probabilities is not None and of.probabilities.shape[1] > 1:
         finite, present = bool(np.isfinite(of.probabilities).all()), len(np.unique(of.targets))
         classes = np.arange(of.probabilities.shape[1])

@@ -154,6 +154,11 @@ class Growth(Spec):
             return max(1, int(math.sqrt(features) if rule == "sqrt" else math.log2(features)))
         return max(1, int(rule * features))
 
+    def check_scored(self, rows: int, classes: int | None) -> None:
+        """Raise ``ValueError`` where a forest cannot be scored on so many rows: R² of one row is not defined."""
+        if classes is None and rows < 2:
+            raise ValueError(f"R² must be of at least two rows, got {rows} held out")
+
     def _trees(self, data: Dataset, seeds: list[int]) -> tuple[Tree, ...]:
         from sklearn import config_context
 

@@ -114,6 +114,8 @@ class GridSearch(Spec):
             if getattr(self, name) != type(self).model_fields[name].default:
                 rule = "needs an estimator" if self.estimator is None else "is for softmax regression, not an estimator"
                 raise ValueError(f"{name} {rule}, got {getattr(self, name)!r}")
+        if self.data is not None and self.dataset != type(self).model_fields["dataset"].default:
+            raise ValueError(f"dataset must not be given beside data, which is learned from, got {self.dataset!r}")
         if self.estimator is not None:
             if self.grid is None:
                 raise ValueError("grid must say what an estimator is tried with, got None")

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from simcluster.engine import NUMBER, Spec, stream
-from simcluster.learning import AnyData, Bundled, Call, Cost, Dataset
+from simcluster.learning import AnyData, Bundled, Call, Cost, Dataset, held_out_split
 from simcluster.learning.trees import Integers, RandomState
 from simcluster.scheduling.graph import Output, Task
 
@@ -43,23 +43,9 @@ def hold_out(data: Dataset, share: float, random_state: int | None, seed: int) -
 
     Raises ``ValueError`` where one of the parts would lack a class, or any row.
     """
-    from sklearn.model_selection import train_test_split
-
     if random_state is None:
         random_state = int(stream(seed, "scheduling", "random_state").integers(2**31))
-    strata = None if data.classes is None else data.targets
-    try:
-        parts = train_test_split(np.arange(len(data)), test_size=share, random_state=random_state, stratify=strata)
-    except ValueError as error:
-        rule = "held_out must leave rows of every class on both sides"
-        raise ValueError(f"{rule}, got {share} of {len(data)} rows ({error})") from None
-    training, held_out = (take(data, part) for part in parts)
-    return Cut(training, held_out, random_state)
-
-
-def take(data: Dataset, rows: Integers) -> Dataset:
-    """These rows of ``data``, in this order."""
-    return Dataset(data.features[rows], data.targets[rows], data.classes)
+    return Cut(*held_out_split(data, share, random_state, in_order=False), random_state)
 
 
 def rows_bytes(data: Dataset) -> int:

@@ -14,7 +14,7 @@ from simcluster.engine import stream
 from simcluster.learning import AnySharding, Call, Cost, Dataset, random, shard
 from simcluster.learning.trees import Forest, Growth, TreeCount
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task, take
+from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -61,9 +61,12 @@ class RandomForest(Growth, Split):
     """Which rows lie in which shard, where a task has one of its own."""
 
     @model_validator(mode="after")
-    def _each_task_has_a_tree(self) -> RandomForest:
+    def _each_task_has_a_tree_and_shards_are_used(self) -> RandomForest:
         if self.tasks > self.trees:
             raise ValueError(f"tasks must be at most the trees, {self.trees}, got {self.tasks}")
+        if self.rows == "all" and self.sharding is not random:
+            rule = "sharding must be random with rows all, of which no task has its own"
+            raise ValueError(f"{rule}, got {self.sharding!r}")
         return self
 
     def graph(self, seed: int) -> nx.DiGraph[Any]:
@@ -71,6 +74,7 @@ class RandomForest(Growth, Split):
         import networkx as nx
 
         training, held_out, state = self.cut(seed)
+        self.check_scored(len(held_out), training.classes)
         graph: nx.DiGraph[Any] = nx.DiGraph()
         sources = self._sources(training, seed)
         for name, data in [*sources.items(), ("held-out", held_out)]:
@@ -99,7 +103,7 @@ class RandomForest(Growth, Split):
             return {"rows": training}
         shares = np.full(self.tasks, 1 / self.tasks)
         shards = shard(self.sharding, training, shares, stream(seed, "scheduling", "sharding"))
-        return {f"rows-{task}": take(training, rows) for task, rows in enumerate(shards)}
+        return {f"rows-{task}": training.take(rows) for task, rows in enumerate(shards)}
 
     def _grow(self, classes: int | None, state: int, trees: tuple[int, int], rows: Any) -> Call[Output]:
         data = received(rows, classes)

@@ -7,6 +7,7 @@ import pytest
 import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from simcluster.engine import stream
 from simcluster.learning import (
@@ -62,16 +63,12 @@ def test_metrics_of_labels_are_those_of_all_predictions_at_once(data, count, see
 
     at_once, truth = Softmax().predict(weights, data.features), data.targets
     likely = Softmax().probabilities(weights, data.features)
-    expected = {
-        "accuracy": sk.accuracy_score(truth, at_once),
-        "precision_macro": sk.precision_score(truth, at_once, average="macro", zero_division=0.0),
-        "recall_macro": sk.recall_score(truth, at_once, average="macro"),
-        "f1_macro": sk.f1_score(truth, at_once, average="macro"),
-        "f1_weighted": sk.f1_score(truth, at_once, average="weighted"),
-        "log_loss": sk.log_loss(truth, likely),
-    }
+    expected = {"accuracy": sk.accuracy_score(truth, at_once), "log_loss": sk.log_loss(truth, likely)}
     if data.classes == 2:
-        expected |= {"f1_binary": sk.f1_score(truth, at_once), "roc_auc": sk.roc_auc_score(truth, likely[:, 1])}
+        expected["roc_auc"] = sk.roc_auc_score(truth, likely[:, 1])
+    for average in ("macro", "weighted", "binary") if data.classes == 2 else ("macro", "weighted"):
+        for name, metric in (("precision", sk.precision_score), ("recall", sk.recall_score), ("f1", sk.f1_score)):
+            expected[f"{name}_{average}"] = metric(truth, at_once, average=average, zero_division=0.0)
     assert {name: pytest.approx(value, rel=1e-12) for name, value in expected.items()} == found
 
 
@@ -119,6 +116,7 @@ def test_f1_is_not_accuracy():
     assert found["accuracy"] == 0.95
     assert found["f1_macro"] == pytest.approx(0.4872, abs=1e-4)
     assert (found["f1_binary"], found["precision_macro"]) == (0.0, 0.475)
+    assert (found["recall_binary"], found["recall_weighted"]) == (0.0, 0.95)
 
 
 @pytest.mark.filterwarnings("error")
@@ -175,14 +173,19 @@ def test_probabilities_add_up_and_the_greatest_is_what_is_predicted(scale):
     )
 
 
+@settings(max_examples=10)
 @given(share=st.floats(0.01, 0.99), seed=st.integers(0, 99))
-def test_a_held_out_split_is_of_the_share_and_each_class_alike(share, seed):
-    learned_from, held = held_out_rows(DIGITS, share, stream(seed, "held_out"))
+def test_a_held_out_split_is_scikit_learn_s_with_each_class_alike(share, seed):
+    learned_from, held = held_out_rows(DIGITS, share, seed)
+    theirs = train_test_split(np.arange(1797), test_size=share, random_state=seed, stratify=DIGITS.targets)
 
-    assert np.array_equal(np.sort(np.concatenate([learned_from, held])), np.arange(1797))
-    assert len(held) == round(share * 1797)
+    assert (learned_from.tolist(), held.tolist()) == (theirs[0].tolist(), theirs[1].tolist())
+    assert len(held) == math.ceil(share * 1797)
     counts, whole = (np.bincount(DIGITS.targets[rows], minlength=10) for rows in (held, np.arange(1797)))
     assert np.all(np.abs(counts - whole * len(held) / 1797) <= 1)
+    ordered, others = held_out_split(DIGITS, share, seed)
+    np.testing.assert_array_equal(ordered.features, DIGITS.features[np.sort(learned_from)])
+    np.testing.assert_array_equal(others.targets, DIGITS.targets[np.sort(held)])
 
 
 def test_a_held_out_split_draws_by_the_generator_and_keeps_the_classes():
@@ -193,14 +196,7 @@ def test_a_held_out_split_draws_by_the_generator_and_keeps_the_classes():
     assert (first.classes, len(first)) == (3, 30)
     assert held_out_split(VALUES, 0.5, stream(0))[0].classes is None
     for share in (0.001, 0.999):
-        with pytest.raises(ValueError, match=f"held_out must leave a row to learn from .*, got {share} of 150 rows"):
+        with pytest.raises(ValueError, match=f"held_out must leave rows of every class .*, got {share} of 150 rows"):
             held_out_rows(IRIS, share, stream(0))
-
-
-def test_every_row_is_held_out_as_often_as_another():
-    data = arrays(np.zeros((10, 1)), [0] * 7 + [1] * 3)
-    counts = np.zeros(10)
-    for seed in range(2000):
-        counts[held_out_rows(data, 0.3, stream(seed))[1]] += 1
-
-    assert np.allclose(counts / 2000, 0.3, atol=4 * np.sqrt(0.21 / 2000))
+    with pytest.raises(ValueError, match=r"held_out must leave rows of every class on both sides, got 0\.5 of 1 rows"):
+        held_out_rows(arrays([[1.0]], [0.5]), 0.5, 0)

@@ -245,6 +245,7 @@ def test_a_job_that_cannot_be_is_refused(fields, message):
         ({"l2s": (float("nan"),)}, r"l2s\.0: "),
         ({"steps": (0,)}, r"steps\.0: "),
         ({"dataset": "mnist"}, "dataset: "),
+        ({"dataset": "iris", "data": Bundled()}, "dataset must not be given beside data, .*, got 'iris'"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(fields, message):

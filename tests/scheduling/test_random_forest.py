@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from simcluster import run
 from simcluster.engine import stream
 from simcluster.learning import Bundled, Csv, Dataset, Generated, by_key
-from simcluster.scheduling import Grown, RandomForest, TaskGraphJob
+from simcluster.scheduling import Grown, RandomForest, RandomSearch, TaskGraphJob
 from tests.scheduling.by_hand import (
     assert_only_edges_are_paid,
     compute,
@@ -141,6 +141,7 @@ def test_a_forest_of_digits_is_right_about_96_of_a_hundred_that_were_held_out():
         ({"held_out": 1.0}, "held_out: "),
         ({"random_state": -1}, "random_state: "),
         ({"rows": "some"}, "rows: "),
+        ({"sharding": by_key}, "sharding must be random with rows all, of which no task has its own, got <function by"),
     ],
 )
 def test_a_forest_that_cannot_be_is_refused(fields, message):
@@ -168,6 +169,16 @@ def test_a_class_with_a_single_row_cannot_be_on_both_sides():
 
     with pytest.raises(ValueError, match=r"held_out must leave rows of every class on both sides, got 0.2 of 5 rows"):
         RandomForest(data=lonely).graph(0)
+
+
+def test_numbers_with_a_single_row_held_out_are_refused_before_anything_runs():
+    few = Dataset(np.arange(5.0)[:, None], np.arange(5.0))
+
+    with pytest.raises(ValueError, match="R² must be of at least two rows, got 1 held out"):
+        scenario(RandomForest(data=few, held_out=0.2))
+    with pytest.raises(ValueError, match="R² must be of at least two rows, got 1 held out"):
+        scenario(RandomSearch(data=few, held_out=0.4, folds=3, space={"trees": (2, 3)}, candidates=1))
+    assert outcome(RandomForest(data=few, held_out=0.4)).forest.classes is None
 
 
 def test_a_file_may_be_where_the_scenario_runs():

@@ -8,27 +8,31 @@ from simcluster.learning.dataset import Dataset
 from simcluster.learning.protocols import Integers
 
 
-def held_out_rows(data: Dataset, share: float, generator: np.random.Generator) -> tuple[Integers, Integers]:
-    """The row numbers that are learned from and those that are held out, each in order; the latter are ``share`` of n.
+def held_out_rows(data: Dataset, share: float, random_state: int | np.random.Generator) -> tuple[Integers, Integers]:
+    """The row numbers that are learned from and those that are held out: scikit-learn's ``train_test_split`` of them.
 
-    Where there are labels each class is held out alike, to less than a row (stratified): the shuffled rows stand by
-    class, and every n/k-th is taken. Raises ``ValueError`` unless both parts have a row.
+    They stand in its order, ⌈share · n⌉ are held out, and each class alike where there are labels (stratified). A
+    generator draws the ``random_state``. Raises ``ValueError`` where one part would lack a class, or any row.
     """
-    rows = len(data)
-    count = round(share * rows)
-    if not 1 <= count < rows:
-        raise ValueError(f"held_out must leave a row to learn from and one to judge by, got {share} of {rows} rows")
-    shuffled = generator.permutation(rows)
-    if data.classes is not None:
-        shuffled = shuffled[np.argsort(data.targets[shuffled], kind="stable")]
-    places = np.floor((np.arange(count) + generator.random()) * (rows / count)).astype(np.int64)
-    held = np.zeros(rows, dtype=bool)
-    held[shuffled[np.minimum(places, rows - 1)]] = True
-    return np.flatnonzero(~held), np.flatnonzero(held)
+    from sklearn.model_selection import train_test_split  # whose import takes longer than a small run
+
+    state = int(random_state.integers(2**31)) if isinstance(random_state, np.random.Generator) else random_state
+    strata = None if data.classes is None else data.targets
+    try:
+        learned, held = train_test_split(np.arange(len(data)), test_size=share, random_state=state, stratify=strata)
+    except ValueError as error:
+        rule = "held_out must leave rows of every class on both sides"
+        raise ValueError(f"{rule}, got {share} of {len(data)} rows ({error})") from None
+    return learned, held
 
 
-def held_out_split(data: Dataset, share: float, generator: np.random.Generator) -> tuple[Dataset, Dataset]:
-    """The data that is learned from and the data that is held out, see ``held_out_rows``."""
-    learned, held = held_out_rows(data, share, generator)
-    first, second = (Dataset(data.features[rows], data.targets[rows], data.classes) for rows in (learned, held))
-    return first, second
+def held_out_split(
+    data: Dataset, share: float, random_state: int | np.random.Generator, *, in_order: bool = True
+) -> tuple[Dataset, Dataset]:
+    """The data that is learned from and the data that is held out, see ``held_out_rows``.
+
+    Rows stand in each as they do in ``data``, unless ``in_order`` is false: then as scikit-learn has them.
+    """
+    parts = held_out_rows(data, share, random_state)
+    learned, held = (data.take(np.sort(rows) if in_order else rows) for rows in parts)
+    return learned, held

@@ -21,7 +21,11 @@ class ForestEstimator(Growth):
     kind: Literal["random_forest"] = "random_forest"
 
     def score(self, training: Dataset, held_back: Dataset, random_state: int) -> Call[float]:
-        """The score on ``held_back`` of the forest of this ``random_state`` that is grown on ``training``."""
+        """The score on ``held_back`` of the forest of this ``random_state`` that is grown on ``training``.
+
+        Raises ``ValueError`` for a single row of numbers to be scored on.
+        """
+        self.check_scored(len(held_back), training.classes)
         cost = self._whole_cost(training, len(held_back))
         return Call(lambda: self._forest(training, random_state).score(held_back), cost)
 

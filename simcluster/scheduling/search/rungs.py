@@ -25,7 +25,7 @@ import numpy as np
 
 from simcluster.learning import Call, Cost, Dataset
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Cut, received, rows_bytes, take, validation_folds
+from simcluster.scheduling.held_out import Cut, received, rows_bytes, validation_folds
 from simcluster.scheduling.protocols import Estimator
 from simcluster.scheduling.search.space import Parameters
 
@@ -157,7 +157,7 @@ class _Search:
     def part(self, rows: Dataset, fold: int) -> tuple[Dataset, Dataset]:
         """What is learned from and what is held back of these rows, on this fold."""
         learned, held_back = self.folds[fold]
-        return take(rows, learned), take(rows, held_back)
+        return rows.take(learned), rows.take(held_back)
 
     # What the tasks compute
 
