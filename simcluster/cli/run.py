@@ -53,11 +53,14 @@ def _run(scenario: Scenario, seed: int, *, as_json: bool, quiet: bool, traceback
     """The result, or the end of the command where the run fails."""
     from simcluster import scenario as scenarios
     from simcluster.engine import check_whole
+    from simcluster.learning import MissingFile
 
     check_whole("seed", seed)
     with waiting(f"seed {seed}", quiet or as_json):
         try:
             return scenarios.run(scenario, seed)
+        except MissingFile:  # which the user can mend
+            raise
         except Exception as error:  # whatever a program of the job raises
             if as_json:
                 print_json({"seed": seed, "failed": type(error).__name__, "error": str(error),

@@ -6,6 +6,7 @@ takes longer than a small run.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from simcluster.engine import check_whole
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.models import Softmax
 from simcluster.learning.standardisation import merged, moments, scaling
@@ -41,7 +43,14 @@ class SoftmaxClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.steps = steps
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Learn from features (n, d) and labels (n,). Raises ``ValueError`` for fewer than two classes."""
+        """Learn from features (n, d) and labels (n,).
+
+        Raises ``ValueError`` for fewer than two classes, for ``steps`` that are no whole number of at least 1, and for
+        an ``l2`` that is no finite number of at least 0.
+        """
+        check_whole("steps", self.steps, 1)
+        if isinstance(self.l2, bool) or not isinstance(self.l2, int | float) or not 0 <= self.l2 < math.inf:
+            raise ValueError(f"l2 must be a finite number of at least 0, got {self.l2!r}")
         features, labels = _validated(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
         self.classes_, targets = np.unique(labels, return_inverse=True)

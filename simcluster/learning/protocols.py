@@ -63,7 +63,9 @@ class Solves(Model, Protocol):
 class Predicts(Model, Protocol):
     """A model that says what it expects of rows that it has not seen; a model need not be one.
 
-    A clusterer, whose whole numbers are no labels of the data, has ``predicts = "clusters"`` beside it.
+    A clusterer, whose whole numbers are no labels of the data, has ``predicts = "clusters"`` beside it. A method
+    ``classes_of(parameters)``, which need not be, says of how many classes its labels are, 0 where they are none, or
+    ``None`` where the parameters do not tell: what is saved with another number of classes is refused.
     """
 
     def predict(self, parameters: Array, features: Array) -> NDArray[Any]:

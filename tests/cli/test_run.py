@@ -101,6 +101,16 @@ def test_what_a_user_gets_wrong_is_one_line(odd, call, arguments, said):
     assert ended.err.count("\n") == 1
 
 
+def test_a_file_of_data_that_is_nowhere_is_what_a_user_got_wrong(scenario, call):
+    text = scenario.read_text()
+    scenario.write_text(text.replace("{kind: bundled, name: digits}", "{kind: csv, path: nowhere.csv, target: y}"))
+
+    ended = call("run", "scenario.yaml")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "error: path must name a file that there is, got 'nowhere.csv'\n"
+
+
 def test_each_broken_rule_of_a_file_has_its_line(folder, call):
     (folder / "bad.yaml").write_text(
         "horizon_s: -1\nfautls: []\ncluster: {nodes: [{name: a}]}\njob: {kind: tarining}\n"

@@ -14,6 +14,9 @@ from simcluster.engine import plugins, stream
 from simcluster.learning import (
     Bundled,
     KMeans,
+    LinearRegression,
+    LogisticRegression,
+    MultilayerPerceptron,
     Scaling,
     Softmax,
     TrainedModel,
@@ -194,7 +197,17 @@ def test_a_model_of_ones_own_is_loaded_from_an_allowed_module_alone(tmp_path, mo
         ({"parameters": np.array([np.nan])}, "parameters must be finite numbers, got nan"),
         ({"parameters": np.array([1])}, "parameters must be an array of float64, got int64"),
         ({"scaling": Scaling(np.zeros(1), np.array([np.inf]))}, r"scaling\.scale must be finite numbers, got inf"),
+        ({"scaling": Scaling(np.zeros(4), np.array([1.0, 0, 1, 1]))}, r"scaling\.scale must be more than 0, got 0\.0"),
+        ({"scaling": Scaling(np.zeros(4), np.ones(3))}, r"scaling must be of a mean \(d,\) and a scale \(d,\), got"),
         ({"classes": 0}, "classes must be at least 1, got 0"),
+        ({"classes": 5}, "classes must be those of the parameters, 3, got 5"),
+        ({"model": LogisticRegression(), "classes": 3}, "classes must be those of the parameters, 2, got 3"),
+        ({"model": LinearRegression(), "classes": 3}, "classes must be those of the parameters, None, got 3"),
+        ({"model": KMeans(), "classes": 3}, "classes must be those of the parameters, None, got 3"),
+        (
+            {"model": MultilayerPerceptron(hidden=()), "parameters": np.zeros(15), "scaling": SCALING, "classes": 2},
+            "classes must be those of the parameters, 3, got 2",
+        ),
         ({"path": "no/such/folder/m.npz"}, "path: must be a file that can be written"),
         ({"model": object()}, r"model must be one that a file can hold \(.*Descends must have .*\), got <object"),
         ({"model": Closed()}, r"model must be one that a file can hold \(.*Closed must be a Spec to be written"),
@@ -219,6 +232,10 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         ([1.0, 2.0], r"features must be \(n, d\), got \(2,\)"),
         ([[1.0, np.nan, 1.0, 1.0]], "features must be finite numbers, got nan"),
         ([[1.0, 2.0]], r"features must be \(n, 4\), got \(1, 2\)"),
+        ([[1.0, 2.0, 3.0, 1j]], "features must be real numbers, got complex128"),
+        (np.array([[1.0, 2.0, 3.0, 1j]], dtype=object), "features must be real numbers, got "),
+        ([["a", "b", "c", "d"]], "features must be real numbers, got <U1"),
+        ([[1.0], [1.0, 2.0]], "inhomogeneous"),
     ],
 )
 def test_features_that_do_not_fit_are_refused(features, message):
@@ -226,6 +243,19 @@ def test_features_that_do_not_fit_are_refused(features, message):
         TrainedModel(Softmax(), WEIGHTS, SCALING).predict(features)
     with pytest.raises(ValueError, match=r"targets must be \(150,\), one for each row, got \(\)"):
         TrainedModel(Softmax(), WEIGHTS).score(IRIS.features)
+
+
+@pytest.mark.parametrize("fields", [{"steps": 1.5}, {"steps": 0}, {"steps": True}, {"l2": -1.0}, {"l2": "much"}])
+def test_what_an_estimator_cannot_learn_with_is_refused_when_it_learns(fields):
+    from simcluster.learning.estimators import SoftmaxClassifier
+
+    with pytest.raises(ValueError, match=f"{next(iter(fields))} must be "):
+        SoftmaxClassifier(**fields).fit(IRIS.features, IRIS.targets)
+
+
+def test_classes_that_only_predictions_tell_are_asked_of_them():
+    with pytest.raises(ValueError, match="classes must be those of the parameters, 3, got 2"):
+        TrainedModel(MultilayerPerceptron(hidden=()), np.zeros(15), classes=2).predict_proba(IRIS.features)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from simcluster.engine import NUMBER, Count, Spec
-from simcluster.learning.data.sharding import Shards, cut, sizes
+from simcluster.learning.data.sharding import Shards, sizes
 from simcluster.learning.dataset import Dataset
 from simcluster.learning.protocols import Array
 
@@ -20,7 +20,8 @@ class ByLabel(Spec):
     (Communication-efficient learning of deep networks from decentralized data, AISTATS, section 3.) The sorted rows are
     cut into ``pieces`` for each worker, which are dealt at random. A piece may reach over the border of two labels, so
     a worker sees at most ``pieces`` + as many borders labels, not always ``pieces``, as is often said. Each worker has
-    its share of the rows. Raises ``ValueError`` for targets that are no labels, and for more pieces than rows.
+    its share of the rows, less than one off, in pieces as equal as can be. Raises ``ValueError`` for targets that are
+    no labels, and for more pieces than rows.
     """
 
     kind: Literal["by_label"] = "by_label"
@@ -35,8 +36,12 @@ class ByLabel(Spec):
                 f"{self.kind} needs a row for each piece, got {len(data)} rows for {workers} workers "
                 f"of {self.pieces} pieces"
             )
-        owner = generator.permutation(np.repeat(np.arange(workers), self.pieces))
-        parts = cut(np.argsort(labels, kind="stable"), shares[owner] / self.pieces)
+        wanted = sizes(shares, len(data))
+        if wanted.min() < self.pieces:
+            raise ValueError(f"{self.kind} needs a row for each of {self.pieces} pieces, got sizes {wanted.tolist()}")
+        owner, turn = np.divmod(generator.permutation(self.pieces * workers), self.pieces)
+        lengths = wanted[owner] // self.pieces + (turn < wanted[owner] % self.pieces)
+        parts = np.split(np.argsort(labels, kind="stable"), np.cumsum(lengths)[:-1])
         mine = ([part for part, of in zip(parts, owner, strict=True) if of == worker] for worker in range(workers))
         return [np.sort(np.concatenate(each)) for each in mine]
 
