@@ -193,7 +193,7 @@ def draw(table: pd.DataFrame) -> Figure:
             samples = speed_ups(table, algorithm, work)
             band(axes, samples.columns, samples, algorithm, place, markers=True)
             law = predicted(table, algorithm, work)
-            axes.plot(law.index, law, color=COLOURS[place], linewidth=0.9, label="_nolegend_")
+            axes.plot(law.index, law, color=COLOURS[place % len(COLOURS)], linewidth=0.9, label="_nolegend_")
         same = table[(table["algorithm"] == algorithm) & (table["work"] == "same")]
         for axes, column, unit in zip(panels[2:], ("time_s", "sent_bytes", "quality"), (1, 1e6, 1), strict=True):
             samples = wide(same, "nodes", column) / unit

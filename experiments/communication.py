@@ -116,7 +116,7 @@ def draw(table: pd.DataFrame) -> Figure:
             band(axes, samples.columns, samples, way, place, markers=True)
             if WAYS[way][1] is None:
                 law = expected_ms(way, bandwidth, counts)
-                axes.plot(counts, law, color=COLOURS[place], linewidth=0.9, label="_nolegend_")
+                axes.plot(counts, law, color=COLOURS[place % len(COLOURS)], linewidth=0.9, label="_nolegend_")
         plain_log(axes.xaxis, counts.tolist())
         plain_log(axes.yaxis, (5, 10, 20, 50, 100, 200))
         axes.set_ylim(3, 300)

@@ -3,10 +3,12 @@ that look like markup, and eight of them."""
 
 import importlib
 import math
+from itertools import product
 
 import pandas as pd
 import pytest
 
+from experiments.data_distribution import FOREST
 from simcluster.engine import stream
 from simcluster.report import save
 
@@ -60,3 +62,52 @@ def test_a_figure_shows_every_strategy_whatever_its_label_and_every_run_that_is_
     said = [text.get_text() for text in panel.texts if "/" in text.get_text()]
     if name != "consistency":  # whose curves lack what they have not begun, and end together
         assert len(said) == (len(LABELS) if missing else 0)
+
+
+#: Figures of several panels, by experiment: where its strategies stand with what is drawn of each, the column of their
+#: labels, the columns beside it with all that they hold, and the measures.
+PANELLED = {
+    "algorithms": ("ALGORITHMS", None, "algorithm", {"work": ("same", "grows", "grows, alone"), "nodes": (1, 16)},
+                   {"quality": 0.5, "time_s": 2.0, "divided_s": 1.0, "sent_bytes": 1e6}),
+    "data_distribution": ("TRAININGS", (None, 0, 60), "algorithm", {"rows": ("random", "sorted by label")},
+                          {"error": 0.1, "sent_bytes": 1e6}),
+    "communication": ("WAYS", (None, None), "way",
+                      {"bandwidth": ("1 MB/s", "10 MB/s", "100 MB/s"), "workers": (1, 32)}, {"step_ms": 20.0}),
+}  # fmt: skip
+
+
+def panelled(name, seeds, missing):
+    """A row for each combination: strategies 4 and 5 are equal, the first seed has nothing of the last combination."""
+    _, _, label, beside, measures = PANELLED[name]
+    rows = []
+    for place, strategy in enumerate([*LABELS, *([FOREST] if name == "data_distribution" else [])]):
+        generator = stream(min(place, 4) if place < 6 else place, "hard")
+        for seed in range(seeds):
+            combinations = list(product(*beside.values()))
+            for combination in combinations:
+                drawn = {measure: scale * generator.uniform(0.5, 1.5) for measure, scale in measures.items()}
+                if missing and seed == 0 and combination == combinations[-1]:
+                    drawn = dict.fromkeys(drawn, math.nan)
+                rows.append({label: strategy, "seed": seed, **dict(zip(beside, combination, strict=True)), **drawn})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "missing"), [(1, True), (3, True)])
+@pytest.mark.parametrize("name", PANELLED)
+def test_a_figure_of_several_panels_shows_every_strategy_in_each(name, seeds, missing, monkeypatch, tmp_path):
+    module = importlib.import_module(f"experiments.{name}")
+    where, given, *_ = PANELLED[name]
+    monkeypatch.setattr(module, where, dict.fromkeys(LABELS, given))
+    rows = panelled(name, seeds, missing)
+
+    drawn = module.draw(rows)
+
+    save(drawn, rows, tmp_path, name)
+    shown = [axes for axes in drawn.axes if axes.lines]
+    (named,) = ([text.get_text() for text in axes.get_legend().get_texts()] for axes in shown if axes.get_legend())
+    assert [any(label in entry for entry in named) for label in LABELS] == [True] * len(LABELS)
+    assert sum("(equal to " in entry for entry in named) == 1
+    for axes in shown:
+        curves = [line for line in axes.lines if not str(line.get_label()).startswith(("_child", "_nolegend_"))]
+        assert len(curves) == len(named)
