@@ -1,6 +1,7 @@
 """Learning: models, the data that they learn from and how it lies on nodes, and how their parameters descend."""
 
 from simcluster.kernels import Call, Cost, call
+from simcluster.learning.columns import column_summary, deal_columns
 from simcluster.learning.data import (
     AnyData,
     AnySharding,
@@ -70,6 +71,7 @@ from simcluster.learning.protocols import (
     Initialisation,
     Layer,
     LayeredModel,
+    Linear,
     Model,
     Optimiser,
     Predicts,
@@ -121,6 +123,7 @@ __all__ = [
     "Layer",
     "LayeredModel",
     "Lbfgs",
+    "Linear",
     "LinearRegression",
     "LinearSvm",
     "LogNormalSizes",
@@ -161,7 +164,9 @@ __all__ = [
     "backward_pass",
     "by_key",
     "call",
+    "column_summary",
     "confusion",
+    "deal_columns",
     "evaluation",
     "fitted",
     "forward_pass",

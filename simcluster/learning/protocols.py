@@ -48,6 +48,18 @@ class Descends(Model, Protocol):
         ...
 
 
+class Linear(Descends, Protocol):
+    """A model of scores z = xᵀW + b, whose parameters are (d + 1,) or (d + 1, k), b last.
+
+    So it can be learned where each node has some of the columns: a gradient is that of the rows' losses in their
+    scores, times the columns. Its ``gradient`` may be asked of some of the rows of W, the last of them b.
+    """
+
+    def score_slopes(self, scores: Array, rows: Rows) -> Call[Array]:
+        """The gradient of the sum of the rows' losses in their scores, of the shape of these, (n,) or (n, k)."""
+        ...
+
+
 class Solves(Model, Protocol):
     """A model whose next parameters are a closed form, such as Lloyd's step of k-means.
 

@@ -43,7 +43,7 @@ from simcluster.learning import (
 from simcluster.recovery import Checkpoints
 from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
-from simcluster.training.exchange import AllReduce, ParameterServer, ReduceScatter
+from simcluster.training.exchange import AllReduce, ParameterServer, ReduceScatter, Vertical
 from simcluster.training.job import TrainingJob
 from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
@@ -122,6 +122,7 @@ __all__ = [
     "Trained",
     "Training",
     "TrainingJob",
+    "Vertical",
     "Waiting",
     "arrays",
     "by_key",

@@ -210,6 +210,8 @@ class TrainingJob(Spec):
         return np.asarray(given / math.fsum(given))
 
     def _try(self, training: Training) -> Training:
+        if (fits := getattr(self.exchange, "fits", None)) is not None:
+            fits(training)
         try_model(self.model, training.initial, training.rows(0, 0), training.optimiser)
         model: Any = self.model
         if training.held_out is not None and hasattr(model, "predict"):

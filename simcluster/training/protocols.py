@@ -119,6 +119,7 @@ class Exchange(Protocol):
     """How parameters and contributions travel between nodes: it boots its own programs, which do the steps.
 
     The program of a worker begins with ``yield from training.load(node, worker)``, after a crash too.
+    A method ``fits(training)``, which need not be, raises ``ValueError`` where data and workers do not fit it.
     """
 
     def start(self, training: Training, cluster: Cluster) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from simcluster.kernels import least_squares
+from simcluster.kernels import Call, Cost, least_squares
 from simcluster.kernels.call import Kernel
-from simcluster.learning.dataset import Dataset
+from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import LinearDescent, scores, steepest_curvature
 from simcluster.learning.protocols import Array
 
@@ -41,6 +41,11 @@ class LinearRegression(LinearDescent):
     def classes_of(self, parameters: Array) -> int:
         """None: it predicts numbers."""
         return 0
+
+    def score_slopes(self, scores: Array, rows: Rows) -> Call[Array]:
+        """The slope of each row's loss in its score, z − y, (n,)."""
+        count = float(len(rows))
+        return Call(lambda: scores - rows.targets, Cost(count, 24 * count))
 
     def predict(self, parameters: Array, features: Array) -> Array:
         """The value of each row of ``features`` (n, d), (n,)."""

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.kernels import hinge, squared_hinge
+from simcluster.kernels import Call, Cost, hinge, squared_hinge
 from simcluster.kernels.call import Kernel
-from simcluster.learning.dataset import Dataset
+from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import LinearDescent, scores, steepest_curvature
 from simcluster.learning.optimisers.lbfgs import Lbfgs
 from simcluster.learning.protocols import Array
@@ -51,6 +51,17 @@ class LinearSvm(LinearDescent):
         if self.margin == "hinge":
             raise ValueError("learning_rate must be a number for a loss that is not smooth, got 'auto' for the hinge")
         return 2 * steepest_curvature(data) + self.l2
+
+    def score_slopes(self, scores: Array, rows: Rows) -> Call[Array]:
+        """The slope of each row's loss in its score, −s within the margin, or −2s·max(0, 1 − sz), (n,)."""
+        count = float(len(rows))
+
+        def slopes() -> Array:
+            sides = 2.0 * rows.targets - 1
+            within = np.maximum(0.0, 1 - sides * scores)
+            return np.asarray(-sides * (within > 0) if self.margin == "hinge" else -2 * sides * within)
+
+        return Call(slopes, Cost(7 * count, 24 * count))
 
     def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
         """The class of each row of ``features`` (n, d), 0 or 1, (n,): on which side of the plane it is."""

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.kernels import logistic
+from simcluster.kernels import Call, Cost, logistic
 from simcluster.kernels.call import Kernel
-from simcluster.learning.dataset import Dataset
+from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import LinearDescent, scores, steepest_curvature
 from simcluster.learning.protocols import Array
 
@@ -37,6 +37,11 @@ class LogisticRegression(LinearDescent):
     def smoothness(self, data: Dataset) -> float:
         """A Lipschitz constant of the objective's gradient: λ_max(XᵀX/n)/4 + l2, for p(1 − p) ≤ 1/4."""
         return steepest_curvature(data) / 4 + self.l2
+
+    def score_slopes(self, scores: Array, rows: Rows) -> Call[Array]:
+        """The slope of each row's loss in its score, p − y, (n,)."""
+        count = float(len(rows))
+        return Call(lambda: 0.5 + np.tanh(scores / 2) / 2 - rows.targets, Cost(5 * count, 24 * count))
 
     def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
         """The more probable class of each row of ``features`` (n, d), 0 or 1, (n,)."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcluster.engine import Seconds, Spec
-from simcluster.kernels import Call, softmax
+from simcluster.kernels import Call, Cost, softmax, softmax_cross_entropy
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import nothing, scores, steepest_curvature
 from simcluster.learning.protocols import Array
@@ -54,6 +54,11 @@ class Softmax(Spec):
     def smoothness(self, data: Dataset) -> float:
         """A Lipschitz constant of the objective's gradient: λ_max(XᵀX/n)/2 + l2 (Böhning, Ann. Inst. Stat., 1992)."""
         return steepest_curvature(data) / 2 + self.l2
+
+    def score_slopes(self, scores: Array, rows: Rows) -> Call[Array]:
+        """The slope of each row's loss in its score, p − [c = y], (n, k)."""
+        call = softmax_cross_entropy.call(scores, rows.targets)
+        return Call(lambda: len(rows) * call()[1], call.cost + Cost(float(scores.size), 16.0 * scores.size))
 
     def classes_of(self, parameters: Array) -> int | None:
         """As many as columns of weights."""

@@ -6,9 +6,10 @@ from simcluster.engine import Open
 from simcluster.training.exchange.all_reduce import AllReduce
 from simcluster.training.exchange.parameter_server import ParameterServer
 from simcluster.training.exchange.reduce_scatter import ReduceScatter
+from simcluster.training.exchange.vertical import Vertical
 from simcluster.training.protocols import Exchange
 
-AnyExchange = Annotated[Exchange, Open(Exchange, ParameterServer, AllReduce, ReduceScatter)]
+AnyExchange = Annotated[Exchange, Open(Exchange, ParameterServer, AllReduce, ReduceScatter, Vertical)]
 """One of the exchanges above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AllReduce", "AnyExchange", "ParameterServer", "ReduceScatter"]
+__all__ = ["AllReduce", "AnyExchange", "ParameterServer", "ReduceScatter", "Vertical"]

@@ -12,6 +12,7 @@ from pydantic import model_validator
 from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Environment, Event, Name, NodeNames, Period, Spec, Trace, check_differ
 from simcluster.learning import AnyData, AnyLayeredModel, AnyOptimiser, Bundled, GradientDescent, MissingFile
+from simcluster.learning.optimisers.each_number import moves_each_number_by_itself
 from simcluster.training.pipeline.pipeline import Pipeline
 from simcluster.training.pipeline.schedules import AnySchedule, gpipe, refusal
 from simcluster.training.pipeline.stage import run_stage
@@ -73,7 +74,7 @@ class PipelineTraining(Spec):
             raise ValueError(f"{rule}, got {list(self.layers_per_stage)}")
         if (reason := refusal(self.schedule, len(self.stages), self.micro_batches)) is not None:
             raise ValueError(reason)
-        if not _moves_each_number_by_itself(self.optimiser):
+        if not moves_each_number_by_itself(self.optimiser):
             rule = "optimiser must move each number by itself, for its stages know nothing of each other's"
             raise ValueError(f"{rule}, got {self.optimiser!r}")
         return self
@@ -122,19 +123,3 @@ class PipelineTraining(Spec):
 
         kept = result.trace.keeps("loss")
         return {"loss": records_frame(result.trace, "loss", ("time_s", "step", "loss"))} if kept else {}
-
-
-def _moves_each_number_by_itself(optimiser: Any) -> bool:
-    """Whether three steps of four numbers are those of two and two."""
-    gradients = np.array([[3.0, -4.0, 0.5, 1e3], [1.0, 2.0, -8.0, 0.0], [-5.0, 1.0, 1.0, 7.0]])
-
-    def stepped(places: slice) -> Any:
-        parameters = np.array([1.0, 2.0, -3.0, 0.25])[places]
-        memory = optimiser.start(parameters)
-        for clock, gradient in enumerate(gradients[:, places]):
-            parameters, memory = optimiser.step(parameters, np.ascontiguousarray(gradient), memory, clock, 1.0)()
-        return parameters
-
-    with np.errstate(all="ignore"):  # of a rate that is too great the run says so
-        halves = np.concatenate([stepped(slice(0, 2)), stepped(slice(2, 4))])
-        return np.allclose(stepped(slice(0, 4)), halves, rtol=1e-12, atol=0.0, equal_nan=True)
