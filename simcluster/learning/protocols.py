@@ -159,7 +159,11 @@ class DataSource(Protocol):
 
 
 class Sharding(Protocol):
-    """Which rows lie on which node; a plain function serves."""
+    """Which rows lie on which node; a plain function serves.
+
+    A method ``holders(workers)``, which need not be, says which workers have each of as many shards, its own first, as
+    ``Replicated`` does.
+    """
 
     def __call__(self, data: Dataset, shares: Array, generator: np.random.Generator) -> Sequence[Integers]:
         """Row numbers of each shard, every row in exactly one; ``shares`` (m,), which add up to 1, say how many."""

@@ -30,7 +30,8 @@ def skew(summaries: pd.DataFrame | Sequence[tuple[str, pd.DataFrame]], *, title:
     if not named:
         raise ValueError("there must be at least one summary of shards, got none")
     counted = ["columns" if "columns" in frame.columns else "rows" for _, frame in named]
-    heading = "Rows of each shard by class" if "rows" in counted else "Columns of each shard, and their share of the spread"
+    by_class, by_spread = "Rows of each shard by class", "Columns of each shard, and their share of the spread"
+    heading = by_class if "rows" in counted else by_spread
     across = counted if len(set(counted)) > 1 else counted[0]
     named_panels = [name for name, _ in named] if len(named) > 1 else ()
     drawn, panels = figure(heading if title is None else title, "shard", across, panels=named_panels)

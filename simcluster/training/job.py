@@ -17,7 +17,7 @@ from simcluster.learning import (
     AnyData,
     AnyModel,
     AnyOptimiser,
-    AnySharding,
+    AnyReplicatedSharding,
     Array,
     Bundled,
     GradientDescent,
@@ -26,6 +26,7 @@ from simcluster.learning import (
     SoftmaxRegression,
     confusion,
     evaluation,
+    holders_of,
     predictions,
     random,
 )
@@ -58,7 +59,7 @@ class TrainingJob(Spec):
     """Which share of the rows is not learned from, each class alike, so that what was learned is judged by them."""
     standardised: bool = False
     """Whether features have mean 0 and deviation 1 over the rows that are learned from, as all shards together say."""
-    sharding: AnySharding = random
+    sharding: AnyReplicatedSharding = random
     """Which rows lie on which worker."""
     shares: Literal["equal", "speed"] | Annotated[tuple[Positive, ...], Field(min_length=1)] = "equal"
     """How many rows lie on a worker: equally many, in proportion to what its core does in a second, or these weights.
@@ -84,7 +85,10 @@ class TrainingJob(Spec):
     detector: AnyDetector | None = None
     """Who is suspected of being gone for good (``None``: nobody, so that training may wait for ever)."""
     when_gone: Literal["go_on", "stop"] = "go_on"
-    """Whether training goes on without whoever is suspected, until it is heard again, or stops and says so."""
+    """Whether training goes on without whoever is suspected, until it is heard again, or stops and says so.
+
+    Neither, where the sharding is ``replicated`` and somebody has a copy of its rows and takes its place.
+    """
     workers: NodeNames
     """The nodes that learn."""
     steps: Count
@@ -136,6 +140,8 @@ class TrainingJob(Spec):
                 raise ValueError(reason)
         if self.when_gone == "stop" and self.detector is None:
             raise ValueError("when_gone must be go_on without a detector, which says who is gone, got 'stop'")
+        if hasattr(self.sharding, "holders") and (reason := self._copies_in_vain()) is not None:
+            raise ValueError(reason)
         if self.evaluate_held_out and not self.held_out:
             raise ValueError("evaluate_held_out must be false where no rows are held out, got true with held_out 0")
         if isinstance(self.shares, tuple) and len(self.shares) != len(self.workers):
@@ -151,6 +157,17 @@ class TrainingJob(Spec):
         if not hasattr(self.model, "gradient") and (reason := self._uneven()) is not None:
             raise ValueError(reason)
         return self
+
+    def _copies_in_vain(self) -> str | None:
+        """Why copies of rows would never be used, or would not be the same as what they stand for."""
+        holders_of(self.sharding, len(self.workers))  # which refuses more copies than workers
+        if self.detector is None:
+            rule = "detector must say who is gone where rows are replicated, or no copy is ever used"
+            return f"{rule}, got None with {self.sharding!r}"
+        rule = "contributions must count whole, whatever their delay, where rows are replicated"
+        if any(getattr(self.waiting, what, False) for what in ("weight", "cancels", "any_worker")):
+            return f"{rule}, got {self.waiting!r}"
+        return f"{rule}, got {self.optimiser!r}" if hasattr(self.optimiser, "delayed_step") else None
 
     def _uneven(self) -> str | None:
         """Why a contribution may count for more than another."""

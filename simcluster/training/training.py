@@ -19,6 +19,7 @@ from simcluster.learning import (
     Scaling,
     fitted,
     held_out_split,
+    holders_of,
     merged,
     moments,
     predictions,
@@ -79,6 +80,9 @@ class Training:
             self.scaling = scaling(merged(moments(Rows(self.data, rows))() for rows in shards))
             self.data = self.scaling.standardised(self.data)
             self.held_out = None if self.held_out is None else self.scaling.standardised(self.held_out)
+        #: Which workers have each worker's rows, the worker itself first.
+        self.holders = holders_of(job.sharding, len(shards))
+        self.copied = any(len(holders) > 1 for holders in self.holders)
         self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
         self._orders: dict[int, tuple[int, Any]] = {}
         self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))

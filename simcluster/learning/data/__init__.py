@@ -9,6 +9,7 @@ from simcluster.learning.data.frames import arrays, frame
 from simcluster.learning.data.held_out import held_out_rows, held_out_split
 from simcluster.learning.data.key_sharding import ByHash, ByRange
 from simcluster.learning.data.label_sharding import ByLabel, Dirichlet
+from simcluster.learning.data.replicated_sharding import AnySharding, Replicated, copied_rows, holders_of
 from simcluster.learning.data.shard_summary import shard_summary
 from simcluster.learning.data.sharding import by_key, ordered, random, shard
 from simcluster.learning.data.size_sharding import LogNormalSizes
@@ -20,14 +21,18 @@ AnyData = Annotated[
 ]
 """One of the sources above, a ``Dataset`` that one has, or anything with ``load``; in a file ``kind`` says which."""
 
-AnySharding = Annotated[
+AnyReplicatedSharding = Annotated[
     Sharding,
-    Open(Sharding, ByHash, ByRange, ByLabel, Dirichlet, LogNormalSizes, random=random, ordered=ordered, by_key=by_key),
-]
-"""One of the shardings above, or one's own; in a file ``kind`` says which."""
+    Open(
+        Sharding, ByHash, ByRange, ByLabel, Dirichlet, LogNormalSizes, Replicated, random=random, ordered=ordered,
+        by_key=by_key,
+    ),
+]  # fmt: skip
+"""One of the shardings above, of single copies or of several, or one's own; in a file ``kind`` says which."""
 
 __all__ = [
     "AnyData",
+    "AnyReplicatedSharding",
     "AnySharding",
     "AnyStillData",
     "Bundled",
@@ -43,15 +48,18 @@ __all__ = [
     "Npy",
     "Npz",
     "Parquet",
+    "Replicated",
     "RotatedLabels",
     "RotatingHyperplane",
     "Sea",
     "Table",
     "arrays",
     "by_key",
+    "copied_rows",
     "frame",
     "held_out_rows",
     "held_out_split",
+    "holders_of",
     "ordered",
     "random",
     "shard",

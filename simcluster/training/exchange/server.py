@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from simcluster.cluster import Message, Node
 from simcluster.engine import Program
 from simcluster.training.exchange.ledger import Ledger
+from simcluster.training.exchange.present import Present
 
 if TYPE_CHECKING:
     from simcluster.training.training import Training
@@ -36,11 +37,12 @@ def serve(node: Node, *, training: Training) -> Program:
     asks_always = getattr(job.waiting, "asks_always", False)
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
     evaluated, moved = max(0, progress.clock - 1), True
+    present, copied = Present(job.workers, training.holders), training.copied
 
     def suspect(worker: str, suspected: bool) -> None:
         record_suspect(worker, suspected)
-        progress.gone = [each for each in job.workers if (suspected if each == worker else each in progress.gone)]
-        if suspected and job.when_gone == "stop":
+        progress.gone = present.suspect(worker, suspected)
+        if suspected and progress.gone and job.when_gone == "stop":
             training.finish(ledger.parameters, progress.clock, f"{worker} is gone")
         node.send(node.name, gone)  # a step may be complete now
 
@@ -62,9 +64,12 @@ def serve(node: Node, *, training: Training) -> Program:
                     ledger.asks(worker)
             if message.body is not None:
                 clock, contribution, *version = message.body
+                whom = worker
+                if copied:  # then there is no version, but a shard that may be another's
+                    whom, version = present.shard_of(worker, version), []
                 if job.compression is not None:
                     contribution = yield node.compute(job.compression.decode(contribution))
-                record_contribution(worker, clock, ledger.accept(worker, clock, contribution, *version))
+                record_contribution(whom, clock, ledger.accept(whom, clock, contribution, *version))
         while (due := ledger.due()) is not None:
             before = progress.clock
             yield node.compute(due)
@@ -85,11 +90,14 @@ def serve(node: Node, *, training: Training) -> Program:
             training.finish(ledger.parameters, steps)
             continue
         parameters, current = ledger.parameters, ledger.version if versioned else ()
-        for ready in (worker,) if progress.clock == began and not asks_always else job.workers:
+        everybody = asks_always or progress.clock != began or message.kind == gone
+        for ready in job.workers if everybody else (worker,):
             if ready in waiting:
-                clock = progress.next_clock[ready]
-                if clock < most and may_start(ready, clock, progress):
-                    sent = node.reply(waiting.pop(ready), (clock, parameters, *current))
+                whom = present.turn(ready, progress.next_clock)
+                clock = progress.next_clock[whom]
+                if clock < most and may_start(whom, clock, progress):
+                    about = current if whom == ready else (present.place(whom),)
+                    sent = node.reply(waiting.pop(ready), (clock, parameters, *about))
                     parameters = sent.body[1]  # frozen: who is answered next shares their memory
                     if follows:
                         ledger.gives(ready, parameters)

@@ -67,8 +67,10 @@ class Vertical(Spec):
         """All need the scores of all rows, and nobody has the whole objective."""
         if not hasattr(job.model, "score_slopes"):
             return f"model must be linear, with score_slopes, with {self.kind}, got {job.model!r}"
-        automatic = getattr(job.optimiser, "learning_rate", None) == "auto"
-        if not moves_each_number_by_itself(job.optimiser.replace(learning_rate=1.0) if automatic else job.optimiser):
+        optimiser: Any = job.optimiser
+        if getattr(optimiser, "learning_rate", None) == "auto":
+            optimiser = optimiser.replace(learning_rate=1.0)
+        if not moves_each_number_by_itself(optimiser):
             return f"optimiser must move each number by itself with {self.kind}, got {job.optimiser!r}"
         for field, only in (("sharding", random), ("shares", "equal"), ("batch_size", None)):
             if (got := getattr(job, field)) != only:

@@ -1,4 +1,4 @@
-"""A worker: asks for parameters, computes on its shard, contributes."""
+"""A worker: asks for parameters, computes on its shard, or on a copy of another's, contributes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from simcluster.cluster import Node
 from simcluster.engine import Event, Program, stream
 from simcluster.recovery import ask
+from simcluster.training.exchange.present import holds
 
 if TYPE_CHECKING:
     from simcluster.training.exchange.parameter_server import ParameterServer
@@ -20,7 +21,8 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
     cancel = f"{job.name}.cancel" if getattr(job.waiting, "cancels", False) else None
     yield from training.load(node, index)
-    memory, last = None, -1
+    memories: dict[int, Any] = {}
+    lasts: dict[int, int] = {}
     body: Any = None
     given: Any = None
     while True:
@@ -29,17 +31,21 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
         if given is None:  # training is over
             return
         clock, parameters, *version = given
+        shard = index
+        if training.copied and version and holds(training.holders, version[0], index):
+            shard = version[0]  # another's, who is gone; it goes back with the contribution as a version does
         record_begin(node.name, clock)
-        given, computed = None, node.compute(training.contribution(index, clock, parameters))
+        given, computed = None, node.compute(training.contribution(shard, clock, parameters))
         if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
             continue
         payload = yield computed
-        if clock <= last:  # the server has gone back: what was left out since is of steps that do not count
-            memory = None
-        last = clock
+        if clock <= lasts.get(shard, -1):  # the server has gone back: what was left out since is of other steps
+            memories.pop(shard, None)
+        lasts[shard] = clock
         if job.compression is not None:
-            noise = stream(training.seed, "compression", index, clock)
-            payload, memory = yield node.compute(job.compression.encode(payload, memory, noise))
+            noise = stream(training.seed, "compression", shard, clock)
+            encoded = job.compression.encode(payload, memories.get(shard), noise)
+            payload, memories[shard] = yield node.compute(encoded)
         body = (clock, payload, *version)
 
 
