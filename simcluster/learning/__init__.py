@@ -83,7 +83,7 @@ from simcluster.learning.protocols import (
     Sharding,
     Solves,
 )
-from simcluster.learning.saved import load_model, save_model
+from simcluster.learning.saved import load_model, model_of, save_model
 from simcluster.learning.softmax_regression import SoftmaxRegression
 from simcluster.learning.standardisation import Moments, Scaling, merged, moments, scaling
 from simcluster.learning.support_vectors import KernelMachine, KernelSolver, Vectors
@@ -185,6 +185,7 @@ __all__ = [
     "merge",
     "merge_all",
     "merged",
+    "model_of",
     "moments",
     "ordered",
     "predictions",

@@ -73,6 +73,12 @@ def load_model(path: Path | str) -> TrainedModel:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ValueError(f"path: must be a file that can be read, got {str(path)!r} ({reason})") from error
+    return model_of(content, path)
+
+
+def model_of(content: bytes, path: Path | str) -> TrainedModel:
+    """The model in the bytes of a file that ``save_model`` wrote at this path: see ``load_model``."""
+    target = _with_suffix(path)
     try:
         head, arrays = (_of_json if target.suffix == ".json" else _of_npz)(content)
         if (head.pop("format"), head.pop("format_version")) != (FORMAT, FORMAT_VERSION):

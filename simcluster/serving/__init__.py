@@ -16,6 +16,7 @@ from simcluster.serving.online import (
     fetch_always,
 )
 from simcluster.serving.protocols import Arrivals, Balancer, Batches, Feed, ReplicaView, Service
+from simcluster.serving.saved_model import ModelFile, SavedModel
 
 __all__ = [
     "AnyArrivals",
@@ -31,6 +32,7 @@ __all__ = [
     "Copies",
     "Feed",
     "Learned",
+    "ModelFile",
     "NearestNeighbourBatch",
     "NearestNeighbourService",
     "NearestNeighbours",
@@ -39,6 +41,7 @@ __all__ = [
     "Predicted",
     "ReplicaView",
     "RoundRobin",
+    "SavedModel",
     "Served",
     "Service",
     "ServiceJob",

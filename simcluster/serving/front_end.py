@@ -101,6 +101,8 @@ class World:
 
 def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, None]:
     """A server: every query is a computation of its own, so they queue for the cores in order of arrival."""
+    if (load := getattr(job.service, "load", None)) is not None:
+        shard = yield from load(node, shard)
     while True:
         node.spawn(_answer(node, job, shard, (yield node.receive(f"{job.name}.ask"))))
 

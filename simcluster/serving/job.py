@@ -18,8 +18,9 @@ from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
 from simcluster.serving.front_end import World, handle_all, serve
 from simcluster.serving.neighbours import NearestNeighbours
 from simcluster.serving.protocols import Service
+from simcluster.serving.saved_model import SavedModel
 
-AnyService = Annotated[Service, Open(Service, NearestNeighbours)]
+AnyService = Annotated[Service, Open(Service, NearestNeighbours, SavedModel)]
 """A service that is here, or one's own; in a file ``kind`` says which."""
 
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class Service(Protocol):
-    """What is asked, and how it is answered. All methods are pure functions of their arguments."""
+    """What is asked, and how it is answered. All methods are pure functions of their arguments.
+
+    A method ``load(node, shard)``, which need not be, gives the steps that a server does whenever it comes up, before
+    it answers; their value is what ``answer`` is given.
+    """
 
     def shards(self, count: int, seed: int) -> Sequence[Any]:
         """What the servers of each of ``count`` shards hold."""

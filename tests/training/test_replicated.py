@@ -133,7 +133,7 @@ def test_no_crash_and_no_pause_and_no_one_that_is_gone_changes_a_bit_while_someb
     ("fields", "message"),
     [
         ({"detector": None}, "detector must say who is gone where rows are replicated, or no copy is ever used, got"),
-        ({"waiting": Ringmaster(delay=2)}, "contributions must count whole, .*, where rows are replicated, got Ringmaster"),
+        ({"waiting": Ringmaster(delay=2)}, "contributions must count whole, .*, got Ringmaster"),
         ({"optimiser": DelayCompensated()}, "contributions must count whole, .*, where rows are replicated, got Delay"),
         ({"sharding": Replicated(copies=4)}, "copies must be at most the 3 workers, got 4"),
         ({"sharding": {"kind": "replicated", "copies": 1}}, "copies"),
