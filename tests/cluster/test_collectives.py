@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, nodes
-from simcluster.cluster.collectives import ALGORITHMS, Algorithm, Member, Round, recursive_doubling, ring
+from simcluster.cluster.collectives import ALGORITHMS, Auto, Hierarchical, Member, Round, everyone
 from simcluster.engine import Constant, Spec
 from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PauseNode
 
 LATENCY_S, BYTES_PER_S = 50e-6, 1.25e9
+ADDING = {**ALGORITHMS, "auto": Auto(short_bytes=100.0), "groups of 3": Hierarchical(group=3)}
 
 
 class Sums(Spec):
@@ -37,7 +38,7 @@ class Sums(Spec):
 
     def program(self, node, ended, done):
         names = [f"n-{place}" for place in range(self.members)]
-        member = Member(node, names, "sums", ALGORITHMS[self.algorithm], self.retry_s, np.zeros(self.size))
+        member = Member(node, names, "sums", ADDING[self.algorithm], self.retry_s, np.zeros(self.size))
         node.spawn(member.answer())
         if node.crashes:
             yield from member.rejoin()
@@ -66,7 +67,7 @@ def bits(result):
     return {state.tobytes() for state in result.outcome}
 
 
-@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+@pytest.mark.parametrize("algorithm", sorted(ADDING))
 @pytest.mark.parametrize("members", [1, 2, 3, 4, 5, 6, 7, 8, 13])
 @pytest.mark.parametrize("size", [0, 1, 5, 64])
 def test_all_members_have_the_sum_to_the_last_bit(algorithm, members, size):
@@ -90,17 +91,17 @@ def test_a_block_is_added_up_round_the_ring_from_its_own_member_on(members):
         assert result.outcome[0][block] == expected
 
 
-@pytest.mark.parametrize("algorithm", [ring, recursive_doubling])
+@pytest.mark.parametrize("algorithm", [*ADDING.values(), everyone])
 @pytest.mark.parametrize("members", range(1, 18))
-def test_what_one_member_sends_in_a_round_another_takes_in_it(algorithm: Algorithm, members):
-    rounds = [algorithm(place, members) for place in range(members)]
+def test_what_one_member_sends_in_a_round_another_takes_in_it(algorithm, members):
+    rounds = [algorithm(place, members, 80.0) for place in range(members)]
 
     assert len({len(each) for each in rounds}) == 1
     for turn in range(len(rounds[0])):
         doing: list[Round] = [each[turn] for each in rounds]
-        sent = {(place, each.target, each.sends) for place, each in enumerate(doing) if each.target is not None}
-        taken = {(each.source, place, each.takes) for place, each in enumerate(doing) if each.source is not None}
-        assert sent == taken
+        sent = {(place, each.target, each.sends, each.blocks) for place, each in enumerate(doing)}
+        taken = {(each.source, place, each.takes, each.blocks) for place, each in enumerate(doing)}
+        assert {each for each in sent if each[1] is not None} == {each for each in taken if each[0] is not None}
 
 
 @pytest.mark.parametrize("members", [2, 3, 4, 7, 8])
@@ -144,7 +145,7 @@ def test_on_idle_links_recursive_doubling_takes_what_its_closed_form_says(member
     assert took_s == pytest.approx(math.log2(members) * (LATENCY_S + (8 * 5000 + 80) / BYTES_PER_S), rel=1e-9)
 
 
-@pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
+@pytest.mark.parametrize("algorithm", sorted(ADDING))
 @pytest.mark.parametrize("place", [0, 2, 3])
 @pytest.mark.parametrize("begin_s", [5e-5, 4e-4, 7e-4, 1e-3])
 def test_a_member_that_crashes_comes_back_and_changes_no_bit(algorithm, place, begin_s):
@@ -198,7 +199,7 @@ def test_only_a_ring_leaves_blocks():
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.sampled_from(sorted(ALGORITHMS)),
+    st.sampled_from(sorted(ADDING)),
     st.integers(2, 6),
     st.lists(st.tuples(st.integers(0, 5), st.floats(0, 0.004), st.floats(1e-5, 0.01)), max_size=5),
     st.floats(0, 0.5),

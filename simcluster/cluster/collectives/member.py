@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.cluster.collectives.rounds import Algorithm, Blocks, ring
+from simcluster.cluster.collectives.ring import ring
+from simcluster.cluster.collectives.rounds import Algorithm, Blocks, Round
 from simcluster.engine import Program
 from simcluster.kernels import Call, Cost
 
@@ -41,11 +42,14 @@ class Member:
     ) -> None:
         self._node, self._members, self._retry_s = node, members, retry_s
         self._place = members.index(node.name)
-        self._algorithm, self._rounds = algorithm, algorithm(self._place, len(members))
+        self._algorithm = algorithm
+        self._rounds: dict[int, tuple[Round, ...]] = {}  # by the size of the array, which is hardly ever another
         self._own = (self._place + 1) % len(members)  # the block that a ring leaves here when it is added up
         self._part, self._state, self._repeat = f"{name}.part", f"{name}.state", f"{name}.repeat"
         self._sent: dict[int, Message] = {}  # of the sum that is under way, by round
         self._arrived: dict[tuple[int, int], Any] = {}  # by sum and round: a peer may be ahead
+        #: The blocks that came last and are in the array as they came: what is frozen is passed on without a copy.
+        self._passing: tuple[tuple[Blocks, int], Any] | None = None
         self.number, self.state = 0, state
 
     def add_up(self, values: NDArray[np.float64]) -> Program:
@@ -55,8 +59,27 @@ class Member:
         """
         total = np.array(values, dtype=np.float64).reshape(-1)
         self._sent.clear()
-        done = yield from self._run(total, 0, len(self._rounds))
+        done = yield from self._run(total, 0, len(self._rounds_of(total)))
         return total.reshape(values.shape) if done else None
+
+    def collect(self, values: NDArray[np.float64]) -> Program:
+        """Steps whose value is what all members have given, one row for each, in their order; nothing is added up.
+
+        Or ``None``, as ``add_up``. The algorithm has to be one by which each sends nothing but its own, at once.
+        """
+        parts = np.zeros((len(self._members), *values.shape))
+        parts[self._place] = values
+        rounds = self._rounds_of(parts)
+        if any(each.adds or each.sends != (self._place, self._place + 1) for each in rounds):
+            raise ValueError(f"algorithm must be everyone to collect, got {_named(self._algorithm)}")
+        self._sent.clear()
+        self._passing = None
+        for place, each in enumerate(rounds):  # none of them needs what another brings
+            self._give(place, each, parts)
+        for place, each in enumerate(rounds):
+            if not (yield from self._take(place, each, parts)):
+                return None
+        return parts
 
     def scatter(self, values: NDArray[np.float64], turn: int = 0) -> Program:
         """Steps whose value is a block of the sum, and the place of its first row: the first half of a ring.
@@ -65,14 +88,14 @@ class Member:
         may be done several times, ``turn`` after turn, as one sum with one number.
         """
         if self._algorithm is not ring:
-            raise ValueError(f"algorithm must be ring to scatter and to gather, got {self._algorithm.__name__}")
+            raise ValueError(f"algorithm must be ring to scatter and to gather, got {_named(self._algorithm)}")
         total = np.array(values, dtype=np.float64)
         if not turn:
             self._sent.clear()
-        begin, half = turn * len(self._rounds), len(self._rounds) // 2
+        begin, half = self._half(total, turn)
         if not (yield from self._run(total, begin, begin + half)):
             return None
-        here = self._slice((self._own, self._own + 1), len(total))
+        here = _slice((self._own, self._own + 1), len(self._members), len(total))
         return total[here], here.start
 
     def gather(self, part: NDArray[np.float64], turn: int = 0) -> Program:
@@ -82,7 +105,7 @@ class Member:
         """
         parts = np.zeros((len(self._members), *part.shape))
         parts[self._own] = part
-        begin, half = turn * len(self._rounds), len(self._rounds) // 2
+        begin, half = self._half(parts, turn)
         done = yield from self._run(parts, begin + half, begin + 2 * half)
         return parts if done else None
 
@@ -118,25 +141,37 @@ class Member:
 
     def _run(self, array: NDArray[np.float64], first: int, behind: int) -> Program:
         """Do these rounds on ``array``; whether they were done, and no state has come instead."""
-        node, members, size = self._node, self._members, len(array)
-        held, part = _NOTHING, array[:0]  # what came in the last round and is now in the array as it came
+        rounds = self._rounds_of(array)
+        self._passing = None
         for place in range(first, behind):
-            target, sends, source, takes, adds = self._rounds[place % len(self._rounds)]
-            if target is not None:
-                passed_on = part if sends == held else array[self._slice(sends, size)]  # a frozen one is not copied
-                body = (self.number, place, passed_on)
-                self._sent[place] = node.send(members[target], self._part, body)
-            if source is not None:
-                part = yield from self._receive(place, members[source])
-                if part is None:
-                    return False
-                here = array[self._slice(takes, size)]
-                if adds:
-                    held = _NOTHING
-                    yield node.compute(_add(part, here))
-                else:
-                    held = takes
-                    here[...] = part
+            each = rounds[place % len(rounds)]
+            self._give(place, each, array)
+            if not (yield from self._take(place, each, array)):
+                return False
+        return True
+
+    def _give(self, place: int, each: Round, array: NDArray[np.float64]) -> None:
+        if each.target is not None:
+            blocks = each.sends, each.blocks
+            if self._passing is not None and self._passing[0] == blocks:
+                part = self._passing[1]
+            else:
+                part = array[_slice(*blocks, len(array))]
+            self._sent[place] = self._node.send(self._members[each.target], self._part, (self.number, place, part))
+
+    def _take(self, place: int, each: Round, array: NDArray[np.float64]) -> Program:
+        if each.source is not None:
+            part = yield from self._receive(place, self._members[each.source])
+            if part is None:
+                return False
+            blocks = each.takes, each.blocks
+            here = array[_slice(*blocks, len(array))]
+            if each.adds:
+                self._passing = None
+                yield self._node.compute(_add(part, here))
+            else:
+                self._passing = blocks, part
+                here[...] = part
         return True
 
     def _receive(self, place: int, source: str) -> Program:
@@ -168,9 +203,25 @@ class Member:
         self._sent.clear()
         self._arrived = {key: part for key, part in self._arrived.items() if key[0] >= number}
 
-    def _slice(self, blocks: Blocks, size: int) -> slice:
-        first, behind = blocks
-        return slice(size * first // len(self._members), size * behind // len(self._members))
+    def _rounds_of(self, array: NDArray[np.float64]) -> tuple[Round, ...]:
+        found = self._rounds.get(array.nbytes)
+        if found is None:
+            found = self._rounds[array.nbytes] = self._algorithm(self._place, len(self._members), array.nbytes)
+        return found
+
+    def _half(self, array: NDArray[np.float64], turn: int) -> tuple[int, int]:
+        """Where a turn's rounds begin, and how many of them scatter."""
+        count = len(self._rounds_of(array))
+        return turn * count, count // 2
+
+
+def _named(algorithm: Algorithm) -> str:
+    return getattr(algorithm, "__name__", repr(algorithm))
+
+
+def _slice(blocks: Blocks, of: int, size: int) -> slice:
+    first, behind = blocks
+    return slice(size * first // of, size * behind // of)
 
 
 def _add(one: NDArray[np.float64], other: NDArray[np.float64]) -> Call[NDArray[np.float64]]:

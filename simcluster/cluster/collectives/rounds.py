@@ -1,13 +1,13 @@
 """The rounds of an all-reduce: who sends which blocks of an array to whom, as plain data.
 
-An array of m numbers lies in p blocks, as many as there are members; block b is ``[m·b // p, m·(b + 1) // p)``. Which
+An array of m numbers lies in as many blocks as a round says; block b of p is ``[m·b // p, m·(b + 1) // p)``. Which
 numbers are added in which order is said by the rounds alone, so it does not depend on when messages arrive.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 Blocks = tuple[int, int]
 """From the first of some blocks to behind the last."""
@@ -17,7 +17,7 @@ class Round(NamedTuple):
     """What one member does in a round: send ``sends`` to ``target``, and take ``takes`` from ``source``.
 
     What is taken is added to what the member has there (``adds``), or takes its place. ``None``: it sends, or takes,
-    nothing in this round. Members are numbers from 0 to p − 1.
+    nothing in this round. Members are numbers from 0 to p − 1; the array is cut into ``blocks``.
     """
 
     target: int | None
@@ -25,55 +25,41 @@ class Round(NamedTuple):
     source: int | None
     takes: Blocks
     adds: bool
+    blocks: int = 1
 
 
-Algorithm = Callable[[int, int], tuple[Round, ...]]
-"""The rounds of a member among p. All members have as many, and what one sends in a round another takes in it."""
+class Algorithm(Protocol):
+    """How an array is added up; a plain function serves."""
 
-_NOTHING: Blocks = (0, 0)
+    def __call__(self, member: int, members: int, size_bytes: float) -> tuple[Round, ...]:
+        """The rounds of a member among p, for arrays of that size.
 
-
-def ring(member: int, members: int) -> tuple[Round, ...]:
-    """A reduce-scatter and an all-gather round a ring (Patarasuk & Yuan, J. Parallel Distrib. Comput., 2009).
-
-    In p − 1 rounds each block goes once round the ring and is added up, from member b on: ((x_b + x_(b+1)) + …); in
-    p − 1 more the sums go round. Each member sends every block but one twice: 2(p − 1)/p of the array, which is the
-    least that an all-reduce can do, in 2(p − 1) messages. On links of latency α and β bytes per second that takes
-    2(p − 1)(α + (m/p)/β) for m bytes.
-    """
-    before, after = (member - 1) % members, (member + 1) % members
-    blocks = [(block, block + 1) for block in range(members)]
-
-    def turns(first: int, adds: bool) -> Iterator[Round]:
-        for sent in range(first, first - members + 1, -1):
-            yield Round(after, blocks[sent % members], before, blocks[(sent - 1) % members], adds)
-
-    return (*turns(member, adds=True), *turns(member + 1, adds=False))
+        All members have as many, and what one sends in a round another takes in it. Pure.
+        """
+        ...
 
 
-def recursive_doubling(member: int, members: int) -> tuple[Round, ...]:
-    """Whole arrays between members 1, 2, 4, … apart (Thakur, Rabenseifner & Gropp, Int. J. HPC Appl., 2005).
+NOTHING: Blocks = (0, 0)
+WHOLE: Blocks = (0, 1)
+IDLE = Round(None, NOTHING, None, NOTHING, adds=False)
 
-    Both of a pair add the same two numbers, so both have the same sum, to the last bit. log₂ p rounds take
-    log₂ p · (α + m/β). Where p is no power of two, the r members above the greatest one, q, give theirs to the first r
-    before, and get the sum after: two rounds more.
+
+def folded(member: int, members: int, core: Callable[[int, int], tuple[Round, ...]]) -> tuple[Round, ...]:
+    """The rounds of a ``core`` that is for powers of two, among any number of members (Thakur et al. 2005).
+
+    The r members above the greatest power of two give their arrays to the first r before, and get the sum after: two
+    rounds more.
     """
     power = 1 << (members.bit_length() - 1)
-    whole = (0, members)
-    rounds = []
-    for turn in range(power.bit_length() - 1):
-        other = member ^ (1 << turn)
-        rounds.append(Round(other, whole, other, whole, adds=True))
+    rounds = core(member % power, power)
     if power == members:
-        return tuple(rounds)
+        return rounds
     if member >= power:
-        idle = Round(None, _NOTHING, None, _NOTHING, adds=False)
-        first = Round(member - power, whole, None, _NOTHING, adds=False)
-        return (first, *[idle] * len(rounds), Round(None, _NOTHING, member - power, whole, adds=False))
+        first, last = (
+            Round(member - power, WHOLE, None, NOTHING, False),
+            Round(None, NOTHING, member - power, WHOLE, False),
+        )
+        return (first, *[IDLE] * len(rounds), last)
     extra = member + power if member + power < members else None
-    share = _NOTHING if extra is None else whole
-    return (Round(None, _NOTHING, extra, share, adds=True), *rounds, Round(extra, share, None, _NOTHING, adds=False))
-
-
-ALGORITHMS: dict[str, Algorithm] = {"ring": ring, "recursive_doubling": recursive_doubling}
-"""The algorithms above by name."""
+    share = NOTHING if extra is None else WHOLE
+    return (Round(None, NOTHING, extra, share, True), *rounds, Round(extra, share, None, NOTHING, False))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simcluster.cluster import Cluster
-from simcluster.cluster.collectives import ALGORITHMS
+from simcluster.cluster.collectives import AnyAlgorithm, ring
 from simcluster.engine import Period, Program, Spec
 from simcluster.learning import Array
 from simcluster.training.exchange.peer import Worker, refusal, start
@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 class AllReduce(Spec):
     """Workers add up the contributions to a step by messages to each other, and all make the same step of the sum.
 
-    By a ``ring`` (Patarasuk & Yuan 2009) a step of p workers and an array of m numbers is 2p(p − 1) messages with
-    2(p − 1)(8m + 80p) bytes in all: each worker sends 2(p − 1)/p of the array, however many there are. By
-    ``recursive_doubling`` it is, where p = q + r, q the greatest power of two in it, q·log₂ q + 2r messages of
-    8m + 80 bytes. More are sent only when some are lost, or come later than ``retry_s``.
+    Of p workers and an array of m numbers a step is, with p = q + r, q the greatest power of two in it:
+
+    - by a ``ring`` (Patarasuk & Yuan 2009) 2p(p − 1) messages with 2(p − 1)(8m + 80p) bytes in all;
+    - by ``recursive_doubling`` (Thakur et al. 2005) q·log₂ q + 2r messages of 8m + 80 bytes;
+    - by ``rabenseifner`` (recursive halving and doubling, 2004) 2q·log₂ q messages with 2(q − 1)·8m + 160·q·log₂ q
+      bytes, and 2r messages of 8m + 80 bytes;
+    - by a ``binomial_tree`` 2(p − 1) messages of 8m + 80 bytes;
+    - ``Hierarchical``, in k groups, 2(p − k) messages of 8m + 80 bytes within them, and between them 2k(k − 1) with
+      2(k − 1)(8m + 80k) bytes in all;
+    - ``auto`` (``Auto``) by recursive doubling for short arrays, and as Rabenseifner for long ones.
+
+    More are sent only when some are lost, or come later than ``retry_s``.
 
     Each number is added up in an order that the places of the workers say, never that of arrival: the parameters of
     all workers are the same bits, and no crash, pause or loss that ends changes them. They are those that a parameter
@@ -34,14 +42,14 @@ class AllReduce(Spec):
     """
 
     kind: Literal["all_reduce"] = "all_reduce"
-    algorithm: Literal["ring", "recursive_doubling"] = "ring"
-    """Who sends what to whom: blocks round a ring, or all to partners 1, 2, 4, … places away."""
+    algorithm: AnyAlgorithm = ring
+    """Who sends what to whom, and what is added up where."""
     retry_s: Period = 1.0
     """After how long a worker asks again for what it waits for; longer than the slowest step, or it asks in vain."""
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the workers."""
-        how = {"combine": add_up, "algorithm": ALGORITHMS[self.algorithm], "retry_s": self.retry_s}
+        how: dict[str, Any] = {"combine": add_up, "algorithm": self.algorithm, "retry_s": self.retry_s}
         start(training, cluster, how)
 
     def refuses(self, job: TrainingJob) -> str | None:
