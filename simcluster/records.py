@@ -13,8 +13,8 @@ from simcluster.engine import hint
 KINDS = (
     "send", "deliver", "drop", "duplicate", "hold", "release", "late_reply",
     "node", "crash", "join", "leave", "compute", "abandoned", "disk", "fault",
-    "load", "step", "contribution", "loss", "held_out", "checkpoint", "restore", "checkpoint_failed", "suspect",
-    "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store", "pass",
+    "load", "step", "contribution", "loss", "held_out", "consensus", "checkpoint", "restore", "checkpoint_failed",
+    "suspect", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store", "pass",
     "tested", "learned", "batch_lost", "served",
 )  # fmt: skip
 """What the library records."""

@@ -60,6 +60,7 @@ from simcluster.learning.neighbours import Neighbours, NeighbourShard, merge, me
 from simcluster.learning.optimisers import (
     Adam,
     AnyOptimiser,
+    Buffered,
     DelayCompensated,
     GradientDescent,
     Lbfgs,
@@ -100,6 +101,7 @@ __all__ = [
     "AnyReplicatedSharding",
     "AnySharding",
     "Array",
+    "Buffered",
     "Bundled",
     "ByHash",
     "ByLabel",

@@ -2,6 +2,7 @@
 
 from simcluster.learning import (
     Adam,
+    Buffered,
     Bundled,
     ByHash,
     ByLabel,
@@ -43,15 +44,26 @@ from simcluster.learning import (
 from simcluster.recovery import Checkpoints
 from simcluster.training.aggregation import total
 from simcluster.training.compression import TopK
-from simcluster.training.exchange import AllReduce, ParameterServer, ReduceScatter, Vertical
+from simcluster.training.exchange import (
+    AllReduce,
+    EveryoneToEveryone,
+    Gossip,
+    PairwiseGossip,
+    ParameterServer,
+    ReduceScatter,
+    ShardedServers,
+    Vertical,
+)
 from simcluster.training.job import TrainingJob
 from simcluster.training.kmeans_seeding import KMeansSeeding
+from simcluster.training.local import ElasticAveraging, Learner, LocalSteps
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.placement import InMemory, Stored
-from simcluster.training.protocols import Aggregation, Compression, Exchange, Placement, Progress, Waiting
+from simcluster.training.protocols import Aggregation, Compression, Exchange, Local, Placement, Progress, Waiting
 from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import (
     BoundedStaleness,
+    ClientSampling,
     DynamicBackups,
     InTurn,
     KBatchSync,
@@ -67,19 +79,24 @@ __all__ = [
     "Aggregation",
     "AllReduce",
     "BoundedStaleness",
+    "Buffered",
     "Bundled",
     "ByHash",
     "ByLabel",
     "ByRange",
     "Checkpoints",
+    "ClientSampling",
     "Compression",
     "Csv",
     "Dataset",
     "DelayCompensated",
     "Dirichlet",
     "DynamicBackups",
+    "ElasticAveraging",
+    "EveryoneToEveryone",
     "Exchange",
     "Generated",
+    "Gossip",
     "GradientBoosting",
     "GradientDescent",
     "InMemory",
@@ -90,8 +107,11 @@ __all__ = [
     "KSync",
     "LabelSpreading",
     "Lbfgs",
+    "Learner",
     "LinearRegression",
     "LinearSvm",
+    "Local",
+    "LocalSteps",
     "LogNormalSizes",
     "LogisticRegression",
     "MiniBatchKMeans",
@@ -101,6 +121,7 @@ __all__ = [
     "NormalEquations",
     "Npy",
     "Npz",
+    "PairwiseGossip",
     "ParameterServer",
     "Parquet",
     "PipelineTraining",
@@ -115,6 +136,7 @@ __all__ = [
     "SampledStaleness",
     "Schedule",
     "SelfTraining",
+    "ShardedServers",
     "Softmax",
     "StalenessAware",
     "Stored",

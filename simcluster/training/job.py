@@ -34,6 +34,7 @@ from simcluster.recovery import AnyDetector, AnyRecovery
 from simcluster.training.aggregation import AnyAggregation, total
 from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
+from simcluster.training.local import AnyLocal
 from simcluster.training.placement import AnyPlacement, InMemory
 from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
@@ -72,6 +73,8 @@ class TrainingJob(Spec):
     """How many rows of its shard make a worker's step (``None``: all of them)."""
     optimiser: AnyOptimiser = GradientDescent()
     """How the parameters follow the gradient of a model that has one; any other goes without, whatever this is."""
+    local: AnyLocal | None = None
+    """What a worker does by itself before it contributes (``None``: it contributes what one batch says)."""
     waiting: AnyWaiting = BoundedStaleness()
     """Who waits for whom."""
     exchange: AnyExchange
@@ -133,7 +136,8 @@ class TrainingJob(Spec):
         if len(set(self.workers)) < len(self.workers):
             raise ValueError(f"workers must differ, got {list(self.workers)}")
         moving = (self.model, self.optimiser) if hasattr(self.model, "gradient") else (self.model,)
-        also = [part.refuses(self) for part in moving if hasattr(part, "refuses")]
+        parts: tuple[Any, ...] = *moving, self.local
+        also = [part.refuses(self) for part in parts if hasattr(part, "refuses")]
         whole = [self._part_of_a_step(part) for part in moving if getattr(part, "needs_whole_steps", False)]
         for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also, *whole):
             if reason is not None:
@@ -229,7 +233,7 @@ class TrainingJob(Spec):
     def _try(self, training: Training) -> Training:
         if (fits := getattr(self.exchange, "fits", None)) is not None:
             fits(training)
-        try_model(self.model, training.initial, training.rows(0, 0), training.optimiser)
+        try_model(self.model, training.initial, training.rows(0, 0), training.local_optimiser)
         model: Any = self.model
         if training.held_out is not None and hasattr(model, "predict"):
             predictions(model, training.initial, [Rows(training.held_out, np.arange(1))])

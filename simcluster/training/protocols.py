@@ -11,10 +11,11 @@ import numpy as np
 from simcluster.cluster import Cluster, Node
 from simcluster.engine import Program
 from simcluster.kernels import Call
-from simcluster.learning import Array
+from simcluster.learning import AnyOptimiser, Array
 
 if TYPE_CHECKING:
     from simcluster.training.job import TrainingJob
+    from simcluster.training.local.learner import Learner
     from simcluster.training.training import Training
 
 
@@ -79,6 +80,23 @@ class Waiting(Protocol):
         return None
 
 
+class Local(Protocol):
+    """What a worker does by itself before it contributes.
+
+    ``outer`` is the optimiser that follows the mean of what workers say, an attribute of its own. A method
+    ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    """
+
+    outer: AnyOptimiser
+
+    def contribution(self, learner: Learner, parameters: Array, own: Array | None) -> Call[tuple[Array, Array | None]]:
+        """Where the parameters are, less where the worker wants them, times ``learner.rows``; and what it remembers.
+
+        ``own`` is what it has remembered, ``None`` at first, after a crash, and when the server went back.
+        """
+        ...
+
+
 class Aggregation(Protocol):
     """How the contributions to a step become one; a plain function serves."""
 
@@ -119,7 +137,7 @@ class Exchange(Protocol):
     """How parameters and contributions travel between nodes: it boots its own programs, which do the steps.
 
     The program of a worker begins with ``yield from training.load(node, worker)``, after a crash too.
-    A method ``fits(training)``, which need not be, raises ``ValueError`` where data and workers do not fit it.
+    A method ``fits(training)``, which need not be, raises ``ValueError`` where model, data and workers do not fit it.
     """
 
     def start(self, training: Training, cluster: Cluster) -> None:

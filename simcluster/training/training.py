@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from simcluster.learning import (
     score,
     shard,
 )
+from simcluster.training.local import Displacements, Learner
 from simcluster.training.placement import InMemory
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class Training:
         self, job: TrainingJob, seed: int, done: Event, trace: Trace, speeds: Sequence[float] | None = None
     ) -> None:
         self.job, self.seed, self.done = job, seed, done
-        self._trace, self._diverged = trace, False
+        self.trace, self._diverged = trace, False
         self.data = job.data.load(seed)
         self.held_out: Dataset | None = None
         if job.held_out > 0:
@@ -86,7 +88,12 @@ class Training:
         self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
         self._orders: dict[int, tuple[int, Any]] = {}
         self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))
-        self.optimiser: Optimiser = fitted(job.optimiser, job.model, self.data)
+        #: Who follows the gradients of the model; where workers do so by themselves, ``optimiser`` is another.
+        self.local_optimiser: Optimiser = fitted(job.optimiser, job.model, self.data)
+        #: What makes of the total of contributions something to follow, and who follows it.
+        self.model: Any = job.model if job.local is None else Displacements()
+        outer = self.local_optimiser if job.local is None else job.local.outer
+        self.optimiser: Optimiser = fitted(outer, self.model, self.data)
         sizes = [len(rows) for rows in shards]
         #: How many rows each worker's contribution counts, (m,).
         self.batch_rows = np.minimum(sizes, self._batch_sizes(shares, max(sizes))).astype(np.float64)
@@ -152,6 +159,19 @@ class Training:
             raise ValueError(f"{rule}, got {type(self.job.exchange).__name__}, which has not")
         return self._contribution(parameters, self.rows(worker, clock))
 
+    def work(self, worker: int, clock: int, parameters: Array, own: Array | None) -> Call[tuple[Array, Array | None]]:
+        """All that a worker does in a step: what it contributes, and what it remembers by the rule of local work.
+
+        ``own`` is what it has remembered in the step before.
+        """
+        local, model = self.job.local, self.job.model
+        if local is None:
+            said = self.contribution(worker, clock, parameters)
+            return Call(lambda: (said(), None), said.cost)
+        rows, count = float(self.batch_rows[worker]), len(self.batch_rows)
+        learner = Learner(model, self.local_optimiser, partial(self.rows, worker), clock, rows, count)  # type: ignore[arg-type]
+        return local.contribution(learner, parameters, own)
+
     def loss(self, parameters: Array) -> Call[float]:
         """The objective over all rows."""
         return self.job.model.loss(parameters, self.data.all)
@@ -166,7 +186,7 @@ class Training:
         self.evaluated(steps, loss, parameters)
         if stopped is not None:
             done = f"{steps} of {self.job.steps} steps"
-            self._trace.verdict("stopped", f"{self.job.name} stopped after {done}: {stopped}")
+            self.trace.verdict("stopped", f"{self.job.name} stopped after {done}: {stopped}")
         judged = None if self.held_out is None else self.predicted(parameters)
         held_out_loss = None if self.held_out is None else self.held_out_loss(parameters)
         self.done.succeed(Trained(parameters, steps, loss, stopped, self.scaling, held_out_loss, judged))
@@ -196,9 +216,9 @@ class Training:
             held_out_loss = self.held_out_loss(parameters)
             blind = math.nan if hasattr(self.job.model, "predict") else -held_out_loss
             said = blind if judged is None else score(judged)
-            self._trace.recorder("held_out", "step", "loss", "score")(step, held_out_loss, said)
+            self.trace.recorder("held_out", "step", "loss", "score")(step, held_out_loss, said)
         if self._diverged or (math.isfinite(loss) and np.isfinite(parameters).all()):
             return
         self._diverged = True
         what = "the parameters are no longer finite" if math.isfinite(loss) else f"the loss is {loss}"
-        self._trace.verdict("diverged", f"{self.job.name}: {what} after {step} of {self.job.steps} steps")
+        self.trace.verdict("diverged", f"{self.job.name}: {what} after {step} of {self.job.steps} steps")

@@ -34,7 +34,7 @@ class Update(Protocol):
 
 def update_of(training: Training) -> Update:
     """How the job's model moves."""
-    model: Any = training.job.model
+    model: Any = training.model
     return Descent(training, model) if hasattr(model, "gradient") else Solution(training, model)
 
 

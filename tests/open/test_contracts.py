@@ -58,6 +58,7 @@ from simcluster.serving import (
 )
 from simcluster.training import (
     BoundedStaleness,
+    ClientSampling,
     DelayCompensated,
     DynamicBackups,
     InTurn,
@@ -183,6 +184,7 @@ RULES = {
     "BSP": lambda own: BoundedStaleness(),
     "SSP": lambda own: BoundedStaleness(staleness=2),
     "ASP": lambda own: BoundedStaleness(staleness=float("inf")),
+    "client sampling": lambda own: ClientSampling(fraction=0.5),
     "backup workers": lambda own: BoundedStaleness(backup_workers=1),
     "k-sync": lambda own: KSync(k=2),
     "k-sync that finishes": lambda own: KSync(k=2, left_behind="finish"),

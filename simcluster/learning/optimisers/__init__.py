@@ -4,6 +4,7 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.learning.optimisers.adam import Adam
+from simcluster.learning.optimisers.buffered import Buffered
 from simcluster.learning.optimisers.delay_compensated import DelayCompensated
 from simcluster.learning.optimisers.descent import GradientDescent
 from simcluster.learning.optimisers.lbfgs import Lbfgs
@@ -12,7 +13,19 @@ from simcluster.learning.optimisers.nesterov import Nesterov
 from simcluster.learning.optimisers.rate import fitted
 from simcluster.learning.protocols import Optimiser
 
-AnyOptimiser = Annotated[Optimiser, Open(Optimiser, GradientDescent, Momentum, Nesterov, Adam, Lbfgs, DelayCompensated)]
+AnyOptimiser = Annotated[
+    Optimiser, Open(Optimiser, GradientDescent, Momentum, Nesterov, Adam, Lbfgs, DelayCompensated, Buffered)
+]
 """One of the optimisers above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["Adam", "AnyOptimiser", "DelayCompensated", "GradientDescent", "Lbfgs", "Momentum", "Nesterov", "fitted"]
+__all__ = [
+    "Adam",
+    "AnyOptimiser",
+    "Buffered",
+    "DelayCompensated",
+    "GradientDescent",
+    "Lbfgs",
+    "Momentum",
+    "Nesterov",
+    "fitted",
+]

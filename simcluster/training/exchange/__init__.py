@@ -4,12 +4,39 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.training.exchange.all_reduce import AllReduce
+from simcluster.training.exchange.everyone_to_everyone import EveryoneToEveryone
+from simcluster.training.exchange.gossip import Gossip
+from simcluster.training.exchange.pairwise_gossip import PairwiseGossip
 from simcluster.training.exchange.parameter_server import ParameterServer
 from simcluster.training.exchange.reduce_scatter import ReduceScatter
+from simcluster.training.exchange.sharded_servers import ShardedServers
 from simcluster.training.exchange.vertical import Vertical
 from simcluster.training.protocols import Exchange
 
-AnyExchange = Annotated[Exchange, Open(Exchange, ParameterServer, AllReduce, ReduceScatter, Vertical)]
+AnyExchange = Annotated[
+    Exchange,
+    Open(
+        Exchange,
+        ParameterServer,
+        ShardedServers,
+        AllReduce,
+        ReduceScatter,
+        EveryoneToEveryone,
+        Gossip,
+        PairwiseGossip,
+        Vertical,
+    ),
+]
 """One of the exchanges above, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AllReduce", "AnyExchange", "ParameterServer", "ReduceScatter", "Vertical"]
+__all__ = [
+    "AllReduce",
+    "AnyExchange",
+    "EveryoneToEveryone",
+    "Gossip",
+    "PairwiseGossip",
+    "ParameterServer",
+    "ReduceScatter",
+    "ShardedServers",
+    "Vertical",
+]

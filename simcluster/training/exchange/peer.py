@@ -86,14 +86,14 @@ def work(
     if node.crashes:
         yield from member.rejoin()
     yield from training.load(node, index)
-    worker = Worker(node, member, training, update, index)
+    worker, own = Worker(node, member, training, update, index), None
     while True:
         update.state, over = member.state
         clock = member.number
         if over or clock == job.steps or done.triggered:
             break
         record_begin(node.name, clock)
-        contribution = yield node.compute(training.contribution(index, clock, update.parameters))
+        contribution, own = yield node.compute(training.work(index, clock, update.parameters, own))
         if not (yield from combine(worker, contribution)):
             continue  # the others have gone on without this program, which was not there for a while
         record_contribution(node.name, clock, True)
@@ -112,8 +112,8 @@ def start(training: Training, cluster: Cluster, how: dict[str, Any]) -> None:
         cluster[worker].boot(program, f"{training.job.name}.worker")
 
 
-def refusal(job: TrainingJob, kind: str) -> str | None:
-    """Why a job's parts do not go together with workers that add up among themselves, or ``None``."""
+def alike(job: TrainingJob, kind: str) -> str | None:
+    """Why a job's parts do not go together with workers that do all steps together, or ``None``."""
     if job.waiting != BoundedStaleness():
         return f"waiting must be bulk-synchronous with {kind}: a sum needs every worker, got {job.waiting!r}"
     if job.detector is not None:
@@ -123,9 +123,14 @@ def refusal(job: TrainingJob, kind: str) -> str | None:
             f"compression must be None with {kind}: what is sent is added up on the way, which compressed "
             f"contributions cannot be, got {job.compression!r}"
         )
+    return None
+
+
+def refusal(job: TrainingJob, kind: str) -> str | None:
+    """Why a job's parts do not go together with workers that add up among themselves, or ``None``."""
     if job.aggregation is not total:
         return f"aggregation must be total with {kind}: no worker sees another's contribution, got {job.aggregation!r}"
-    return None
+    return alike(job, kind)
 
 
 def _evaluate(node: Node, training: Training, course: Course, step: int, parameters: Array) -> Program:

@@ -22,6 +22,7 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     cancel = f"{job.name}.cancel" if getattr(job.waiting, "cancels", False) else None
     yield from training.load(node, index)
     memories: dict[int, Any] = {}
+    owns: dict[int, Any] = {}
     lasts: dict[int, int] = {}
     body: Any = None
     given: Any = None
@@ -35,12 +36,13 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
         if training.copied and version and holds(training.holders, version[0], index):
             shard = version[0]  # another's, who is gone; it goes back with the contribution as a version does
         record_begin(node.name, clock)
-        given, computed = None, node.compute(training.contribution(shard, clock, parameters))
-        if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
-            continue
-        payload = yield computed
         if clock <= lasts.get(shard, -1):  # the server has gone back: what was left out since is of other steps
             memories.pop(shard, None)
+            owns.pop(shard, None)
+        given, computed = None, node.compute(training.work(shard, clock, parameters, owns.get(shard)))
+        if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
+            continue
+        payload, owns[shard] = yield computed
         lasts[shard] = clock
         if job.compression is not None:
             noise = stream(training.seed, "compression", shard, clock)

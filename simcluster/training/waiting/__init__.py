@@ -5,6 +5,7 @@ from typing import Annotated
 from simcluster.engine import Open
 from simcluster.training.protocols import Waiting
 from simcluster.training.waiting.bounded_staleness import BoundedStaleness
+from simcluster.training.waiting.client_sampling import ClientSampling
 from simcluster.training.waiting.dynamic_backups import DynamicBackups
 from simcluster.training.waiting.in_turn import InTurn
 from simcluster.training.waiting.k_batch_sync import KBatchSync
@@ -19,6 +20,7 @@ AnyWaiting = Annotated[
     Open(
         Waiting,
         BoundedStaleness,
+        ClientSampling,
         InTurn,
         KSync,
         KBatchSync,
@@ -34,6 +36,7 @@ AnyWaiting = Annotated[
 __all__ = [
     "AnyWaiting",
     "BoundedStaleness",
+    "ClientSampling",
     "DynamicBackups",
     "InTurn",
     "KBatchSync",
