@@ -1,3 +1,12 @@
 """The experiments on learning, which the demo leaves out."""
 
-ON_LEARNING = ("algorithms", "data_distribution", "communication", "online", "is_async_needed", "execution_modes")
+ON_LEARNING = (
+    "algorithms",
+    "data_distribution",
+    "communication",
+    "online",
+    "is_async_needed",
+    "execution_modes",
+    "all_reduce",
+    "federated",
+)

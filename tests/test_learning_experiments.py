@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments import algorithms, communication, data_distribution, execution_modes, is_async_needed, online
+from experiments import (
+    algorithms,
+    all_reduce,
+    communication,
+    data_distribution,
+    execution_modes,
+    federated,
+    is_async_needed,
+    online,
+)
 
 MODULES = {
     "algorithms": algorithms,
@@ -15,6 +24,8 @@ MODULES = {
     "online": online,
     "is_async_needed": is_async_needed,
     "execution_modes": execution_modes,
+    "all_reduce": all_reduce,
+    "federated": federated,
 }
 PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
@@ -139,3 +150,27 @@ def test_how_much_runs_at_once_changes_the_time_and_no_answer(answer):
     assert left["by data"] == pytest.approx((1 / speeds).max() / (1 / speeds).sum(), rel=0.1)
     errors = table.groupby("cut")["error"].mean()
     assert errors["by algorithm"] < errors["by data"]
+
+
+def test_all_reduces_take_what_formulas_say_and_cross_where_they_do(answer):
+    table = answer("all_reduce").table
+    times = table.groupby(["way", "nodes", "size"])["time_ms"].mean()
+
+    for count in (4, 8):
+        sizes = times["ring", count].index
+        for way, law in all_reduce.laws_s(count, sizes).items():
+            # Rounds wait for the slowest of latencies that deviate by 5 %.
+            np.testing.assert_array_less(0.999, times[way, count] / (1000 * law))
+            np.testing.assert_array_less(times[way, count] / (1000 * law), 1.06)
+        for one, other in all_reduce.CROSSINGS:
+            found = all_reduce.crossings(table, one, other, count).mean()
+            assert found == pytest.approx(all_reduce.law_bytes(one, other, count), rel=0.1)
+        assert (times["auto", count] <= 1.01 * times["Rabenseifner", count]).all()
+        assert (times["auto", count] <= 1.01 * times["recursive doubling", count]).all()
+
+
+def test_more_local_steps_pay_where_rows_are_alike_and_not_where_labels_are_sorted(answer):
+    errors = answer("federated").table.groupby(["skew", "work"])["error"].mean()
+
+    assert errors["random", "16 steps"] < 0.6 * errors["random", "1 step"]
+    assert errors["sorted by label", "16 steps"] > 0.9 * errors["sorted by label", "1 step"]
