@@ -10,9 +10,8 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simcluster.study.plan import Outcome, Task, check_columns
 
@@ -50,8 +49,7 @@ class StoreError(ValueError):
     """A file that cannot be read or written, or is no store; what is in it stays."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
+class StoredRun(NamedTuple):  # which is made in a third of the time of a frozen class: there may be 100,000
     """A run as it was stored: its rows, or its error in words and where that was raised."""
 
     cell: int

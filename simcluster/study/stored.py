@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,25 @@ from simcluster.study.store import Store, StoredRun
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+class _Columns:
+    """Rows that are kept as columns: of many, a mapping for each costs more than its values."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[Any]] = {}
+        self.rows = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One row more; NaN stands where it, or an earlier one, has no value."""
+        for name, value in row.items():
+            if name not in self.values:
+                self.values[name] = [math.nan] * self.rows
+            self.values[name].append(value)
+        self.rows += 1
+        if len(row) < len(self.values):
+            for column in self.values.values():
+                column.extend([math.nan] * (self.rows - len(column)))
 
 
 class StoredStudy:
@@ -50,9 +70,17 @@ class StoredStudy:
         """
         import pandas as pd
 
-        labels = [dict(zip(self.columns, label, strict=True)) for label in self.labels]
-        rows = [{**labels[run.cell], "seed": run.seed, **row} for run in self.store.runs(self.key) for row in run.rows]
-        return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*self.columns, *MEASURED])
+        cells, seeds, measured = [], [], _Columns()
+        for each in self.store.runs(self.key):
+            for row in each.rows:
+                cells.append(each.cell)
+                seeds.append(each.seed)
+                measured.add(row)
+        if not cells:
+            return pd.DataFrame(columns=[*self.columns, *MEASURED])
+        labels = list(zip(*self.labels, strict=True))
+        told = {name: [labels[place][cell] for cell in cells] for place, name in enumerate(self.columns)}
+        return pd.DataFrame({**told, "seed": seeds, **measured.values})
 
     def failures(self) -> pd.DataFrame:
         """A row for each run that has failed: its cell's label, ``seed``, ``error``, ``traceback``, and ``command``.

@@ -63,3 +63,12 @@ def test_a_summary_counts_the_runs_that_have_a_number():
     assert found["mean"].tolist() == pytest.approx(
         [np.mean(frame["cost"][2:4]), *FRAME.groupby("steps")["cost"].mean()[1:]]
     )
+
+
+def test_a_mean_of_a_run_is_that_of_its_rows_whatever_the_seeds_and_the_order_of_rows():
+    seeds = [2**62, 5, 2**62, 7, 5, 2**62]
+    frame = pd.DataFrame({"seed": seeds, "x": [1.0, 2.0, 3.0, 10.0, 4.0, 8.0]})
+
+    (found,) = summarised(frame, ()).to_dict("records")
+
+    assert (found["runs"], found["mean"]) == (3, (4 + 3 + 10) / 3)

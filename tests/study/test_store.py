@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Barrier
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.study import Outcome, Store, StoreError
+from simcluster.study import Outcome, Store, StoredStudy, StoreError
 from simcluster.study.store import GONE_S, is_running
 
 KEY = "a" * 32
@@ -37,6 +38,18 @@ def test_rows_come_back_as_they_were(rows):
     (run,) = store.runs(KEY)
 
     assert (run.cell, run.seed, run.rows, run.error, run.elapsed_s) == (1, 2, rows, None, 0.5)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("wxyz"), plain), min_size=1))
+def test_a_frame_is_what_pandas_makes_of_the_rows_whichever_of_them_lack_a_value(rows):
+    store = entered(cells=2)
+    store.write(KEY, [Outcome(0, 3, tuple(rows)), Outcome(1, 3, tuple(reversed(rows)))])
+    heads = [{"cell": cell, "seed": 3} for cell in (0, 1)]
+
+    made = StoredStudy(store, KEY, "study", {"columns": ["cell"]}).frame()
+
+    plainly = [{**head, **row} for head, each in zip(heads, (rows, reversed(rows)), strict=True) for row in each]
+    pd.testing.assert_frame_equal(made, pd.DataFrame(plainly))
 
 
 def test_the_first_outcome_of_a_run_stays():
@@ -180,7 +193,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
 
 FULL = """
 import resource, signal, sys
-from simcluster.study import Outcome, Store, StoreError
+from simcluster.study import Outcome, Store, StoredStudy, StoreError
 KEY = "a" * 32
 store = Store(sys.argv[1])
 store.enter(KEY, "study", {"seeds": [0], "columns": [], "cells": 1}, [([0], None)])
