@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -64,7 +64,16 @@ class TaskGraphJob(Spec):
     def _takes_a_search(cls, given: Any) -> Any:
         if not isinstance(given, Mapping) or "search" not in given:
             return given
+        if "work" in given:
+            rule = "search must not be given beside work, for which it is short"
+            raise ValueError(f"{rule}, got {given['search']!r} beside {given['work']!r}")
         return {("work" if name == "search" else name): value for name, value in given.items()}
+
+    def replace(self, **fields: Any) -> Self:
+        """The same with other ``fields``, checked like any that is made anew; ``search`` is its work."""
+        if "search" in fields and "work" not in fields:
+            fields["work"] = fields.pop("search")
+        return super().replace(**fields)
 
     @model_validator(mode="after")
     def _workers_differ(self) -> TaskGraphJob:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -36,6 +36,7 @@ from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
 from simcluster.training.local import AnyLocal
 from simcluster.training.placement import AnyPlacement, InMemory
+from simcluster.training.short_forms import changed, spelled_out
 from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
 from simcluster.training.waiting import AnyWaiting, BoundedStaleness
@@ -49,6 +50,7 @@ class TrainingJob(Spec):
     The job is over after ``steps`` steps, or when the objective is at most ``target_loss``; the event's value is
     ``Trained``. Usual parts have short forms: ``server`` and ``retry_s`` are those of a ``ParameterServer``,
     ``staleness`` and ``backup_workers`` those of ``BoundedStaleness``, ``checkpoint_every`` that of ``Checkpoints``.
+    They are refused beside a part of another kind.
     """
 
     kind: Literal["training"] = "training"
@@ -120,16 +122,11 @@ class TrainingJob(Spec):
             if twice:
                 raise ValueError(f"{twice[0]} must not be given beside a SoftmaxRegression, which has one, got both")
             fields |= model.parts()
-        if "server" in fields or "retry_s" in fields:
-            fields["exchange"] = _short(fields, "parameter_server", "exchange", server="server", retry_s="retry_s")
-        if "staleness" in fields or "backup_workers" in fields:
-            short = {"staleness": "staleness", "backup_workers": "backup_workers"}
-            fields["waiting"] = _short(fields, "bounded_staleness", "waiting", **short)
-        if "checkpoint_every" in fields:
-            never = fields["checkpoint_every"] is None
-            kept = _short(fields, "checkpoints", "recovery", checkpoint_every="every") if not never else None
-            fields = {name: value for name, value in fields.items() if name != "checkpoint_every"} | {"recovery": kept}
-        return fields
+        return spelled_out(fields)
+
+    def replace(self, **fields: Any) -> Self:
+        """The same with other ``fields``, checked like any that is made anew; a short form changes its part."""
+        return super().replace(**changed(self, fields))
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> TrainingJob:
@@ -292,14 +289,3 @@ class TrainingJob(Spec):
 def _speed(machine: NodeSpec) -> float:
     """Operations per second of one core; how fast its memory is does not enter."""
     return machine.flops_per_s * machine.speed
-
-
-def _short(fields: dict[str, Any], kind: str, part: str, **names: str) -> Any:
-    """The part that short forms stand for; those that are not given are as they were."""
-    known = fields.get(part)
-    given = {name: fields.pop(short) for short, name in names.items() if short in fields}
-    if isinstance(known, Spec):
-        return known.replace(**given)
-    if known is not None and not isinstance(known, Mapping):
-        raise ValueError(f"{' and '.join(given)} must not be given beside {part} of one's own, got {known!r}")
-    return {**(known or {}), "kind": kind, **given}

@@ -282,15 +282,6 @@ def test_a_crash_of_the_server_moves_no_evaluation(every, evaluation):
         assert sorted(set(seen)) == expected
 
 
-@pytest.mark.parametrize("short", [{"staleness": 1}, {"backup_workers": 1}])
-def test_a_short_form_beside_a_rule_of_one_s_own_is_refused(short):
-    class Mine(Waiting):
-        pass
-
-    with pytest.raises(ValueError, match=f"{next(iter(short))} must not be given beside waiting of one's own, got"):
-        training(waiting=Mine(), **short)
-
-
 def test_nothing_of_a_detector_runs_on_when_training_is_over():
     class Both(Spec):
         def start(self, cluster, seed):
@@ -355,13 +346,6 @@ def test_each_worker_goes_through_its_shard_in_an_order_of_its_own():
     orders = [tuple(made.rows(worker, step).index[0] - 50 * worker for step in range(10)) for worker in range(3)]
 
     assert len(set(orders)) == 3
-
-
-def test_a_short_form_changes_what_it_says_and_nothing_else_of_its_part():
-    job = training(backup_workers=1, checkpoint_every=2).job
-
-    assert job.replace(staleness=2).waiting == BoundedStaleness(staleness=2, backup_workers=1)
-    assert (job.replace(retry_s=3.0).exchange.server, job.replace(retry_s=3.0).exchange.retry_s) == ("server", 3.0)
 
 
 def test_a_late_copy_of_a_request_takes_no_reply_from_the_request_after_it():
