@@ -32,7 +32,7 @@ from simcluster.report import COLOURS, band, figure, legend, plain_log, seeds_in
 from simcluster.scenario import Result
 from simcluster.scheduling import RandomForest, TaskGraphJob
 from simcluster.serving import NearestNeighbourBatch, Predicted
-from simcluster.sweep import Label, Seeded
+from simcluster.study import Crossed
 from simcluster.training import MultilayerPerceptron, NormalEquations, ParameterServer, Softmax, TrainingJob, arrays
 
 NODES = (1, 2, 4, 8, 16)
@@ -99,26 +99,15 @@ ALGORITHMS: dict[str, Callable[[tuple[str, ...], float], Job]] = {
 }
 
 
-def scenario(algorithm: str, share: float, count: int) -> Scenario:
-    """One algorithm on so many workers."""
+def scenario(make: Callable[[tuple[str, ...], float], Job], work: str, most: int) -> Scenario:
+    """One algorithm on so many workers: the same work, that which grows with them, or that on one worker alone."""
+    share, count = 1.0 if work == "same" else most / MOST, 1 if work == "grows, alone" else most
     workers = nodes("worker", count, flops_per_s=FLOPS_PER_S, jitter=Lognormal(mean=1.0, sigma=0.1))
     return Scenario(
         cluster=ClusterSpec(nodes=(NodeSpec(name="server"), *workers)),
-        job=ALGORITHMS[algorithm](tuple(worker.name for worker in workers), share),
+        job=make(tuple(worker.name for worker in workers), share),
         trace_kinds=("compute", "send", "task_begin", "task_end"),
     )
-
-
-def scenarios(small: bool = False) -> dict[Label, Seeded]:
-    """The same work, that which grows, and what grows on one worker alone; the small version has two numbers."""
-    return {
-        (algorithm, work, count): scenario(
-            algorithm, 1.0 if work == "same" else count / MOST, 1 if work == "grows, alone" else count
-        )
-        for algorithm in ALGORITHMS
-        for work in ("same", "grows", "grows, alone")
-        for count in (NODES[::4] if small else NODES)
-    }
 
 
 def quality(outcome: Any) -> float:
@@ -212,15 +201,16 @@ def draw(table: pd.DataFrame) -> Figure:
 experiment = Experiment(
     name="algorithms",
     question="How much faster does learning become with more machines?",
-    labels=("algorithm", "work", "nodes"),
-    scenarios=scenarios,
+    scenarios=Crossed(
+        scenario,
+        {"algorithm": ALGORITHMS, "work": ("same", "grows", "grows, alone"), "nodes": NODES},
+        small={"nodes": NODES[::4]},
+    ),
     measure=measure,
     figure=draw,
     score=score,
     quantity=f"time on {MOST} workers as a share of that on one",
-    unit="",
 )
-compare = experiment.compare
 
 if __name__ == "__main__":
     experiment.main()

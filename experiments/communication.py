@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, nodes
 from simcluster.engine import Constant, Lognormal
 from simcluster.experiment import Experiment
-from simcluster.report import COLOURS, band, figure, legend, plain_log, seeds_in_words, wide
+from simcluster.report import COLOURS, Panel, curves, legend, plain_log
 from simcluster.scenario import Result
-from simcluster.sweep import Label, Seeded
+from simcluster.study import Crossed
 from simcluster.training import AllReduce, Bundled, GradientDescent, ParameterServer, Softmax, TopK, TrainingJob
 
 #: By way: the exchange, and how contributions are compressed.
@@ -43,11 +43,11 @@ FLOPS_PER_S = 1e8
 LATENCY_S = 0.0005
 
 
-def scenario(way: str, bandwidth: str, count: int) -> Scenario:
+def scenario(way: tuple[Any, Any], bandwidth_bytes_per_s: float, count: int) -> Scenario:
     """One way to exchange, over links of this bandwidth, between so many workers."""
-    exchange, compression = WAYS[way]
+    exchange, compression = way
     workers = nodes("worker", count, flops_per_s=FLOPS_PER_S, jitter=Lognormal(mean=1.0, sigma=0.1))
-    network = NetworkSpec(bandwidth_bytes_per_s=BANDWIDTHS[bandwidth], latency=Constant(value=LATENCY_S))
+    network = NetworkSpec(bandwidth_bytes_per_s=bandwidth_bytes_per_s, latency=Constant(value=LATENCY_S))
     return Scenario(
         cluster=ClusterSpec(nodes=(NodeSpec(name="server"), *workers), network=network),
         job=TrainingJob(
@@ -62,16 +62,6 @@ def scenario(way: str, bandwidth: str, count: int) -> Scenario:
         ),
         trace_kinds=("send",),
     )
-
-
-def scenarios(small: bool = False) -> dict[Label, Seeded]:
-    """One scenario for each way, bandwidth and number of workers; the small version has three numbers."""
-    return {
-        (way, bandwidth, count): scenario(way, bandwidth, count)
-        for way in WAYS
-        for bandwidth in BANDWIDTHS
-        for count in (WORKERS[::2] if small else WORKERS)
-    }
 
 
 def measure(result: Result) -> dict[str, Any]:
@@ -101,41 +91,37 @@ def score(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """How long a step takes, against the number of workers, over links of each bandwidth."""
-    drawn, panels = figure(
-        "From where on do more workers no longer pay?",
-        "workers",
-        "a step (ms)",
-        subtitle="Full-batch softmax regression on digits; thin: what the formulas say; "
-        f"95 % intervals, {seeds_in_words(table['seed'])}",
-        panels=tuple(f"links of {bandwidth}" for bandwidth in BANDWIDTHS),
-    )
+    panels = [
+        Panel("workers", "step_ms", "workers", "a step (ms)", f"links of {bandwidth}", where={"bandwidth": bandwidth})
+        for bandwidth in BANDWIDTHS
+    ]
+    about = "Full-batch softmax regression on digits; thin: what the formulas say"
+    drawn, each = curves(table, "way", panels, "From where on do more workers no longer pay?", about)
     counts = np.sort(table["workers"].unique())
-    for axes, bandwidth in zip(panels, BANDWIDTHS, strict=True):
+    for axes, bandwidth in zip(each, BANDWIDTHS, strict=True):
         for place, way in enumerate(WAYS):
-            samples = wide(table[(table["way"] == way) & (table["bandwidth"] == bandwidth)], "workers", "step_ms")
-            band(axes, samples.columns, samples, way, place, markers=True)
             if WAYS[way][1] is None:
                 law = expected_ms(way, bandwidth, counts)
                 axes.plot(counts, law, color=COLOURS[place % len(COLOURS)], linewidth=0.9, label="_nolegend_")
         plain_log(axes.xaxis, counts.tolist())
         plain_log(axes.yaxis, (5, 10, 20, 50, 100, 200))
         axes.set_ylim(3, 300)
-    legend(panels[-1], points=11)
+    legend(each[-1], points=11)
     return drawn
 
 
 experiment = Experiment(
     name="communication",
     question="From where on do more workers no longer pay for the bytes that they send?",
-    labels=("way", "bandwidth", "workers"),
-    scenarios=scenarios,
+    scenarios=Crossed(
+        scenario, {"way": WAYS, "bandwidth": BANDWIDTHS, "workers": WORKERS}, small={"workers": WORKERS[::2]}
+    ),
     measure=measure,
     figure=draw,
     score=score,
     quantity=f"shortest step of any number of workers, over links of {DECIDING}",
     unit="ms",
 )
-compare = experiment.compare
 
 if __name__ == "__main__":
     experiment.main()

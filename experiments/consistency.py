@@ -14,122 +14,91 @@ figures 2 and 3; Recht et al., "Hogwild!", NIPS 2011).
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simcluster import Scenario
-from simcluster.cluster import ClusterSpec, NodeSpec, nodes
-from simcluster.engine import Lognormal, stream
+from simcluster import ClusterSpec, NodeSpec, Scenario, nodes
+from simcluster.engine import Constant, Lognormal
 from simcluster.experiment import Experiment
-from simcluster.faults import SlowNode
-from simcluster.learning import GradientDescent, Softmax, by_key
-from simcluster.measurement import first_time_at_most, on_grid
-from simcluster.report import band, figure, legend, plain_log, reference_line, seeds_in_words
+from simcluster.faults import SlowNode, draw_faults
+from simcluster.report import Panel, curves, legend, plain_log, reference_line
 from simcluster.scenario import Result
-from simcluster.sweep import Label, Seeded
-from simcluster.training import BoundedStaleness, ParameterServer, TrainingJob
+from simcluster.study import Crossed
+from simcluster.training import BoundedStaleness, GradientDescent, ParameterServer, Softmax, TrainingJob, by_key
 
+QUESTION = "Does it pay to wait for stragglers?"
 STRATEGIES = {"BSP": 0, "SSP (4 steps)": 4, "ASP": math.inf}
-WORKERS = tuple(f"worker-{place}" for place in range(8))
+WORKERS = nodes("worker", 8, flops_per_s=1e7, jitter=Lognormal(mean=1.0, sigma=0.3))
+CLUSTER = ClusterSpec(nodes=(NodeSpec(name="server", flops_per_s=1e9), *WORKERS))
+SLOW_EVERY_S, SLOW_S = 1.0, 0.1
 HORIZON_S = 3.0
 TARGET_LOSS = 0.5
 
 
-def stragglers(seed: int) -> tuple[SlowNode, ...]:
-    """Each worker is ten times slower for 0.1 s, about once in a second."""
-    slow = []
-    for worker in WORKERS:
-        generator = stream(seed, "stragglers", worker)
-        begin_s = generator.exponential(1.0)
-        while begin_s < HORIZON_S:
-            slow.append(SlowNode(node=worker, factor=10.0, begin_s=begin_s, end_s=begin_s + 0.1))
-            begin_s += 0.1 + generator.exponential(1.0)
-    return tuple(slow)
+def slow(worker: str, begin_s: float, end_s: float) -> SlowNode:
+    """One worker is ten times slower for a while."""
+    return SlowNode(node=worker, factor=10.0, begin_s=begin_s, end_s=end_s)
 
 
 def scenario(staleness: float, seed: int) -> Scenario:
     """One strategy on the cluster, whose stragglers depend on the seed only."""
-    return Scenario(
-        cluster=ClusterSpec(
-            nodes=(
-                NodeSpec(name="server", flops_per_s=1e9),
-                *nodes("worker", len(WORKERS), flops_per_s=1e7, jitter=Lognormal(mean=1.0, sigma=0.3)),
-            )
-        ),
-        job=TrainingJob(
-            model=Softmax(),
-            sharding=by_key,
-            optimiser=GradientDescent(learning_rate=1.0),
-            waiting=BoundedStaleness(staleness=staleness),
-            exchange=ParameterServer(server="server"),
-            workers=WORKERS,
-            steps=10_000,
-        ),
-        faults=stragglers(seed),
-        horizon_s=HORIZON_S,
-        trace_kinds=("loss",),
+    workers = CLUSTER.names[1:]
+    job = TrainingJob(
+        model=Softmax(),
+        sharding=by_key,
+        optimiser=GradientDescent(learning_rate=1.0),
+        waiting=BoundedStaleness(staleness=staleness),
+        exchange=ParameterServer(server="server"),
+        workers=workers,
+        steps=10_000,
     )
-
-
-def scenarios(small: bool = False) -> dict[Label, Seeded]:
-    """One scenario for each strategy; the small version is the whole."""
-    return {name: partial(scenario, staleness) for name, staleness in STRATEGIES.items()}
+    stragglers = draw_faults(workers, slow, "slow", SLOW_EVERY_S, Constant(value=SLOW_S), HORIZON_S, seed)
+    return Scenario(cluster=CLUSTER, job=job, faults=stragglers, horizon_s=HORIZON_S, trace_kinds=("loss",))
 
 
 def measure(result: Result) -> list[dict[str, Any]]:
     """The loss curve of a run: one row for each step."""
-    return [{key: row[key] for key in ("time_s", "step", "loss")} for row in result.trace.rows("loss")]
+    return cast(list[dict[str, Any]], result.series["loss"].to_dict("records"))
 
 
 def score(table: pd.DataFrame) -> pd.DataFrame:
     """Simulated seconds until the loss is at most the target (the horizon if it never is)."""
-    reached = {
-        key: min(HORIZON_S, first_time_at_most(run["time_s"], run["loss"], TARGET_LOSS))
-        for key, run in table.groupby(["seed", "strategy"], sort=False)
-    }
-    return pd.Series(reached).unstack()
+    reached = table.assign(time_s=table["time_s"].where(table["loss"] <= TARGET_LOSS, HORIZON_S))
+    return reached.groupby(["seed", "strategy"], sort=False)["time_s"].min().unstack()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """The loss against time, where strategies differ in speed, and against steps, where they differ in worth."""
-    drawn, (by_time, by_step) = figure(
-        "Does it pay to wait for stragglers?",
-        ("simulated time (s)", f"steps ({len(WORKERS)} gradients each)"),
-        "loss over all rows (mean cross-entropy)",
-        subtitle="Softmax regression on digits; 8 workers, each 10 times slower for 0.1 s about once a second; "
-        f"95 % intervals, {seeds_in_words(table['seed'])}",
-        panels=("by the clock: how fast", "by the step: what a step is worth"),
-    )
+    loss, steps = "loss over all rows (mean cross-entropy)", f"steps ({len(WORKERS)} gradients each)"
     times = np.linspace(0.1, HORIZON_S, 117)
-    steps = np.arange(1, table.groupby(["seed", "strategy"])["step"].max().min() + 1)
-    for place, strategy in enumerate(STRATEGIES):
-        runs = [run for _, run in table[table["strategy"] == strategy].groupby("seed")]
-        band(by_time, times, [on_grid(run["time_s"], run["loss"], times) for run in runs], strategy, place)
-        band(by_step, steps, [on_grid(run["step"], run["loss"], steps) for run in runs], strategy, place)
-    for axes in (by_time, by_step):
+    all_did = np.arange(1, table.groupby(["seed", "strategy"])["step"].max().min() + 1)
+    panels = (
+        Panel("time_s", "loss", "simulated time (s)", loss, "by the clock: how fast", at=times),
+        Panel("step", "loss", steps, loss, "by the step: what a step is worth", at=all_did),
+    )
+    about = "Softmax regression on digits; 8 workers, each 10 times slower for 0.1 s about once a second"
+    drawn, both = curves(table, "strategy", panels, QUESTION, about)
+    for axes in both:
         plain_log(axes.yaxis, (0.2, 0.3, 0.5, 1.0, 2.0))
         axes.set_ylim(0.17, 2.3)
         reference_line(axes, TARGET_LOSS, f"target, {TARGET_LOSS}")
-    legend(by_time)
+    legend(both[0])
     return drawn
 
 
 experiment = Experiment(
     name="consistency",
-    question="Does it pay to wait for stragglers?",
-    labels=("strategy",),
-    scenarios=scenarios,
+    question=QUESTION,
+    scenarios=Crossed(scenario, {"strategy": STRATEGIES}),
     measure=measure,
     figure=draw,
     score=score,
     quantity=f"time to loss {TARGET_LOSS}",
     unit="s",
 )
-compare = experiment.compare
 
 if __name__ == "__main__":
     experiment.main()

@@ -26,13 +26,13 @@ from simcluster import ClusterSpec, NodeSpec, Scenario
 from simcluster.engine import Lognormal
 from simcluster.experiment import Experiment
 from simcluster.learning import Bundled, ByLabel, Dirichlet, GradientDescent, LogNormalSizes, by_key, ordered, random
-from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
-from simcluster.report.line_plots import named_ticks
+from simcluster.report import Panel, curves, legend, plain_log
 from simcluster.scenario import Result
 from simcluster.scheduling import RandomForest, TaskGraphJob
-from simcluster.sweep import Label, Seeded
+from simcluster.study import Crossed
 from simcluster.training import BoundedStaleness, ParameterServer, Softmax, TrainingJob
 
+QUESTION = "When does it matter which rows lie on which machine?"
 SHARDINGS: dict[str, Any] = {
     "random": random,
     "as they stand": ordered,
@@ -48,7 +48,6 @@ TRAININGS: dict[str, tuple[int | None, float, int]] = {
     "asynchronous": (8, math.inf, 100_000),
 }
 FOREST = "trees of own rows"
-SMALL = ("random", "lognormal sizes", "sorted by label")
 WORKERS = tuple(f"worker-{place}" for place in range(8))
 SPEEDS = np.geomspace(1.0, 8.0, len(WORKERS)).tolist()
 HORIZON_S = 0.5
@@ -87,16 +86,6 @@ def scenario(algorithm: str, sharding: Any) -> Scenario:
     )
 
 
-def scenarios(small: bool = False) -> dict[Label, Seeded]:
-    """One scenario for each algorithm and way that rows lie; the small version has three ways."""
-    return {
-        (algorithm, name): scenario(algorithm, sharding)
-        for algorithm in (*TRAININGS, FOREST)
-        for name, sharding in SHARDINGS.items()
-        if not small or name in SMALL
-    }
-
-
 def measure(result: Result) -> dict[str, Any]:
     """The error over the rows held out (of training at its last evaluation), the traffic, and the simulated time."""
     scores = [row["score"] for row in result.trace.rows("held_out")]
@@ -114,38 +103,30 @@ def score(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Error and traffic by how rows lie."""
-    drawn, panels = figure(
-        "When does it matter which rows lie on which machine?",
-        "",
-        ("share of wrong predictions, held out", "on the network (MB)"),
-        subtitle=f"Digits on {len(WORKERS)} workers, the fastest 8 times as fast as the slowest; "
-        f"95 % intervals, {seeds_in_words(table['seed'])}",
-        panels=("what is learned", "traffic"),
+    panels = (
+        Panel("rows", "error", "", "share of wrong predictions, held out", "what is learned"),
+        Panel("rows", "sent_bytes", "", "on the network (MB)", "traffic", unit=1e6),
     )
-    names = [name for name in SHARDINGS if name in set(table["rows"])]
-    for axes, column, unit in zip(panels, ("error", "sent_bytes"), (1.0, 1e6), strict=True):
-        for place, algorithm in enumerate((*TRAININGS, FOREST)):
-            samples = wide(table[table["algorithm"] == algorithm], "rows", column)[names] / unit
-            band(axes, np.arange(len(names)), samples, algorithm, place, markers=True)
-        named_ticks(axes, "x", names)
-    plain_log(panels[0].yaxis, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
-    panels[1].set_ylim(bottom=0)
-    legend(panels[0], points=10)
+    about = f"Digits on {len(WORKERS)} workers, the fastest 8 times as fast as the slowest"
+    drawn, (learned, traffic) = curves(table, "algorithm", panels, QUESTION, about)
+    plain_log(learned.yaxis, (0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
+    traffic.set_ylim(bottom=0)
+    legend(learned, points=10)
     return drawn
 
 
 experiment = Experiment(
     name="data_distribution",
-    question="When does it matter which rows lie on which machine?",
-    labels=("algorithm", "rows"),
-    scenarios=scenarios,
+    question=QUESTION,
+    scenarios=Crossed(
+        scenario, {"algorithm": (*TRAININGS, FOREST), "rows": SHARDINGS},
+        small={"rows": ("random", "lognormal sizes", "sorted by label")},
+    ),
     measure=measure,
     figure=draw,
     score=score,
     quantity="held-out error that sorting by label adds",
-    unit="",
 )
-compare = experiment.compare
 
 if __name__ == "__main__":
     experiment.main()

@@ -22,14 +22,15 @@ from matplotlib.figure import Figure
 from simcluster import ClusterSpec, NodeSpec, Scenario, Spec, Together, nodes
 from simcluster.cluster import Cluster, Node
 from simcluster.engine import Event, NodeName, NodeNames, Positive, Program, stream
-from simcluster.experiment import Experiment
+from simcluster.experiment import Experiment, decided
 from simcluster.learning import Bundled, call
-from simcluster.report import band, figure, legend, seeds_in_words, wide
+from simcluster.report import Panel, curves, legend
 from simcluster.scenario import Result
 from simcluster.serving import fetch_always
-from simcluster.sweep import Label, Seeded
+from simcluster.study import Crossed
 from simcluster.training import GradientDescent, ParameterServer, Softmax, TrainingJob
 
+QUESTION = "How fresh must the model be that answers queries?"
 INTERVALS_S = {"without pause": 0.001, "every 200 ms": 0.2, "every second": 1.0}
 PREDICTORS = 12
 HORIZON_S = 3.0
@@ -93,17 +94,8 @@ def scenario(interval_s: float) -> Scenario:
         evaluate_every=100_000,
     )
     predictions = Predictions(trainer="server", servers=cluster.names[5:], interval_s=interval_s)
-    return Scenario(
-        cluster=cluster,
-        job=Together(jobs=(training, predictions)),
-        horizon_s=HORIZON_S,
-        trace_kinds=("prediction",),
-    )
-
-
-def scenarios(small: bool = False) -> dict[Label, Seeded]:
-    """One scenario for each interval; the small version is the whole."""
-    return {name: scenario(interval_s) for name, interval_s in INTERVALS_S.items()}
+    job = Together(jobs=(training, predictions))
+    return Scenario(cluster=cluster, job=job, horizon_s=HORIZON_S, trace_kinds=("prediction",))
 
 
 def measure(result: Result) -> list[dict[str, Any]]:
@@ -113,40 +105,26 @@ def measure(result: Result) -> list[dict[str, Any]]:
     return [{"time_s": time_s, "wrong": wrong} for time_s, wrong in rows["wrong"].groupby(bins).mean().items()]
 
 
-def score(table: pd.DataFrame) -> pd.DataFrame:
-    """The share of wrong predictions over the whole time."""
-    return table.pivot_table(index="seed", columns="fetch", values="wrong", sort=False)
-
-
 def draw(table: pd.DataFrame) -> Figure:
     """The share of wrong predictions against time."""
-    drawn, (axes,) = figure(
-        "How fresh must the model be that answers while it learns?",
-        "simulated time (s)",
-        "share of wrong predictions",
-        subtitle=f"Softmax regression on digits, 4 workers and {PREDICTORS} predictors on one link of "
-        f"{LINK_BYTES_PER_S / 1e6:g} MB/s; 95 % intervals, {seeds_in_words(table['seed'])}",
-    )
-    for place, name in enumerate(INTERVALS_S):
-        samples = wide(table[table["fetch"] == name], "time_s", "wrong")
-        band(axes, samples.columns, samples, f"fetched {name}", place)
+    link = f"one link of {LINK_BYTES_PER_S / 1e6:g} MB/s"
+    about = f"Softmax regression on digits, 4 workers and {PREDICTORS} predictors on {link}"
+    panel = Panel("time_s", "wrong", "simulated time (s)", "share of wrong predictions")
+    drawn, (axes,) = curves(table, "fetch", (panel,), QUESTION, about, markers=False)
     axes.set_ylim(0, 1)
-    legend(axes)
+    legend(axes, "parameters are fetched")
     return drawn
 
 
 experiment = Experiment(
     name="fresh_predictions",
-    question="How fresh must the model be that answers queries?",
-    labels=("fetch",),
-    scenarios=scenarios,
+    question=QUESTION,
+    scenarios=Crossed(scenario, {"fetch": INTERVALS_S}),
     measure=measure,
     figure=draw,
-    score=score,
+    score=decided("fetch", "wrong"),
     quantity="share of wrong predictions",
-    unit="",
 )
-compare = experiment.compare
 
 if __name__ == "__main__":
     experiment.main()

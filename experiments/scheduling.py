@@ -15,21 +15,19 @@ low-complexity task scheduling for heterogeneous computing", 2002).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simcluster import Scenario
-from simcluster.cluster import ClusterSpec, NodeSpec
+from simcluster import ClusterSpec, NodeSpec, Scenario
 from simcluster.engine import Lognormal
-from simcluster.experiment import Experiment
-from simcluster.report import band, figure, legend, plain_log, reference_line, seeds_in_words, wide
-from simcluster.scenario import Result
+from simcluster.experiment import Experiment, decided
+from simcluster.report import Panel, curves, legend, plain_log, reference_line
 from simcluster.scheduling import GridSearch, Heft, Planner, Policy, TaskGraphJob, fifo, priority, utilisation
-from simcluster.sweep import Label, Seeded
+from simcluster.study import Crossed
 
+QUESTION = "How should tasks be placed on unequal machines?"
 POLICIES: dict[str, Policy | Planner] = {
     "FIFO": fifo,
     "utilisation": utilisation,
@@ -38,7 +36,6 @@ POLICIES: dict[str, Policy | Planner] = {
 }
 WORKERS = tuple(f"worker-{place}" for place in range(12))
 RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0)
-DECIDING_RATIO = 16.0
 FLOPS_PER_S = 1e7  # of all workers together, divided by their number
 SEARCH = GridSearch(learning_rates=(0.3,), l2s=(0.0, 0.01), steps=(10, 30, 90))
 
@@ -46,60 +43,26 @@ SEARCH = GridSearch(learning_rates=(0.3,), l2s=(0.0, 0.01), steps=(10, 30, 90))
 def scenario(policy: Policy | Planner, ratio: float) -> Scenario:
     """One policy on workers whose speeds rise in equal factors; the last is ``ratio`` times as fast as the first."""
     rising = np.geomspace(1.0, ratio, len(WORKERS))
-    speeds = rising / rising.mean()
-    return Scenario(
-        cluster=ClusterSpec(
-            nodes=(
-                NodeSpec(name="master"),
-                *(
-                    NodeSpec(name=name, flops_per_s=FLOPS_PER_S, speed=speed, jitter=Lognormal(mean=1.0, sigma=0.1))
-                    for name, speed in zip(WORKERS, speeds.tolist(), strict=True)
-                ),
-            )
-        ),
-        job=TaskGraphJob(work=SEARCH, master="master", workers=WORKERS, policy=policy),
-        trace_kinds=("task_begin",),
+    workers = (
+        NodeSpec(name=name, flops_per_s=FLOPS_PER_S, speed=speed, jitter=Lognormal(mean=1.0, sigma=0.1))
+        for name, speed in zip(WORKERS, (rising / rising.mean()).tolist(), strict=True)
     )
-
-
-def scenarios(small: bool = False) -> dict[Label, Seeded]:
-    """One scenario for each policy and ratio; the small version has every other ratio."""
-    ratios = RATIOS[::2] if small else RATIOS
-    return {
-        (label, ratio): scenario(policy, ratio) for label, policy in POLICIES.items() for ratio in ratios
-    }
-
-
-def measure(result: Result) -> dict[str, Any]:
-    """The makespan in simulated seconds, and what the search found: the same whatever the policy."""
-    best = result.outcome.best
-    return {
-        "makespan_s": result.ended_s,
-        "accuracy": result.outcome.mean_accuracies[best],
-        "learning_rate": best.learning_rate,
-        "l2": best.l2,
-        "steps": best.steps,
-    }
-
-
-def score(table: pd.DataFrame) -> pd.DataFrame:
-    """The makespan on the most unequal machines."""
-    return wide(table[table["ratio"] == DECIDING_RATIO], "policy", "makespan_s")
+    return Scenario(
+        cluster=ClusterSpec(nodes=(NodeSpec(name="master"), *workers)),
+        job=TaskGraphJob(work=SEARCH, master="master", workers=WORKERS, policy=policy),
+        trace_kinds=("task_begin", "task_end"),
+    )
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Makespan against how unequal the machines are."""
     tasks = SEARCH.graph(seed=0)
-    drawn, (axes,) = figure(
-        "How should tasks be placed on unequal machines?",
-        "speed of the fastest machine / speed of the slowest (total speed is the same)",
-        "makespan (s)",
-        subtitle=f"Grid search with {SEARCH.folds}-fold cross-validation, {len(tasks)} tasks on {len(WORKERS)} "
-        f"machines; 95 % intervals, {seeds_in_words(table['seed'])}",
+    x_label = "speed of the fastest machine / speed of the slowest (total speed is the same)"
+    about = (
+        f"Grid search with {SEARCH.folds}-fold cross-validation, {len(tasks)} tasks on {len(WORKERS)} machines"
     )
-    for place, label in enumerate(POLICIES):
-        samples = wide(table[table["policy"] == label], "ratio", "makespan_s")
-        band(axes, samples.columns, samples, label, place, markers=True)
+    panel = Panel("ratio", "makespan_s", x_label, "makespan (s)")
+    drawn, (axes,) = curves(table, "policy", (panel,), QUESTION, about)
     work_s = math.fsum(tasks.nodes[name]["task"].cost.flops for name in tasks) / (FLOPS_PER_S * len(WORKERS))
     reference_line(axes, work_s, "every machine always busy")
     plain_log(axes.xaxis, sorted(table["ratio"].unique()))
@@ -110,16 +73,13 @@ def draw(table: pd.DataFrame) -> Figure:
 
 experiment = Experiment(
     name="scheduling",
-    question="How should tasks be placed on unequal machines?",
-    labels=("policy", "ratio"),
-    scenarios=scenarios,
-    measure=measure,
+    question=QUESTION,
+    scenarios=Crossed(scenario, {"policy": POLICIES, "ratio": RATIOS}, small={"ratio": RATIOS[::2]}),
     figure=draw,
-    score=score,
-    quantity=f"makespan at a speed ratio of {DECIDING_RATIO:.0f}",
+    score=decided("policy", "makespan_s", {"ratio": RATIOS[-1]}),
+    quantity=f"makespan at a speed ratio of {RATIOS[-1]:.0f}",
     unit="s",
 )
-compare = experiment.compare
 
 if __name__ == "__main__":
     experiment.main()

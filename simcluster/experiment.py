@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -21,8 +23,9 @@ from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
 from simcluster.report.picture import png
 from simcluster.scenario import NEVER_BEGAN
-from simcluster.study import Progress
+from simcluster.study import Crossed, Progress
 from simcluster.study.progress import in_a_notebook, shown
+from simcluster.study.study import all_metrics
 from simcluster.sweep import Interrupted, Label, Measure, Seeded, Workers, sweep, verdicts_in_words, workers
 from simcluster.sweep import Progress as Report
 
@@ -69,20 +72,27 @@ class Answer:
 class Experiment:
     """A question that a sweep can answer.
 
-    ``scenarios(small)`` gives the scenarios by label; the label's values fill the columns ``labels``.
-    ``measure`` gives the rows of one result, ``figure`` draws the table of them all. ``score`` reduces that table
-    to one row per seed and one column per strategy: the ``quantity`` (in ``unit``) that decides.
+    ``scenarios(small)`` gives the scenarios by label; the label's values fill the columns ``labels``, which those of
+    ``Crossed`` know themselves. ``figure`` draws the table of all runs. ``score`` reduces that table to one row per
+    seed and one column per strategy (see ``decided``): the ``quantity`` (in ``unit``) that decides. ``measure`` gives
+    the rows of one result; without it, it is the result's metrics.
     """
 
     name: str
     question: str
-    labels: tuple[str, ...]
     scenarios: Callable[[bool], Mapping[Label, Seeded]]
-    measure: Measure
     figure: Callable[[pd.DataFrame], Figure]
     score: Callable[[pd.DataFrame], pd.DataFrame]
     quantity: str
-    unit: str
+    unit: str = ""
+    measure: Measure | None = None
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.labels and isinstance(self.scenarios, Crossed):
+            object.__setattr__(self, "labels", self.scenarios.labels)
+        if self.measure is None:
+            object.__setattr__(self, "measure", partial(all_metrics, besides=self.labels))
 
     def compare(
         self,
@@ -112,9 +122,8 @@ class Experiment:
         shows = one_bar(self.name) if progress is None and in_a_notebook() else nullcontext(progress)
         try:
             with shows as report:
-                table = sweep(
-                    self.scenarios(small), seeds, self.measure, labels=self.labels, within=within, progress=report
-                )
+                cells, measure = self.scenarios(small), self.measure or all_metrics
+                table = sweep(cells, seeds, measure, labels=self.labels, within=within, progress=report)
         except Interrupted as interrupt:
             if out is not None:
                 save(None, interrupt.table, out, self.name)
@@ -154,6 +163,24 @@ class Experiment:
             say(answers([answer]))
 
         call(app)
+
+
+def decided(
+    by: str, metric: str, at: Mapping[str, Any] | None = None, *, at_most: float = math.inf
+) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The score by a metric: of each strategy in the column ``by``, where other columns have the values ``at``.
+
+    Of several rows of a run it is their mean. What is more than ``at_most``, as a time that the horizon cuts, is that.
+    """
+
+    def score(table: pd.DataFrame) -> pd.DataFrame:
+        rows = table
+        for column, value in (at or {}).items():
+            rows = rows[rows[column] == value]
+        clipped = rows.assign(**{metric: rows[metric].clip(upper=at_most)})
+        return clipped.pivot_table(index="seed", columns=by, values=metric, sort=False)
+
+    return score
 
 
 def answers(found: Sequence[Answer]) -> Text:

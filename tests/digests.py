@@ -22,8 +22,8 @@ def scenarios():
         yield f"training-{staleness}", training(FAULTS, staleness=staleness, jitter=Exponential(mean=1))
     for name, policy in scheduling.POLICIES.items():
         yield f"scheduling-{name}", scheduling.scenario(policy, 1.0)
-    label, made = next(iter(load_balancing.scenarios(small=True).items()))
-    yield f"serving-{label}", made(2) if callable(made) else made
+    (label, *_), made = next(iter(load_balancing.experiment.scenarios(small=True).items()))
+    yield f"serving-{label}", made
 
 
 if __name__ == "__main__":

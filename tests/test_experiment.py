@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from sweeping import duration, waiting
 from simcluster.cluster import NetworkSpec, NodeSpec
 from simcluster.command_line import call, one_line, say
 from simcluster.engine import InvalidSpec
-from simcluster.experiment import Experiment, answers, in_unit
+from simcluster.experiment import Experiment, answers, decided, in_unit
 from simcluster.measurement import Interval
 from simcluster.report import band, figure, legend, wide
+from simcluster.study import Crossed
 from simcluster.sweep import Interrupted
 
 
@@ -48,6 +50,33 @@ def test_an_experiment_gives_a_verdict_a_picture_and_a_table(tmp_path):
     assert answer.picture == tmp_path / "wait.png"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["wait.csv", "wait.png"]
     assert len(answer.table) == 30
+
+
+def test_without_a_measure_it_is_the_metrics_and_crossed_scenarios_name_their_columns():
+    crossed = Experiment(
+        name="wait",
+        question="Is a longer wait longer?",
+        scenarios=Crossed(waiting, {"mean_s": (1.0, 9.0, 10.0)}, small={"mean_s": (1.0, 9.0)}),
+        figure=lambda table: draw(table.assign(duration_s=table["ended_s"])),
+        score=decided("mean_s", "ended_s"),
+        quantity="mean duration",
+        unit="s",
+    )
+
+    answer, usual = (each.compare(range(10), small=True) for each in (crossed, EXPERIMENT))
+
+    assert str(answer) == str(usual)
+    assert list(answer.table["ended_s"]) == list(usual.table["duration_s"])
+
+
+def test_what_decides_is_one_metric_of_each_strategy_where_other_columns_say_so():
+    never = ("a", 2, 0, math.inf)
+    rows = [("a", 1, 0, 5.0), never, ("b", 2, 0, 3.0), ("b", 2, 0, 4.0), ("a", 2, 1, 1.0), ("b", 2, 1, 2.0)]
+    table = pd.DataFrame(rows, columns=["who", "load", "seed", "time_s"])
+
+    scores = decided("who", "time_s", {"load": 2}, at_most=9.0)(table)
+
+    assert scores.to_dict("list") == {"a": [9.0, 1.0], "b": [3.5, 2.0]}
 
 
 def test_the_small_version_is_smaller_and_nothing_is_written_without_a_folder():

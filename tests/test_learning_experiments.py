@@ -40,7 +40,7 @@ def answer(tmp_path_factory):
 
     def of(name):
         if name not in found:
-            found[name] = MODULES[name].compare(SEEDS, small=True, out=out)
+            found[name] = MODULES[name].experiment.compare(SEEDS, small=True, out=out)
         return found[name]
 
     return of
@@ -53,7 +53,7 @@ def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page
     assert found.picture.stat().st_size > 10_000
     assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
     runs = found.table.groupby(["seed", *found.experiment.labels]).ngroups
-    assert runs == len(MODULES[name].scenarios(True)) * len(SEEDS)
+    assert runs == len(found.experiment.scenarios(True)) * len(SEEDS)
     assert not found.table.isna().any(axis=None)
     assert f"## `experiments/{name}.py`: {found.experiment.question[0].lower()}{found.experiment.question[1:]}" in PAGE
 

@@ -4,6 +4,7 @@ from simcluster.report.atomic import check_folder
 from simcluster.report.bands import COLOURS, band, wide
 from simcluster.report.cdf_plots import cdf
 from simcluster.report.columns import label_of
+from simcluster.report.curves import Panel, curves
 from simcluster.report.exports import read_csv, write_csv, write_parquet
 from simcluster.report.files import check_formats, save, seeds_in_words
 from simcluster.report.heat_map_plots import heat_map
@@ -16,10 +17,12 @@ from simcluster.report.skew_plots import skew
 
 __all__ = [
     "COLOURS",
+    "Panel",
     "band",
     "cdf",
     "check_folder",
     "check_formats",
+    "curves",
     "figure",
     "front",
     "heat_map",

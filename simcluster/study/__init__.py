@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simcluster.engine import Range
+    from simcluster.study.crossed import Crossed
     from simcluster.study.definition import StudyFile
     from simcluster.study.design import Grid, LatinHypercube, RandomSample, Sobol, Zip, grid, zipped
     from simcluster.study.fields import field, with_fields
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     from simcluster.study.study import Interrupted, Progress, RunFailed, Study
 
 __all__ = [
-    "Grid", "Interrupted", "LatinHypercube", "Outcome", "Processes", "Progress", "RandomSample", "Range",
+    "Crossed", "Grid", "Interrupted", "LatinHypercube", "Outcome", "Processes", "Progress", "RandomSample", "Range",
     "RunFailed", "Sobol", "Store", "StoreError", "StoredStudy", "Study", "StudyFile", "TimeLimit", "WorkerDied", "Zip",
     "field", "grid", "open_study", "with_fields", "zipped",
 ]  # fmt: skip
 
 _PLACES = {
+    "crossed": ("Crossed",),
     "definition": ("StudyFile",),
     "design": ("Grid", "LatinHypercube", "RandomSample", "Range", "Sobol", "Zip", "grid", "zipped"),
     "fields": ("field", "with_fields"),

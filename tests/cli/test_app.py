@@ -84,7 +84,7 @@ def test_in_a_clone_the_experiments_are_those_beside_the_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     assert type(experiment("consistency")).__name__ == "Experiment"
-    assert experiment("consistency").scenarios.__module__ == "experiments.consistency"
+    assert experiment("consistency").figure.__module__ == "experiments.consistency"
 
 
 def test_info_names_what_a_result_depends_on(monkeypatch, capsys):
