@@ -65,7 +65,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Time to the target against MTTF, medians: a few runs that never end would be all that a mean shows."""
     y_label = f"time to loss {TARGET_LOSS} (s), median over seeds"
     panel = Panel("mttf_s", "time_to_target_s", "mean time to failure of each machine (s)", y_label)
-    about = f"10 workers and a parameter server, each repaired in {MTTR_S:.0f} s on average; medians"
+    about = f"10 workers and a parameter server, each repaired in {MTTR_S:.0f} s on average; medians by bootstrap"
     drawn, (axes,) = curves(
         table, "strategy", (panel,), QUESTION, about, interval=bootstrap_interval, horizon=HORIZON_S
     )
