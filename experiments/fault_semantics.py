@@ -59,6 +59,8 @@ SHOWN: dict[str, tuple[AnyFault, ...]] = {
     "clock step (+5 s)": (fault.StepClock(node="victim", step_s=5, **WHEN),),
     "clock drift (+10 %)": (fault.DriftClock(node="victim", rate=0.1, **WHEN),),
     "Byzantine (negates)": (fault.Byzantine(node="victim", adversary=fault.ADVERSARIES["negate"], strength=1, **WHEN),),
+    "colluding (inner product)": (fault.Collude(node="victim", attack=fault.inner_product_manipulation, **WHEN),),
+    "flipped labels": (fault.FlipLabels(node="victim", **WHEN),),
     "slow link (3 ×)": (fault.SlowLink(factor=3, **LINK),),
     "latency spike (0.5 s)": (fault.SpikeLatency(extra_s=HALF_S, **LINK),),
     "bandwidth drop (5 ×)": (fault.ThrottleBandwidth(node="victim", factor=5, **WHEN),),
@@ -182,7 +184,7 @@ def remember(node: Node) -> Program:
 
 
 def keep(node: Node) -> Program:
-    """A block that is flushed, one that is only written, one that is being written, and one written meanwhile."""
+    """A block that is flushed, one that is only written, one that is being written, and what is done meanwhile."""
     if node.env.now < BEGIN_S:
         yield node.storage.write("flushed", 1.0, 5)
         yield node.storage.flush()
@@ -194,6 +196,10 @@ def keep(node: Node) -> Program:
                 see(node, f"write: {key}", "done")
             except Failure as failure:
                 see(node, f"write: {key}", f"refused ({failure.cause})")
+        labels = np.array([0, 1])
+        for change in node.storage.poisons.values():
+            labels = change(labels, 2)
+        see(node, "labels", "as they are" if labels.tolist() == [0, 1] else "altered")
     yield until(node, LOOK_S)
     for key in ("flushed", "unflushed", "under way"):
         try:
@@ -287,6 +293,8 @@ def _of_disk(seen: Seen) -> str:
         else:
             time_s, outcome = write[0]
             words.append(f"write {key}: {_late(time_s, due_s) if outcome == 'done' else outcome}")
+    if (labels := seen.get("labels")) is not None and labels[0][1] == "altered":
+        words.append("labels altered")
     return "; ".join(words)
 
 

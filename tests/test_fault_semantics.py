@@ -60,9 +60,10 @@ def test_every_fault_is_seen_to_do_something(name):
     ("part", "names"),
     [
         ("computation", ["slow compute (3 ×)", "slow compute, ramp to 3 ×", "process kill"]),
-        ("messages", ["lost messages", "Byzantine (negates)", "partition", "link flap (0.5 s down, 0.5 s up)"]),
+        ("messages", ["Byzantine (negates)", "colluding (inner product)"]),
+        ("messages", ["lost messages", "partition", "link flap (0.5 s down, 0.5 s up)"]),
         ("memory", ["out of memory"]),
-        ("disk", ["disk loss", "disk slow (3 ×)", "disk full", "bit rot (5 bits)"]),
+        ("disk", ["disk loss", "disk slow (3 ×)", "disk full", "bit rot (5 bits)", "flipped labels"]),
         ("timers", ["clock step (+5 s)", "clock drift (+10 %)"]),
     ],
 )

@@ -22,6 +22,9 @@ DISK_RECORD = ("disk", "node", "operation", "key", "size_bytes", "begin_s", "out
 the cause of a failure.
 """
 
+Poison = Callable[[np.ndarray, int | None], np.ndarray]
+"""Labels, and how many classes there are (``None``: numbers of regression), to as many labels of the same kind."""
+
 
 class StorageSpec(Spec):
     """A disk, as one would order it."""
@@ -78,6 +81,8 @@ class Storage:
         self._lost_unflushed = False
         self._filled: dict[object, None] = {}
         self._tearing: dict[object, None] = {}
+        #: What faults have made of the labels of the rows that lie here, by the fault's key, in the order of beginning.
+        self.poisons: dict[str, Poison] = {}
 
     # What programs use
 
@@ -158,7 +163,7 @@ class Storage:
     @property
     def at_baseline(self) -> bool:
         """Whether no fault is at work on the disk."""
-        return self._disk.at_baseline and not self._filled and not self._tearing
+        return self._disk.at_baseline and not self._filled and not self._tearing and not self.poisons
 
     def intact(self, key: str) -> bool:
         """Whether ``key`` is there with the right checksum: what a checker may see, and a program only by reading."""

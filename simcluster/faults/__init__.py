@@ -3,11 +3,21 @@
 from simcluster.faults.budget import Violation, budget_exceeded, within_budget
 from simcluster.faults.byzantine import ADVERSARIES, Adversary, AnyAdversary, Byzantine
 from simcluster.faults.chance import GilbertElliott
+from simcluster.faults.collusion import (
+    ATTACKS,
+    AnyAttack,
+    Attack,
+    Collude,
+    a_little_is_enough,
+    inner_product_manipulation,
+    unsuspicious_deviations,
+)
 from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
 from simcluster.faults.examples import examples
 from simcluster.faults.fault import Fault
 from simcluster.faults.files import SYNTHETIC_TRACE, load_schedule, read_failure_trace, save_schedule
 from simcluster.faults.injector import Injector
+from simcluster.faults.label_faults import FlipLabels
 from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
 from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
 from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
@@ -38,13 +48,17 @@ from simcluster.faults.vocabulary import AnyFault
 
 __all__ = [
     "ADVERSARIES",
+    "ATTACKS",
     "SYNTHETIC_TRACE",
     "Adversary",
     "AnyAdversary",
+    "AnyAttack",
     "AnyFault",
+    "Attack",
     "BreakLink",
     "Broken",
     "Byzantine",
+    "Collude",
     "CorruptMessages",
     "CrashNode",
     "CutMinority",
@@ -58,6 +72,7 @@ __all__ = [
     "FillDisk",
     "Finding",
     "FlapLink",
+    "FlipLabels",
     "GilbertElliott",
     "Injector",
     "IsolateNode",
@@ -88,12 +103,14 @@ __all__ = [
     "ThrottleLink",
     "Vacuous",
     "Violation",
+    "a_little_is_enough",
     "budget_exceeded",
     "draw_crashes",
     "draw_faults",
     "examine",
     "examples",
     "heal",
+    "inner_product_manipulation",
     "load_schedule",
     "read_failure_trace",
     "save_schedule",
@@ -102,5 +119,6 @@ __all__ = [
     "shrink",
     "single_faults",
     "trial_of",
+    "unsuspicious_deviations",
     "within_budget",
 ]

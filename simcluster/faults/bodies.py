@@ -25,7 +25,8 @@ def map_numbers(body: Any, change: Change) -> Any:
     if isinstance(body, np.ndarray):
         if not np.issubdtype(body.dtype, np.floating):
             return body
-        changed = np.asarray(change(np.asarray(body)), dtype=body.dtype).reshape(body.shape)
+        with np.errstate(over="ignore"):  # a lie may be greater than numbers of few bits can be
+            changed = np.asarray(change(np.asarray(body)), dtype=body.dtype).reshape(body.shape)
         if isinstance(body, np.ma.MaskedArray):
             return np.ma.MaskedArray(changed, np.ma.getmaskarray(body), fill_value=body.fill_value)
         return changed

@@ -51,6 +51,11 @@ def noise(numbers: Numbers, strength: float, generator: np.random.Generator, rec
     return numbers + strength * generator.standard_normal(numbers.shape)
 
 
+def gaussian(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
+    """s·N(0, 1)."""
+    return strength * generator.standard_normal(numbers.shape)
+
+
 def zero(numbers: Numbers, strength: float, generator: np.random.Generator, receiver: float) -> Numbers:
     """0."""
     return np.zeros_like(numbers)
@@ -62,7 +67,7 @@ def equivocate(numbers: Numbers, strength: float, generator: np.random.Generator
 
 
 ADVERSARIES: dict[str, Adversary] = {
-    "negate": negate, "scale": scale, "noise": noise, "zero": zero, "equivocate": equivocate,
+    "negate": negate, "scale": scale, "noise": noise, "zero": zero, "equivocate": equivocate, "gaussian": gaussian,
 }  # fmt: skip
 """The adversaries that are here, by their words."""
 
@@ -80,7 +85,10 @@ class Byzantine(NodeFault):
 
     kind: Literal["byzantine"] = "byzantine"
     adversary: AnyAdversary
-    """What it makes of a number x, with strength s: −s·x, s·x, x + s·N(0, 1), 0, or s·u·x, u the receiver's own."""
+    """What it makes of a number x, with strength s.
+
+    In the order of their words, −s·x, s·x, x + s·N(0, 1), 0, s·u·x, where u is the receiver's own, and s·N(0, 1).
+    """
     strength: Positive = 10.0
     """s, which does nothing to "zero"."""
     kinds: Annotated[tuple[Name, ...], Field(min_length=1)] | None = None

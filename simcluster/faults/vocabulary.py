@@ -8,8 +8,10 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from simcluster.engine import Open, hint
 from simcluster.faults.byzantine import Byzantine
+from simcluster.faults.collusion import Collude
 from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
 from simcluster.faults.fault import Fault
+from simcluster.faults.label_faults import FlipLabels
 from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
 from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
 from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
@@ -35,6 +37,8 @@ FAULTS = Open(
     StepClock,
     DriftClock,
     Byzantine,
+    Collude,
+    FlipLabels,
     SlowLink,
     SpikeLatency,
     ThrottleBandwidth,

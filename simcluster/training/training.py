@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from simcluster.training.local import Displacements, Learner
 from simcluster.training.placement import InMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from simcluster.learning import Dataset
     from simcluster.training.job import TrainingJob
@@ -63,11 +63,18 @@ class Training:
     """What an exchange needs of a run. Raises ``ValueError`` where model and data, or data and workers, do not fit.
 
     ``data`` is what is learned from, and ``held_out`` the rest, which each worker has its part of. ``speeds`` are those
-    of the workers, which only a job whose shares go by them asks for.
+    of the workers, which only a job whose shares go by them asks for; ``poisons`` are what faults make, while they
+    last, of the labels that each worker reads from its disk.
     """
 
     def __init__(
-        self, job: TrainingJob, seed: int, done: Event, trace: Trace, speeds: Sequence[float] | None = None
+        self,
+        job: TrainingJob,
+        seed: int,
+        done: Event,
+        trace: Trace,
+        speeds: Sequence[float] | None = None,
+        poisons: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.job, self.seed, self.done = job, seed, done
         self.trace, self._diverged = trace, False
@@ -87,6 +94,8 @@ class Training:
         self.copied = any(len(holders) > 1 for holders in self.holders)
         self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
         self._orders: dict[int, tuple[int, Any]] = {}
+        self._poisons = poisons
+        self._poisoned: dict[tuple[Any, ...], Dataset] = {}
         self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))
         #: Who follows the gradients of the model; where workers do so by themselves, ``optimiser`` is another.
         self.local_optimiser: Optimiser = fitted(job.optimiser, job.model, self.data)
@@ -104,6 +113,7 @@ class Training:
         self._evaluated: tuple[Array | None, float] = (None, math.nan)  # the last, by identity: nobody writes to it
         self._loaded: set[int] = set()
         self._loads = not isinstance(job.placement, InMemory)
+        self._remember: dict[int, int] = {}  # since which step each worker's compression does
 
     def _batch_sizes(self, shares: Array, largest: int) -> Any:
         """How many rows a worker's step has: of unequal shares the mean is the job's, and each has its share of it."""
@@ -136,40 +146,69 @@ class Training:
         yield from self.job.placement.load(self, node, worker)
         self._loaded.add(worker)
 
-    def rows(self, worker: int, clock: int) -> Rows:
+    def rows(self, worker: int, clock: int, reader: int | None = None) -> Rows:
         """What a worker learns from in a step: its shard, or the next ``batch_size`` rows of it.
+
+        ``reader`` has them on its disk, where that is another worker.
 
         It depends on seed, worker and clock only, so a step that is done again is the same step. A shard is gone
         through once an epoch, each epoch in a new order; what is left over at its end waits for another epoch.
         """
         numbers, size = self._numbers[worker], self._sizes[worker]
+        data = self._read_by(worker if reader is None else reader)
         if size == len(numbers):
-            return self._shards[worker]
+            return self._shards[worker] if data is self.data else Rows(data, numbers)
         epoch, place = divmod(clock, len(numbers) // size)
         known = self._orders.get(worker)
         if known is None or known[0] != epoch:
             order = stream(self.seed, "batch", worker, epoch).permutation(numbers)
             known = self._orders[worker] = (epoch, order)
-        return Rows(self.data, known[1][place * size : (place + 1) * size])
+        return Rows(data, known[1][place * size : (place + 1) * size])
 
-    def contribution(self, worker: int, clock: int, parameters: Array) -> Call[Array]:
-        """A worker's half of a step: what its rows say at these parameters."""
+    def _read_by(self, worker: int) -> Dataset:
+        """The data as a worker reads it."""
+        at_work = tuple(self._poisons[worker].items()) if self._poisons else ()
+        if not at_work:
+            return self.data
+        if at_work not in self._poisoned:
+            targets = self.data.targets
+            for _, change in at_work:
+                targets = change(targets, self.data.classes)
+            self._poisoned[at_work] = replace(self.data, targets=targets)
+        return self._poisoned[at_work]
+
+    def contribution(self, worker: int, clock: int, parameters: Array, reader: int | None = None) -> Call[Array]:
+        """A worker's half of a step: what its rows, as a ``reader`` reads them, say at these parameters."""
         if self._loads and worker not in self._loaded:
             rule = "an exchange must let a worker load its rows before it learns from them, by training.load"
             raise ValueError(f"{rule}, got {type(self.job.exchange).__name__}, which has not")
-        return self._contribution(parameters, self.rows(worker, clock))
+        return self._contribution(parameters, self.rows(worker, clock, reader))
 
-    def work(self, worker: int, clock: int, parameters: Array, own: Array | None) -> Call[tuple[Array, Array | None]]:
+    def remembers(self, worker: int, clock: int) -> None:
+        """A worker's compression has left something out of this step, which it is to add to the next."""
+        self._remember.setdefault(worker, clock)
+
+    def remembers_nothing(self, worker: int, clock: int) -> None:
+        """A worker's compression knows nothing of the steps before this one: a verdict says it, if it should."""
+        if self._remember.pop(worker, clock) < clock:
+            lost = f"{self.job.workers[worker]} lost what its compression had left out"
+            said = f"{self.job.name}: {lost}, so that parameters are not those of a run without faults"
+            self.trace.verdict("forgotten", said)
+
+    def work(
+        self, worker: int, clock: int, parameters: Array, own: Array | None, reader: int | None = None
+    ) -> Call[tuple[Array, Array | None]]:
         """All that a worker does in a step: what it contributes, and what it remembers by the rule of local work.
 
-        ``own`` is what it has remembered in the step before.
+        ``own`` is what it has remembered in the step before, and ``reader`` as of ``rows``.
         """
         local, model = self.job.local, self.job.model
         if local is None:
-            said = self.contribution(worker, clock, parameters)
+            said = self.contribution(worker, clock, parameters, reader)
             return Call(lambda: (said(), None), said.cost)
         rows, count = float(self.batch_rows[worker]), len(self.batch_rows)
-        learner = Learner(model, self.local_optimiser, partial(self.rows, worker), clock, rows, count)  # type: ignore[arg-type]
+        of = partial(self.rows, worker, reader=reader)
+        learner = Learner(model, self.local_optimiser, of, clock, rows, count)  # type: ignore[arg-type]
         return local.contribution(learner, parameters, own)
 
     def loss(self, parameters: Array) -> Call[float]:

@@ -72,6 +72,30 @@ def test_one_who_equivocates_stretches_by_the_strength_at_most(make, send):
     assert 1.5 < max(heard) < 2
 
 
+def test_a_gaussian_liar_says_nothing_of_the_truth(make, send):
+    fault = Byzantine(node="n-0", adversary="gaussian", strength=0.1, begin_s=0)
+    ((*heard,),) = told(make, send, fault, times=range(50), receivers=(1,))
+    lies = np.array([gradient for _, gradient in heard])
+
+    assert np.abs(lies.mean(axis=0)).max() < 0.1  # where the truth is 1, −2 and 3: seven deviations
+    assert lies.std() == pytest.approx(0.1, rel=0.25)
+
+
+def test_a_lie_in_few_bits_is_infinite_where_they_cannot_hold_it(make, send):
+    fault = Byzantine(node="n-0", adversary="scale", strength=1e6, begin_s=0)
+    cluster, heard = make(fault, count=2), []
+
+    def listen(node):
+        heard.append((yield node.receive()).body)
+
+    cluster["n-1"].boot(listen)
+    send(cluster, 1.0, 0, 1, body=TRUTH.astype(np.float16))
+    cluster.env.run()
+
+    assert heard[0].dtype == np.float16
+    assert heard[0].tolist() == [np.inf, -np.inf, np.inf]
+
+
 def test_only_the_liar_lies_only_while_the_fault_lasts_and_only_in_its_kinds(make, send):
     fault = Byzantine(node="n-0", adversary="zero", kinds=("gradient",), begin_s=0, end_s=2)
     of_others = Byzantine(node="n-1", adversary="zero", begin_s=0)

@@ -261,4 +261,6 @@ def test_a_fault_that_does_not_say_how_it_is_drawn_is_refused():
 def test_a_swarm_draws_lies_and_lost_data_only_when_it_is_asked_to():
     left_out = set(KINDS.values()) - set(Swarm(nodes=NAMES, horizon_s=1).kinds)
 
-    assert {kind.model_fields["kind"].default for kind in left_out} == {"byzantine", "lose_disk", "rot_bits"}
+    assert {kind.model_fields["kind"].default for kind in left_out} == {
+        "byzantine", "collude", "flip_labels", "lose_disk", "rot_bits",
+    }

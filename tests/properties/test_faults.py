@@ -11,9 +11,11 @@ from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec
 from simcluster.engine import Constant, Environment, Exponential, Trace
 from simcluster.faults import (
     ADVERSARIES,
+    ATTACKS,
     AnyFault,
     BreakLink,
     Byzantine,
+    Collude,
     CorruptMessages,
     CrashNode,
     CutMinority,
@@ -24,6 +26,7 @@ from simcluster.faults import (
     ExhaustMemory,
     FillDisk,
     FlapLink,
+    FlipLabels,
     GilbertElliott,
     Injector,
     IsolateNode,
@@ -75,6 +78,8 @@ FIELDS = {
     StepClock: {"node": target, "step_s": st.integers(1, 9)},
     DriftClock: {"node": target, "rate": st.floats(-0.5, 1)},
     Byzantine: {"node": target, "adversary": st.sampled_from(sorted(ADVERSARIES))},
+    Collude: {"node": target, "attack": st.sampled_from(sorted(ATTACKS))},
+    FlipLabels: {"node": target},
     # Throttles multiply, and what has begun at a throttled rate goes on at it: a few must not take for ever.
     SlowLink: {**ends, "factor": st.floats(1, 2)},
     SpikeLatency: {**ends, "extra_s": turns},
