@@ -20,7 +20,7 @@ LONGER: dict[str, str] = {
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",
     "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",
 }
-#: Beside the faces of kernels, learning and compression: the calculus of flows, the loop and the message path.
+#: Beside the faces of kernels, learning, compression and aggregation: flows, the loop and the message path.
 MAY_COMPUTE = {
     "simcluster/cluster/flows.py": {"flows"},
     "simcluster/cluster/message_path.py": {
@@ -166,8 +166,9 @@ def test_no_sum_is_listed_that_is_not_there():
 
 
 @each(LIBRARY)
-def test_only_learning_and_compression_call_the_numeric_kernels(path):
-    if name(path).startswith(("simcluster/kernels/", "simcluster/learning/", "simcluster/training/compression/")):
+def test_only_learning_compression_and_aggregation_call_the_numeric_kernels(path):
+    training = ("simcluster/training/compression/", "simcluster/training/aggregation/")
+    if name(path).startswith(("simcluster/kernels/", "simcluster/learning/", *training)):
         return
     found = {
         what

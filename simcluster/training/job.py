@@ -133,7 +133,7 @@ class TrainingJob(Spec):
         if len(set(self.workers)) < len(self.workers):
             raise ValueError(f"workers must differ, got {list(self.workers)}")
         moving = (self.model, self.optimiser) if hasattr(self.model, "gradient") else (self.model,)
-        parts: tuple[Any, ...] = *moving, self.local
+        parts: tuple[Any, ...] = (*moving, self.local, self.compression, self.aggregation)
         also = [part.refuses(self) for part in parts if hasattr(part, "refuses")]
         whole = [self._part_of_a_step(part) for part in moving if getattr(part, "needs_whole_steps", False)]
         for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also, *whole):
@@ -242,7 +242,8 @@ class TrainingJob(Spec):
         if self.recovery is not None:
             self.recovery.start(cluster)
         speeds = [_speed(cluster[worker].spec) for worker in self.workers]
-        training = self._try(Training(self, seed, done, cluster.trace, speeds))
+        poisons = [cluster[worker].storage.poisons for worker in self.workers]
+        training = self._try(Training(self, seed, done, cluster.trace, speeds, poisons))
         self.placement.start(training, cluster)
         self.exchange.start(training, cluster)
         return done

@@ -98,7 +98,13 @@ class Local(Protocol):
 
 
 class Aggregation(Protocol):
-    """How the contributions to a step become one; a plain function serves."""
+    """How the contributions to a step become one; a plain function serves.
+
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``. One that
+    remembers something from step to step has a method ``after``, which is asked instead: of ``values``, ``rows`` and a
+    ``memory``, an array that is empty at first and that a checkpoint holds, it gives a ``Call`` of the total and of the
+    memory for the next step.
+    """
 
     def __call__(self, values: Array, rows: Array) -> Call[Array]:
         """The total (p,) of contributions (m, p), in the order of workers, of so many ``rows`` (m,) each."""
@@ -106,13 +112,19 @@ class Aggregation(Protocol):
 
 
 class Compression(Protocol):
-    """How a contribution is written in fewer bytes."""
+    """How a contribution is written in fewer bytes.
 
-    def encode(self, values: Array, memory: Array | None, generator: np.random.Generator) -> Call[tuple[Any, Array]]:
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    """
+
+    def encode(
+        self, values: Array, memory: Array | None, generator: np.random.Generator
+    ) -> Call[tuple[Any, Array | None]]:
         """What is sent instead of ``values``, plain data, and what the worker remembers until the next one.
 
         ``memory`` is ``None`` at a worker's first contribution, after its crash, and when the server went back to
-        steps that the worker has done before.
+        steps that the worker has done before: what was remembered is lost then, and the run says so. A compression that
+        remembers nothing, and gives ``None`` for it, is the same under any crash.
         """
         ...
 

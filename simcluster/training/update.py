@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from simcluster.learning import Array, Call, Cost, Descends, Solves, call
+from simcluster.training.aggregation import aggregated, total
 from simcluster.training.training import Training
 
 
@@ -45,25 +46,32 @@ class Descent:
         self._training, self._model = training, model
         self.parameters = training.initial
         self._memory = training.optimiser.start(self.parameters)
+        self._remembered: Array = np.empty(0)
         self._gradient_cost: Cost | None = None
 
     @property
     def state(self) -> tuple[Array, ...]:
-        """Parameters, and what the optimiser remembers."""
-        return self.parameters, self._memory
+        """Parameters, and what optimiser and aggregation remember."""
+        return self.parameters, self._memory, self._remembered
 
     @state.setter
     def state(self, state: tuple[Array, ...]) -> None:
-        self.parameters, self._memory = state
+        self.parameters, self._memory, self._remembered = state
 
     def take(
         self, workers: list[int], values: Sequence[Array], clock: int, share: float, read: Array | None = None
     ) -> Call[None]:
         """Aggregate, find the gradient, and make a step of it."""
         rows = self._training.batch_rows[workers]
-        added = self._training.job.aggregation(_flat(values), rows)
-        moved = self._step(added().reshape(values[0].shape), math.fsum(rows), clock, share, read)
-        return Call(moved, added.cost + moved.cost)
+        added = aggregated(self._training.job.aggregation, _flat(values), rows, self._remembered)
+        one, remembered = added()
+        stepped = self._step(one.reshape(values[0].shape), math.fsum(rows), clock, share, read)
+
+        def moved() -> None:
+            stepped()
+            self._remembered = remembered
+
+        return Call(moved, added.cost + stepped.cost)
 
     def move(self, total: Array, clock: int) -> Call[None]:
         """Find the gradient, and make a step of it."""
@@ -97,15 +105,17 @@ class Solution:
         self._said = np.zeros((len(training.batch_rows), 0))
         self._known = np.zeros(len(training.batch_rows), dtype=bool)
         self._total: Array | None = None
+        self._remembered: Array = np.empty(0)
 
     @property
     def state(self) -> tuple[Array, ...]:
-        """Parameters, what each worker said last, and who has said anything."""
-        return self.parameters, self._said, self._known
+        """Parameters, what each worker said last, who has said anything, and what the aggregation remembers."""
+        return self.parameters, self._said, self._known, self._remembered
 
     @state.setter
     def state(self, state: tuple[Array, ...]) -> None:
         self.parameters, self._said, self._known = state[0], np.array(state[1]), np.array(state[2])
+        self._remembered = state[3]
         self._total = None
 
     def take(
@@ -114,32 +124,34 @@ class Solution:
         """Replace what these workers said before.
 
         A whole step is aggregated anew, in the order of workers, and so is all that is known when nobody else has said
-        anything; a single contribution among others adds its difference.
+        anything, or when it does not just add up; a single contribution among others adds its difference.
         """
         aggregation, rows = self._training.job.aggregation, self._training.batch_rows
         flat = _flat(values)
         said = self._said if self._said.size else np.zeros((len(rows), flat.shape[1]))
         known = self._known.copy()
         known[workers] = True
-        if share == 1.0 or self._total is None or known.sum() == len(workers):
+        remembered = self._remembered
+        if share == 1.0 or self._total is None or known.sum() == len(workers) or aggregation is not total:
             if workers == self._everyone:
-                said, added = flat, aggregation(flat, rows)
+                said, ruled = flat, aggregated(aggregation, flat, rows, remembered)
             else:
                 said = said.copy()
                 said[workers] = flat
-                added = aggregation(said[known], rows[known])
-            total = added()
+                ruled = aggregated(aggregation, said[known], rows[known], remembered)
+            (one, remembered), cost = ruled(), ruled.cost
         else:
             added = call(np.subtract, flat, said[workers])
-            total = self._total + added().sum(axis=0)
+            one, cost = self._total + added().sum(axis=0), added.cost
             said[workers] = flat
-        found = self._solved(total.reshape(values[0].shape), float(rows[known].sum()))
+        found = self._solved(one.reshape(values[0].shape), float(rows[known].sum()))
         parameters = found()
 
         def moved() -> None:
-            self.parameters, self._said, self._known, self._total = parameters, said, known, total
+            self.parameters, self._said, self._known, self._total = parameters, said, known, one
+            self._remembered = remembered
 
-        return Call(moved, added.cost + found.cost)
+        return Call(moved, cost + found.cost)
 
     def move(self, total: Array, clock: int) -> Call[None]:
         """Solve anew; what each worker has said is not known then."""

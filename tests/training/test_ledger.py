@@ -273,7 +273,7 @@ def test_a_step_that_did_not_wait_for_all_is_a_whole_step():
     for worker in "ab":
         give(ledger, worker, 0)
 
-    *_, (_, memory) = ledger.state()
+    *_, (_, memory, _) = ledger.state()
     assert memory.tolist() == [0.0, 1.0]  # the clock, and the share of a step, that the optimiser was given
 
 

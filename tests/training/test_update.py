@@ -4,7 +4,7 @@ import numpy as np
 
 from simcluster.engine import Environment, Trace
 from simcluster.learning import Bundled, GradientDescent, KMeans, Softmax, call
-from simcluster.training import Training, TrainingJob, total
+from simcluster.training import CentredClipping, Training, TrainingJob, coordinate_median, total
 from simcluster.training.update import update_of
 
 WORKERS = ("a", "b", "c")
@@ -69,3 +69,26 @@ def test_a_closed_form_costs_the_aggregation_and_an_estimate_of_the_update():
     found = call(training.job.model.update, update.parameters, sum(values), 24.0)
 
     assert update.take([0, 1, 2], values, 0, 1.0).cost == added.cost + found.cost
+
+
+def test_a_closed_form_of_a_robust_rule_is_of_all_that_is_known_whoever_was_waited_for():
+    class Said(KMeans):
+        def update(self, parameters, total, rows):
+            return total / rows
+
+    update = update_of(training_of(Said(), aggregation=coordinate_median))
+    update.take([0, 1], [np.array([8.0]), np.array([800.0])], 0, 2 / 3)()
+    update.take([1, 2], [np.array([1600.0]), np.array([16.0])], 1, 2 / 3)()
+
+    assert update.parameters.tolist() == [2.0]  # the median of 1, 200 and 2 by row, of batches of 8
+
+
+def test_what_an_aggregation_remembers_is_in_the_state_and_moves_when_the_parameters_do():
+    training = training_of(Softmax(), aggregation=CentredClipping(radius=0.01))
+    update = update_of(training)
+    taken = update.take([0, 1, 2], said_by(training, [0, 1, 2], 0, update.parameters), 0, 1.0)
+    before = update.state[2]
+    taken()
+
+    assert before.size == 0
+    assert 0 < np.linalg.norm(update.state[2]) <= 0.01 * (1 + 1e-12)
