@@ -7,6 +7,7 @@ from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Paret
 from simcluster.faults import (
     BreakLink,
     Byzantine,
+    Collude,
     CrashNode,
     CutMinority,
     CutOneWay,
@@ -14,6 +15,7 @@ from simcluster.faults import (
     ExhaustMemory,
     Finding,
     FlapLink,
+    FlipLabels,
     GilbertElliott,
     KillProgram,
     LoseMessages,
@@ -80,7 +82,24 @@ from simcluster.serving import (
     ServiceJob,
     StoredBatches,
 )
-from simcluster.training import BoundedStaleness, KMeansSeeding, ParameterServer, TopK, TrainingJob
+from simcluster.training import (
+    BoundedStaleness,
+    Bulyan,
+    CentredClipping,
+    Float16,
+    GeometricMedian,
+    KMeansSeeding,
+    Krum,
+    NearestNeighbourMixing,
+    ParameterServer,
+    PowerSgd,
+    Qsgd,
+    RandomK,
+    SignSgd,
+    TopK,
+    TrainingJob,
+    TrimmedMean,
+)
 
 
 class Idle(Spec):
@@ -126,6 +145,8 @@ RIGHT = {
     "lose": (LoseMessages, {**TIMES, "probability": 0.5}),
     "bursts": (GilbertElliott, {"good_to_bad": 0.1, "bad_to_good": 0.1}),
     "byzantine": (Byzantine, {**WHERE, "adversary": "zero"}),
+    "collude": (Collude, {**WHERE, "attack": "a_little_is_enough"}),
+    "flip_labels": (FlipLabels, WHERE),
     "kill": (KillProgram, {**WHERE, "program": "p"}),
     "memory": (ExhaustMemory, WHERE),
     "step_clock": (StepClock, {**WHERE, "step_s": 1.0}),
@@ -163,6 +184,17 @@ RIGHT = {
     "normal": (NormalEquations, {}),
     "regression": (SoftmaxRegression, {"dataset": "iris"}),
     "top_k": (TopK, {}),
+    "random_k": (RandomK, {}),
+    "float16": (Float16, {}),
+    "qsgd": (Qsgd, {}),
+    "sign": (SignSgd, {}),
+    "power_sgd": (PowerSgd, {}),
+    "trimmed": (TrimmedMean, {}),
+    "geometric": (GeometricMedian, {}),
+    "krum": (Krum, {}),
+    "bulyan": (Bulyan, {}),
+    "clipping": (CentredClipping, {}),
+    "mixing": (NearestNeighbourMixing, {}),
     "staleness": (BoundedStaleness, {}),
     "server": (ParameterServer, {"server": "n-0"}),
     "training": (

@@ -37,10 +37,10 @@ WRONG = [
         storage.bandwidth_bytes_per_s storage.capacity_bytes clock.wander_period_s network.bandwidth_bytes_per_s
         one_switch.bandwidth_bytes_per_s edge.bandwidth_bytes_per_s racks.oversubscription
         wide_area.between_bytes_per_s exponential.mean lognormal.mean lognormal.sigma pareto.mean weibull.mean
-        slow_node.factor slow_disk.factor throttle.factor byzantine.strength memory.size_bytes swarm.horizon_s
-        swarm.heal_at_s descent.learning_rate momentum.learning_rate nesterov.learning_rate adam.learning_rate
-        adam.epsilon regression.learning_rate softmaxes.learning_rate cascade.c poisson.per_s
-        flat_service.arrivals_per_s flat_service.timeout_s timeout.after_s
+        slow_node.factor slow_disk.factor throttle.factor byzantine.strength collude.strength memory.size_bytes
+        swarm.horizon_s swarm.heal_at_s descent.learning_rate momentum.learning_rate nesterov.learning_rate
+        adam.learning_rate geometric.smoothing adam.epsilon regression.learning_rate softmaxes.learning_rate
+        cascade.c poisson.per_s flat_service.arrivals_per_s flat_service.timeout_s timeout.after_s
         expected.period_s expected.margin_s phi.period_s phi.least_deviation_s scenario.horizon_s"""),
     (PERIOD, """server.retry_s tasks.retry_s service.timeout_s heartbeats.period_s remote.timeout_s store.heartbeat_s
         store.scrub_s store.timeout_s"""),
@@ -49,9 +49,10 @@ WRONG = [
         linear.l2 logistic.l2 svm.l2 normal.l2 softmaxes.l2"""),
     (FINITELY, "clock.offset_s clock.drift step_clock.step_s drift.rate training.target_loss"),
     (SHARE, """network.loss_probability lose.probability bursts.good_to_bad bursts.bad_to_good
-        bursts.probability_in_good swarm.include top_k.share neighbours.query_share flat_service.query_share"""),
+        bursts.probability_in_good swarm.include top_k.share random_k.share neighbours.query_share
+        flat_service.query_share"""),
     (BELOW_1, "momentum.momentum nesterov.momentum adam.beta1 adam.beta2"),
-    (COUNT, "lbfgs.history"),
+    (COUNT, "lbfgs.history power_sgd.rank geometric.iterations krum.chosen clipping.iterations"),
     (NAME, """node.name node.rack node.zone star.hub edge.source edge.target crash.node kill.program lose_rack.rack
         training.name tasks.master tasks.name service.front_end service.name remote.server store.coordinator
         store.name server.server"""),

@@ -12,6 +12,20 @@ from simcluster.cluster import NetworkSpec
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, LoseMessages, PauseNode, SlowNode
 from simcluster.learning import KMeans, Softmax
+from simcluster.training import (
+    Float16,
+    GeometricMedian,
+    Krum,
+    NearestNeighbourMixing,
+    PowerSgd,
+    Qsgd,
+    RandomK,
+    SignSgd,
+    TopK,
+    TrimmedMean,
+    coordinate_median,
+    majority_vote,
+)
 from tests.strategies import networks, schedules, training
 
 MODELS = {"softmax": Softmax(), "kmeans": KMeans(clusters=3)}
@@ -54,6 +68,33 @@ def test_bulk_synchronous_parameters_are_the_same_bits_under_any_faults(
     troubled = training(faults, model=MODELS[model], network=network, checkpoint_every=checkpoint_every, jitter=jitter)
 
     assert finished(troubled, seed) == plain
+
+
+VOTES = {"compression": SignSgd(), "aggregation": majority_vote}
+WAYS = {
+    "float16": {"compression": Float16()}, "QSGD": {"compression": Qsgd()}, "signs": VOTES,
+    "top-k": {"compression": TopK(share=0.3)}, "random-k": {"compression": RandomK(share=0.3)},
+    "PowerSGD": {"compression": PowerSgd()},
+    "median": {"aggregation": coordinate_median}, "geometric median": {"aggregation": GeometricMedian()},
+    "Krum": {"aggregation": Krum(liars=0)}, "mixing": {"aggregation": NearestNeighbourMixing(then=TrimmedMean())},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WAYS)
+@settings(max_examples=20, deadline=None)
+@given(schedules, st.sampled_from([None, 1, 5]), st.integers(0, 1))
+@example([CrashNode(node="worker-1", begin_s=0.1, end_s=0.12)], None, 0)
+def test_so_they_are_under_any_compression_and_rule_or_the_run_says_that_what_was_left_out_is_lost(
+    name, faults, checkpoint_every, seed
+):
+    plain = finished(training(**WAYS[name]), seed)
+    troubled = run(training(faults, checkpoint_every=checkpoint_every, **WAYS[name]), seed)
+    lost = [verdict for verdict in troubled.verdicts if verdict.name == "forgotten"]
+
+    assert troubled.ended == "finished"
+    assert not lost or name in ("top-k", "random-k", "PowerSGD")
+    assert lost or bits(troubled.outcome.parameters) == plain
 
 
 def test_an_asynchronous_strategy_does_depend_on_the_faults():

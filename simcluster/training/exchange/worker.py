@@ -39,15 +39,20 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
         if clock <= lasts.get(shard, -1):  # the server has gone back: what was left out since is of other steps
             memories.pop(shard, None)
             owns.pop(shard, None)
-        given, computed = None, node.compute(training.work(shard, clock, parameters, owns.get(shard)))
+        given, computed = None, node.compute(training.work(shard, clock, parameters, owns.get(shard), index))
         if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
             continue
         payload, owns[shard] = yield computed
         lasts[shard] = clock
         if job.compression is not None:
+            memory = memories.get(shard)
+            if memory is None:
+                training.remembers_nothing(shard, clock)
             noise = stream(training.seed, "compression", shard, clock)
-            encoded = job.compression.encode(payload, memories.get(shard), noise)
-            payload, memories[shard] = yield node.compute(encoded)
+            payload, memory = yield node.compute(job.compression.encode(payload, memory, noise))
+            memories[shard] = memory
+            if memory is not None and memory.any():
+                training.remembers(shard, clock)
         body = (clock, payload, *version)
 
 
