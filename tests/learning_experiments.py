@@ -9,4 +9,6 @@ ON_LEARNING = (
     "execution_modes",
     "all_reduce",
     "federated",
+    "byzantine",
+    "compression",
 )

@@ -63,7 +63,7 @@ def test_every_fault_is_seen_to_do_something(name):
         ("messages", ["Byzantine (negates)", "colluding (inner product)"]),
         ("messages", ["lost messages", "partition", "link flap (0.5 s down, 0.5 s up)"]),
         ("memory", ["out of memory"]),
-        ("disk", ["disk loss", "disk slow (3 ×)", "disk full", "bit rot (5 bits)", "flipped labels"]),
+        ("disk", ["disk loss", "disk slow (3 ×)", "disk full", "bit rot (5 bits)", "flip_labels"]),
         ("timers", ["clock step (+5 s)", "clock drift (+10 %)"]),
     ],
 )

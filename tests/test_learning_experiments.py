@@ -9,7 +9,9 @@ import pytest
 from experiments import (
     algorithms,
     all_reduce,
+    byzantine,
     communication,
+    compression,
     data_distribution,
     execution_modes,
     federated,
@@ -26,6 +28,8 @@ MODULES = {
     "execution_modes": execution_modes,
     "all_reduce": all_reduce,
     "federated": federated,
+    "byzantine": byzantine,
+    "compression": compression,
 }
 PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
@@ -174,3 +178,28 @@ def test_more_local_steps_pay_where_rows_are_alike_and_not_where_labels_are_sort
 
     assert errors["random", "16 steps"] < 0.6 * errors["random", "1 step"]
     assert errors["sorted by label", "16 steps"] > 0.9 * errors["sorted by label", "1 step"]
+
+
+def test_the_mean_is_lost_against_lies_that_rules_stand_and_rules_take_time(answer):
+    table = answer("byzantine").table
+    accuracy = table.groupby(["defence", "attack"])["accuracy"].mean()
+    step_ms = table.groupby("defence")["step_ms"].mean()
+
+    assert accuracy["mean", "none"] > 0.9
+    for attack in ("sign flip", "inner product"):
+        assert accuracy["mean", attack] < 0.3
+        assert accuracy["multi-Krum", attack] > 0.8
+    assert step_ms["mean"] < step_ms["median"] < step_ms["multi-Krum"]
+
+
+def test_what_is_left_out_and_remembered_is_learned_all_the_same_for_far_fewer_bytes(answer):
+    table = answer("compression").table
+    last = table[table["step"] == table["step"].max()].groupby("way").mean(numeric_only=True)
+
+    for way in ("float16", "top-k, 5 %", "random-k, 5 %", "QSGD, 4 bits", "PowerSGD, rank 1"):
+        assert last["loss"][way] < 1.1 * last["loss"]["dense"]
+        # The first request has a heading alone, and so has the heading of each other 64 bytes beside the 5 kB.
+        assert last["sent_kb"][way] < last["sent_kb"]["dense"] / 3.5
+    payload = 1000 * last["sent_kb"] / (8 * 100) - 64
+    assert payload["dense"] == pytest.approx(8 + 8 * 650, abs=60)  # a request before the first step
+    assert payload["signs"] == pytest.approx(8 + 16 + 8 + 82, abs=60)
