@@ -58,16 +58,22 @@ from simcluster.learning import (
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore
 from simcluster.recovery.detectors import ExpectedArrival, PhiAccrual, Timeout
 from simcluster.scheduling import (
+    BayesEstimator,
     CascadeSvm,
     ForestEstimator,
     GridSearch,
     Hyperband,
+    LogisticEstimator,
+    Mixed,
+    NeighboursEstimator,
     RandomForest,
     RandomSearch,
     Range,
     SoftmaxEstimator,
     SuccessiveHalving,
     TaskGraphJob,
+    TreeEstimator,
+    VotingEnsemble,
 )
 from simcluster.serving import (
     ArrivingBatches,
@@ -88,6 +94,7 @@ from simcluster.training import (
     CentredClipping,
     Float16,
     GeometricMedian,
+    InTurn,
     KMeansSeeding,
     Krum,
     NearestNeighbourMixing,
@@ -96,6 +103,7 @@ from simcluster.training import (
     Qsgd,
     RandomK,
     SignSgd,
+    Stored,
     TopK,
     TrainingJob,
     TrimmedMean,
@@ -196,6 +204,8 @@ RIGHT = {
     "clipping": (CentredClipping, {}),
     "mixing": (NearestNeighbourMixing, {}),
     "staleness": (BoundedStaleness, {}),
+    "in_turn": (InTurn, {}),
+    "placed": (Stored, {}),
     "server": (ParameterServer, {"server": "n-0"}),
     "training": (
         TrainingJob,
@@ -219,6 +229,12 @@ RIGHT = {
     "hyperband": (Hyperband, {"space": {"max_depth": (1, 2)}, "folds": 2, "most": 2, "factor": 2}),
     "forests": (ForestEstimator, {"trees": 2}),
     "softmaxes": (SoftmaxEstimator, {}),
+    "voting": (VotingEnsemble, {"members": (ForestEstimator(trees=2), BayesEstimator())}),
+    "tree": (TreeEstimator, {}),
+    "near": (NeighboursEstimator, {}),
+    "bayes": (BayesEstimator, {}),
+    "logistics": (LogisticEstimator, {"steps": 5}),
+    "mixed": (Mixed, {}),
     "range": (Range, {"low": 1.0, "high": 2.0}),
     "tasks": (
         TaskGraphJob,

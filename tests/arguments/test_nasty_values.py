@@ -55,8 +55,8 @@ def scenario(spec):
     elif hasattr(spec, "start") and not isinstance(spec, Heartbeats) and "seed" in spec.start.__code__.co_varnames:
         job = spec
     elif (field := PART_OF.get(kind.__name__)) is not None:
-        made = make(field[0], **{field[1]: spec})
-        job = made if field[0] != "random_search" else make("tasks", work=made)
+        made = make(field[0], **{field[1]: (spec,) if field[1] == "members" else spec})
+        job = made if field[0] not in ("random_search", "voting") else make("tasks", work=made)
     else:
         return None
     return Scenario(cluster=cluster, job=job, faults=faults, horizon_s=HORIZON_S)
@@ -91,15 +91,23 @@ PART_OF = {
     "CentredClipping": ("training", "aggregation"),
     "NearestNeighbourMixing": ("training", "aggregation"),
     "BoundedStaleness": ("training", "waiting"),
+    "InTurn": ("training", "waiting"),
+    "Stored": ("training", "placement"),
     "Checkpoints": ("training", "recovery"),
     "Heartbeats": ("training", "detector"),
     "GridSearch": ("tasks", "work"),
     "RandomForest": ("tasks", "work"),
+    "VotingEnsemble": ("tasks", "work"),
     "CascadeSvm": ("tasks", "work"),
     "RandomSearch": ("tasks", "work"),
     "SuccessiveHalving": ("tasks", "work"),
     "Hyperband": ("tasks", "work"),
     "ForestEstimator": ("random_search", "estimator"),
+    "TreeEstimator": ("random_search", "estimator"),
+    "NeighboursEstimator": ("voting", "members"),
+    "BayesEstimator": ("voting", "members"),
+    "LogisticEstimator": ("voting", "members"),
+    "Mixed": ("tasks", "execution"),
     "Poisson": ("service", "arrivals"),
     "At": ("service", "arrivals"),
     "Closed": ("service", "arrivals"),
