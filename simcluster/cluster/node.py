@@ -50,10 +50,9 @@ class Node(Endpoint):
     def __init__(self, cluster: Cluster, spec: NodeSpec) -> None:
         super().__init__(cluster.env, spec.name, cluster.network, spec.inbox_messages)
         self.cluster = cluster
-        self.spec = spec
+        self.spec, self._seconds = spec, spec.seconds
         self._since_s = cluster.env.now
         self.true_clock = spec.clock.is_true
-        self._seconds = spec.seconds
         self._slowdowns = Slowdowns()
         self._boots: dict[str, Bootable] = {}
         self._kills: dict[str, int] = {}

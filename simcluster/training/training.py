@@ -122,8 +122,11 @@ class Training:
         return np.maximum(np.rint(self.job.batch_size * len(shares) * shares), 1)
 
     def shard(self, worker: int) -> Rows:
-        """All rows that a worker learns from."""
-        return self._shards[worker]
+        """All rows that a worker has: those that it learns from, and its copies of others'."""
+        if not self.copied:
+            return self._shards[worker]
+        held = [self._numbers[place] for place, holders in enumerate(self.holders) if worker in holders]
+        return Rows(self.data, np.concatenate(held))
 
     def load(self, node: Node, worker: int) -> Program:
         """Steps on a worker's node until all of its rows are in memory, which it holds until training is over.
@@ -132,7 +135,13 @@ class Training:
         much was asked and how much there is, where the node has too little for them beside what other programs hold;
         what only a fault withholds is waited for.
         """
-        size_bytes, limit_bytes = self._shards[worker].size_bytes, node.spec.memory_bytes
+        yield from self.hold(node, self.shard(worker).size_bytes)
+        yield from self.job.placement.load(self, node, worker)
+        self._loaded.add(worker)
+
+    def hold(self, node: Node, size_bytes: float) -> Program:
+        """Steps until so much of a node's memory is taken, until training is over; raises as ``load`` does."""
+        limit_bytes = node.spec.memory_bytes
         while True:
             try:
                 held = node.memory.allocate(size_bytes)
@@ -143,8 +152,6 @@ class Training:
                 yield node.timer(_AGAIN_S)
         if self.done.callbacks is not None:
             self.done.callbacks.append(lambda _: held.free())
-        yield from self.job.placement.load(self, node, worker)
-        self._loaded.add(worker)
 
     def rows(self, worker: int, clock: int, reader: int | None = None) -> Rows:
         """What a worker learns from in a step: its shard, or the next ``batch_size`` rows of it.

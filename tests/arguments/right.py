@@ -48,6 +48,7 @@ from simcluster.learning import (
     NormalEquations,
     PowerIteration,
     PrincipalComponents,
+    Replicated,
     RotatedLabels,
     RotatingHyperplane,
     Sea,
@@ -107,6 +108,7 @@ from simcluster.training import (
     TopK,
     TrainingJob,
     TrimmedMean,
+    Vertical,
 )
 
 
@@ -247,6 +249,8 @@ RIGHT = {
     "poisson": (Poisson, {"per_s": 10.0}),
     "at": (At, {"times_s": (0.0, 0.5)}),
     "closed": (Closed, {"clients": 2}),
+    "replicated": (Replicated, {}),
+    "vertical": (Vertical, {}),
     "neighbours": (NearestNeighbours, {"data": Bundled(name="iris")}),
     "service": (
         ServiceJob,

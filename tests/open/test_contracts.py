@@ -24,6 +24,7 @@ from simcluster.learning import (
     Momentum,
     Nesterov,
     NormalEquations,
+    Npz,
     RotatedLabels,
     RotatingHyperplane,
     Rows,
@@ -159,7 +160,7 @@ def test_steps_of_a_model_lower_its_objective(own, name):
     assert learned.loss(point, data.all)() < first
 
 
-SOURCES = [Bundled(name="wine"), Generated(rows=30), IRIS, "csv", Sea(rows=30), RotatingHyperplane(rows=30)]
+SOURCES = [Bundled(name="wine"), Generated(rows=30), IRIS, "csv", "npz", Sea(rows=30), RotatingHyperplane(rows=30)]
 SOURCES += [RotatedLabels(data=IRIS, rows=30, every=10)]
 
 
@@ -168,6 +169,9 @@ def test_a_source_gives_the_same_data_for_the_same_seed(own, source, tmp_path):
     if source == "csv":
         (tmp_path / "t.csv").write_text("a,b\n1,2\n3,4\n")
         source = Csv(path=tmp_path / "t.csv", target="b")
+    if source == "npz":
+        np.savez(tmp_path / "t.npz", features=IRIS.features, targets=IRIS.targets)
+        source = Npz(path=tmp_path / "t.npz")
     one, again = source.load(3), deepcopy(source).load(3)
 
     np.testing.assert_array_equal(one.features, again.features)

@@ -15,6 +15,7 @@ from simcluster.learning.columns import deal_columns, gradient_sums, part_of_sco
 from simcluster.learning.optimisers.each_number import moves_each_number_by_itself
 from simcluster.training.exchange.column_blocks import Blocks
 from simcluster.training.exchange.peer import refusal
+from simcluster.training.placement import InMemory
 
 if TYPE_CHECKING:
     from simcluster.training.job import TrainingJob
@@ -79,6 +80,8 @@ class Vertical(Spec):
         if job.evaluation == "paid" or job.target_loss is not None:
             got = "evaluation 'paid'" if job.evaluation == "paid" else f"target_loss {job.target_loss}"
             return f"the objective must be evaluated outside with {self.kind}, where nobody has all weights, got {got}"
+        if not isinstance(job.placement, InMemory):
+            return f"placement must be in_memory with {self.kind}, where nobody has whole rows, got {job.placement!r}"
         return refusal(job, self.kind)
 
 
@@ -89,6 +92,7 @@ def work(node: Node, *, exchange: Vertical, blocks: Blocks, index: int, record_l
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
     record_done = node.cluster.trace.recorder("contribution", "worker", "clock", "accepted")
     features, number = np.ascontiguousarray(training.data.features[:, blocks.columns[index]]), 0
+    yield from training.hold(node, features.nbytes + training.data.targets.nbytes)
     block = blocks.initial(index)
     memory = training.optimiser.start(block)
     member = Member(node, job.workers, job.name, ALGORITHMS[exchange.algorithm], exchange.retry_s, None)
