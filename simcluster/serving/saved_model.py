@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from simcluster.cluster import Failure, Node
 from simcluster.engine import Program, Spec
-from simcluster.kernels import Call, Cost, call
-from simcluster.learning import AnyData, Bundled, MissingFile, TrainedModel, model_of
+from simcluster.learning import AnyData, Bundled, Call, Cost, MissingFile, TrainedModel, call, model_of
 
 
 class ModelFile(NamedTuple):

@@ -285,7 +285,7 @@ AGGREGATIONS = (total, coordinate_median, majority_vote, TrimmedMean(), Geometri
                 CentredClipping(), NearestNeighbourMixing())  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", AGGREGATIONS, ids=repr)
+@pytest.mark.parametrize("rule", AGGREGATIONS, ids=lambda rule: getattr(rule, "__name__", type(rule).__name__))
 def test_an_aggregation_makes_one_of_several_in_whatever_order_and_changes_nothing(rule):
     values = stream(0).standard_normal((9, 7))
     before, order = values.copy(), stream(1).permutation(9)
