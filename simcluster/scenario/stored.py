@@ -131,6 +131,14 @@ class StoredResult:
         return Trace.of(map(json.loads, self._records.splitlines()), kinds)
 
     @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """Where the seconds of each node have gone, see ``Result.ledger``."""
+        from simcluster.measurement import ledger
+
+        names = [node["name"] for node in self.scenario_data["cluster"]["nodes"]]
+        return ledger(self.trace, names, self.ended_s)
+
+    @cached_property
     def series(self) -> dict[str, pd.DataFrame]:
         """What changed over time, by name: a frame with a column for each quantity."""
         import pandas as pd  # which a run that nobody asks for frames goes without

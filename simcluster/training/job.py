@@ -150,6 +150,11 @@ class TrainingJob(Spec):
         stores = [getattr(part, "store", None) for part in (self.recovery, self.placement)]
         if (name := getattr(stores[0], "name", None)) is not None and name == getattr(stores[1], "name", None):
             raise ValueError(f"the stores of recovery and placement must have names that differ, got {name!r} twice")
+        if self.aggregation is not total and getattr(self.waiting, "any_worker", False):
+            raise ValueError(
+                f"aggregation must be total where one worker may contribute to a step more often than another, "
+                f"got {self.aggregation!r} with waiting {self.waiting!r}"
+            )
         if self.aggregation is not total and self.waiting.sees(0) > 0:
             raise ValueError(
                 f"aggregation must be total where contributions count one by one, got {self.aggregation!r} "
@@ -168,6 +173,8 @@ class TrainingJob(Spec):
         rule = "contributions must count whole, whatever their delay, where rows are replicated"
         if any(getattr(self.waiting, what, False) for what in ("weight", "cancels", "any_worker")):
             return f"{rule}, got {self.waiting!r}"
+        if getattr(self.waiting, "asks_always", False):
+            return f"waiting must let workers begin whoever else has where rows are replicated, got {self.waiting!r}"
         return f"{rule}, got {self.optimiser!r}" if hasattr(self.optimiser, "delayed_step") else None
 
     def _uneven(self) -> str | None:

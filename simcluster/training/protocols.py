@@ -58,6 +58,8 @@ class Waiting(Protocol):
     so that one worker may contribute to it often and another not at all; ``leaves_out``, that a step may be complete
     without all rows; ``asks_always``, that whoever waits is asked for after each contribution, not only when a step is
     complete. A number ``window``: of how many steps ``Progress.waits_s`` is the mean.
+    A method ``fewest(workers)``: how many contributions a step of so many workers has at least, where that is not to be
+    seen from ``complete`` at the beginning, as by a draw.
     """
 
     def may_start(self, worker: str, clock: int, progress: Progress) -> bool:

@@ -109,6 +109,8 @@ class Training:
         self._sizes = self.batch_rows.astype(np.int64).tolist()
         #: Which share of a step each worker's contribution is, where all contribute.
         self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
+        #: How often a server has begun: whole numbers, which tell one life from another, are what no liar rewrites.
+        self.lives = 0
         self._judged, self._contribution = -1, job.model.contribution
         self._evaluated: tuple[Array | None, float] = (None, math.nan)  # the last, by identity: nobody writes to it
         self._loaded: set[int] = set()
@@ -186,7 +188,7 @@ class Training:
 
     def contribution(self, worker: int, clock: int, parameters: Array, reader: int | None = None) -> Call[Array]:
         """A worker's half of a step: what its rows, as a ``reader`` reads them, say at these parameters."""
-        if self._loads and worker not in self._loaded:
+        if self._loads and (worker if reader is None else reader) not in self._loaded:
             rule = "an exchange must let a worker load its rows before it learns from them, by training.load"
             raise ValueError(f"{rule}, got {type(self.job.exchange).__name__}, which has not")
         return self._contribution(parameters, self.rows(worker, clock, reader))
@@ -213,9 +215,9 @@ class Training:
         if local is None:
             said = self.contribution(worker, clock, parameters, reader)
             return Call(lambda: (said(), None), said.cost)
-        rows, count = float(self.batch_rows[worker]), len(self.batch_rows)
+        rows = float(self.batch_rows[worker])
         of = partial(self.rows, worker, reader=reader)
-        learner = Learner(model, self.local_optimiser, of, clock, rows, count)  # type: ignore[arg-type]
+        learner = Learner(model, self.local_optimiser, of, clock, rows, self.shares[worker])  # type: ignore[arg-type]
         return local.contribution(learner, parameters, own)
 
     def loss(self, parameters: Array) -> Call[float]:

@@ -18,7 +18,8 @@ from simcluster.recovery.protocols import Detector
 class Heartbeats(Spec):
     """Every peer sends a heartbeat each ``period_s``; who watches looks as often whether somebody is suspected.
 
-    A peer sends none while its program is not running: it has been killed, or has not come up yet.
+    A peer sends none while its program is not running: it has been killed, or has not come up yet. Who watches and was
+    paused itself judges nobody before it has heard what came meanwhile.
     """
 
     kind: Literal["heartbeats"] = "heartbeats"
@@ -48,15 +49,17 @@ class Heartbeats(Spec):
         """Listen; whoever has not been heard yet counts as heard at the beginning."""
         watch = Watch(self.suspicion, peers, node.clock.monotonic(), tell, window=self.window)
         kind = f"{program}.heartbeat"
-        beat, tick = node.receive(kind), node.timer(self.period_s)
+        beat, tick, began_s = node.receive(kind), node.timer(self.period_s), node.clock.monotonic()
         while not over.triggered:
             happened = yield beat | tick
             if beat in happened:
                 watch.hear(happened[beat].source, node.clock.monotonic())
                 beat = node.receive(kind)
             if tick in happened:
-                watch.look(node.clock.monotonic())
-                tick = node.timer(self.period_s)
+                now_s = node.clock.monotonic()
+                if now_s < began_s + 2 * self.period_s:  # else this node has slept, and the silence may be its own
+                    watch.look(now_s)
+                tick, began_s = node.timer(self.period_s), now_s
 
 
 def _beat(node: Node, *, detector: Heartbeats, program: str, watcher: str, over: Event) -> Program:

@@ -100,7 +100,9 @@ def lacks(job: TrainingJob, least: int, rule: str) -> str | None:
 
 def fewest(job: TrainingJob) -> int:
     """How many contributions a step has at least, by the waiting rule, as long as nobody is gone."""
-    workers = job.workers
+    workers, said = job.workers, getattr(job.waiting, "fewest", None)
+    if said is not None:
+        return int(said(len(workers)))
     following = dict.fromkeys(workers, 0)
     counts = range(1, len(workers))
     return next((k for k in counts if job.waiting.complete(Progress(workers, following, 0, workers[:k]))), len(workers))

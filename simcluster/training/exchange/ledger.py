@@ -35,7 +35,8 @@ class Ledger:
         self.progress = Progress(workers, self._next, seed=training.seed)
         rule: Any = self._waiting  # and what it may have beside the methods of the protocol
         self._env = training.done.env
-        self._since_s, self._updates = float(self._env.now), 0  # whose parameters these are, and how often they moved
+        training.lives += 1
+        self._life, self._updates = training.lives, 0  # whose parameters these are, and how often they moved
         self._weight: Callable[[float], float] | None = getattr(rule, "weight", None)
         self._weights: dict[int, float] = {}
         #: Whether a contribution counts for the step that is open, whatever its number.
@@ -62,9 +63,9 @@ class Ledger:
         return self.progress.clock + self._early // len(self._index)
 
     @property
-    def version(self) -> tuple[float, ...]:
+    def version(self) -> tuple[int, ...]:
         """What tells these parameters from earlier ones, for a worker to send back."""
-        return self._since_s, self._updates
+        return self._life, self._updates
 
     def asks(self, worker: str) -> None:
         """A worker asks for a step: it computes none."""
@@ -107,10 +108,10 @@ class Ledger:
         self.progress.arrived = self._arrived.get(self.progress.clock, ())
         return True
 
-    def _weigh(self, worker: str, key: int, since_s: float, updates: int) -> bool:
+    def _weigh(self, worker: str, key: int, life: int, updates: int) -> bool:
         """Whether a contribution counts at all; how much, and what it was computed at, is remembered."""
         if self._weight is not None:
-            weight = self._weight(self._updates - updates if since_s == self._since_s else math.inf)
+            weight = self._weight(self._updates - updates if life == self._life else math.inf)
             if not weight > 0:
                 return False
             self._weights[key] = weight

@@ -19,10 +19,11 @@ class ElasticAveraging(Spec):
     """EASGD (Zhang, Choromanska & LeCun, "Deep learning with elastic averaging SGD", NIPS 2015), algorithm 1.
 
     A worker has parameters x of its own, and those of the job are the centre x̃. Every ``steps`` local steps it moves
-    by −α(x − x̃), and the centre by α(x − x̃), with α = ``moving_rate``/n of n workers; the first of its steps follows
-    the gradient at x as it was before. With a synchronous waiting rule these are equations 3 and 4, with an
-    asynchronous one algorithm 1, but that the centre moves when the steps after it are done. A crash loses x, and the
-    worker begins anew at the centre: so crashes do change what is learned.
+    by −α(x − x̃), and the centre by α(x − x̃), with α = ``moving_rate``/n of n workers, or where rows are not equally
+    many ``moving_rate`` times the worker's share of them; the first of its steps follows the gradient at x as it was
+    before. With a synchronous waiting rule these are equations 3 and 4, with an asynchronous one algorithm 1, but that
+    the centre moves when the steps after it are done. A crash loses x, and the worker begins anew at the centre: so
+    crashes do change what is learned.
     """
 
     kind: Literal["elastic_averaging"] = "elastic_averaging"
@@ -39,7 +40,7 @@ class ElasticAveraging(Spec):
         stretched = point - parameters
         begin = learner.clock * self.steps
         first, cost = learner.descend(point, range(begin, begin + 1))
-        pulled = first - self.moving_rate / learner.workers * stretched
+        pulled = first - self.moving_rate * learner.share * stretched
         following, rest = learner.descend(pulled, range(begin + 1, begin + self.steps))
         size = float(parameters.size)
         said = -learner.rows * self.moving_rate * stretched

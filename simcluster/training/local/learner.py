@@ -14,7 +14,7 @@ class Learner:
     """What a rule of local work is given: a model, an optimiser, and batch after batch.
 
     ``batch(number)`` are the rows of a local step, the same ones for the same number; ``clock`` steps of the job were
-    done before, by ``workers`` of them, and the contribution counts as one of ``rows``.
+    done before, and the contribution counts as one of ``rows``, the ``share`` of those of all workers.
     """
 
     model: Descends
@@ -22,7 +22,7 @@ class Learner:
     batch: Callable[[int], Rows]
     clock: int
     rows: float
-    workers: int
+    share: float
 
     def descend(self, point: Array, numbers: range, pull: Callable[[Array], Array] | None = None) -> tuple[Array, Cost]:
         """Where local steps of these numbers lead to from ``point``, and what they cost.

@@ -17,7 +17,8 @@ class ClientSampling(Spec):
     """A round is done by a random share of the workers, drawn anew without replacement, and waits for all of these.
 
     With ``LocalSteps`` it is FedAvg. Who is drawn depends on the run's seed and the round alone, so that strategies
-    meet the same clients, and no crash changes who they are. Whoever is not drawn is passed over.
+    meet the same clients, and no crash changes who they are. Whoever is not drawn is passed over; for whom a detector
+    says is gone another is drawn.
     """
 
     kind: Literal["client_sampling"] = "client_sampling"
@@ -35,6 +36,10 @@ class ClientSampling(Spec):
         missing = self._drawn(progress.clock, progress).difference(progress.arrived)
         return bool(progress.arrived) and missing.issubset(progress.gone)
 
+    def fewest(self, workers: int) -> int:
+        """As many as are drawn."""
+        return max(1, math.ceil(self.fraction * workers - 1e-9))  # 7 % of 100 are 7, however that is rounded
+
     def sees(self, clock: int) -> float:
         """A round begins with all rounds before it."""
         return clock
@@ -44,11 +49,15 @@ class ClientSampling(Spec):
         return None
 
     def _drawn(self, clock: int, progress: Progress) -> frozenset[str]:
-        count = math.ceil(self.fraction * len(progress.workers) - 1e-9)  # 7 % of 100 are 7, however that is rounded
-        return _drawn(progress.seed, clock, progress.workers, count)
+        gone = tuple(worker for worker in progress.gone if worker not in progress.arrived)
+        return _drawn(progress.seed, clock, progress.workers, self.fewest(len(progress.workers)), gone)
 
 
 @lru_cache(maxsize=1024)
-def _drawn(seed: int, clock: int, workers: tuple[str, ...], count: int) -> frozenset[str]:
-    places = stream(seed, "clients", clock).choice(len(workers), max(1, count), replace=False)
-    return frozenset(workers[place] for place in places.tolist())
+def _drawn(seed: int, clock: int, workers: tuple[str, ...], count: int, gone: tuple[str, ...]) -> frozenset[str]:
+    first = stream(seed, "clients", clock).choice(len(workers), count, replace=False).tolist()
+    if not any(workers[place] in gone for place in first):
+        return frozenset(workers[place] for place in first)
+    later = stream(seed, "clients", clock, "instead").permutation(len(workers)).tolist()
+    present = [workers[place] for place in dict.fromkeys([*first, *later]) if workers[place] not in gone]
+    return frozenset(present[:count])

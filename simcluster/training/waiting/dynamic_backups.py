@@ -37,6 +37,10 @@ class DynamicBackups(Spec):
         """With k contributions, or with all of those that are there."""
         return len(progress.arrived) >= max(1, min(self.wanted(progress), progress.expected))
 
+    def fewest(self, workers: int) -> int:
+        """``least``, whatever times may come."""
+        return self.least
+
     def wanted(self, progress: Progress) -> int:
         """k for the present step."""
         waits_s = np.asarray(progress.waits_s)
