@@ -141,7 +141,9 @@ def test_what_a_user_gets_wrong_is_told_in_one_line_with_code_2(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", [*EXPERIMENTS, *ON_LEARNING])
+@pytest.mark.parametrize(
+    "name", [*EXPERIMENTS, *(pytest.param(each, marks=pytest.mark.slow) for each in ON_LEARNING)]
+)
 def test_an_experiment_refuses_a_folder_that_cannot_be_written(name, tmp_path):
     (tmp_path / "file").write_text("")
 

@@ -59,34 +59,19 @@ from simcluster.serving import (
 )
 from simcluster.training import (
     BoundedStaleness,
-    Bulyan,
-    CentredClipping,
     ClientSampling,
     DelayCompensated,
     DynamicBackups,
-    Float16,
-    GeometricMedian,
     InTurn,
     KBatchSync,
-    Krum,
     KSync,
-    NearestNeighbourMixing,
     ParameterServer,
-    PowerSgd,
-    Qsgd,
-    RandomK,
     Rennala,
     Ringmaster,
     SampledStaleness,
-    SignSgd,
     StalenessAware,
-    TopK,
     TrainingJob,
-    TrimmedMean,
     Waiting,
-    coordinate_median,
-    majority_vote,
-    total,
 )
 
 pytestmark = pytest.mark.slow
@@ -244,58 +229,6 @@ def test_under_a_waiting_rule_every_step_is_done_once_whatever_happens(own, name
     if not getattr(rule, "any_worker", False):  # whose numbers are those of a worker's own contributions
         assert {clock for _, clock in accepted} == set(range(15))
     assert len(accepted) == len(set(accepted))
-
-
-@pytest.mark.parametrize(
-    "compression", [TopK(share=0.3), TopK(share=1.0), RandomK(share=0.3), PowerSgd(rank=1), PowerSgd(rank=9)]
-)
-def test_what_is_compressed_has_its_shape_again_and_what_is_missing_is_remembered(compression):
-    values = stream(0).standard_normal((4, 5))
-    payload, memory = compression.encode(values, None, stream(1))()
-
-    decoded = compression.decode(payload)()
-    missing = 0.0 if memory is None else memory[: values.size]
-
-    assert decoded.shape == values.shape
-    np.testing.assert_allclose(decoded.ravel() + missing, values.ravel())
-
-
-@pytest.mark.parametrize("compression", [Float16(), TopK(), RandomK(), Qsgd(), SignSgd(), PowerSgd()])
-def test_a_compression_changes_nothing_that_it_is_given_and_draws_from_the_generator_alone(compression):
-    values = stream(0).standard_normal((4, 5))
-    before, (_, memory) = values.copy(), compression.encode(values, None, stream(1))()
-    kept = None if memory is None else memory.copy()
-
-    calls = [compression.encode(values, memory, stream(2)) for _ in range(2)]
-    one, again = (compression.decode(made()[0]) for made in calls)
-
-    np.testing.assert_array_equal(one(), again())
-    np.testing.assert_array_equal(values, before)
-    assert memory is None or np.array_equal(memory, kept)
-    assert all(isinstance(each.cost, Cost) for each in (*calls, one))
-
-
-def test_total_makes_the_sum_of_several():
-    values = stream(0).standard_normal((3, 7))
-
-    np.testing.assert_allclose(total(values, np.ones(3))(), values.sum(axis=0))
-
-
-AGGREGATIONS = (total, coordinate_median, majority_vote, TrimmedMean(), GeometricMedian(), Krum(), Bulyan(),
-                CentredClipping(), NearestNeighbourMixing())  # fmt: skip
-
-
-@pytest.mark.parametrize("rule", AGGREGATIONS, ids=lambda rule: getattr(rule, "__name__", type(rule).__name__))
-def test_an_aggregation_makes_one_of_several_in_whatever_order_and_changes_nothing(rule):
-    values = stream(0).standard_normal((9, 7))
-    before, order = values.copy(), stream(1).permutation(9)
-
-    call = rule(values, np.full(9, 4.0))
-
-    assert isinstance(call.cost, Cost)
-    assert call().shape == (7,)
-    np.testing.assert_allclose(call(), rule(values[order], np.full(9, 4.0))(), rtol=1e-12, atol=1e-13)
-    np.testing.assert_array_equal(values, before)
 
 
 @pytest.mark.parametrize("name", ["fifo", "utilisation", "priority", "shortest_on_the_fastest"])

@@ -243,7 +243,7 @@ def test_a_contribution_counts_as_much_as_its_delay_says_and_what_is_stale_is_do
     for worker in "abc":
         assert weighed.accept(worker, 0, np.array([1.0]), *read)
         settle(weighed)
-        *_, (_, memory) = weighed.state()
+        memory = weighed.state()[-1][1]
         shares.append(memory[1])
     np.testing.assert_allclose(shares, [1 / 3, 1 / 3, 1 / 6])  # of delays 0, 1 and 2
 

@@ -1,0 +1,78 @@
+"""Every compression and every aggregation keeps the contract of its protocol."""
+
+import numpy as np
+import pytest
+
+from simcluster.engine import stream
+from simcluster.learning import Cost
+from simcluster.training import (
+    Bulyan,
+    CentredClipping,
+    Float16,
+    GeometricMedian,
+    Krum,
+    NearestNeighbourMixing,
+    PowerSgd,
+    Qsgd,
+    RandomK,
+    SignSgd,
+    TopK,
+    TrimmedMean,
+    coordinate_median,
+    majority_vote,
+    total,
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "compression", [TopK(share=0.3), TopK(share=1.0), RandomK(share=0.3), PowerSgd(rank=1), PowerSgd(rank=9)]
+)
+def test_what_is_compressed_has_its_shape_again_and_what_is_missing_is_remembered(compression):
+    values = stream(0).standard_normal((4, 5))
+    payload, memory = compression.encode(values, None, stream(1))()
+
+    decoded = compression.decode(payload)()
+    missing = 0.0 if memory is None else memory[: values.size]
+
+    assert decoded.shape == values.shape
+    np.testing.assert_allclose(decoded.ravel() + missing, values.ravel())
+
+
+@pytest.mark.parametrize("compression", [Float16(), TopK(), RandomK(), Qsgd(), SignSgd(), PowerSgd()])
+def test_a_compression_changes_nothing_that_it_is_given_and_draws_from_the_generator_alone(compression):
+    values = stream(0).standard_normal((4, 5))
+    before, (_, memory) = values.copy(), compression.encode(values, None, stream(1))()
+    kept = None if memory is None else memory.copy()
+
+    calls = [compression.encode(values, memory, stream(2)) for _ in range(2)]
+    one, again = (compression.decode(made()[0]) for made in calls)
+
+    np.testing.assert_array_equal(one(), again())
+    np.testing.assert_array_equal(values, before)
+    assert memory is None or np.array_equal(memory, kept)
+    assert all(isinstance(each.cost, Cost) for each in (*calls, one))
+
+
+def test_total_makes_the_sum_of_several():
+    values = stream(0).standard_normal((3, 7))
+
+    np.testing.assert_allclose(total(values, np.ones(3))(), values.sum(axis=0))
+
+
+AGGREGATIONS = (total, coordinate_median, majority_vote, TrimmedMean(), GeometricMedian(), Krum(), Bulyan(),
+                CentredClipping(), NearestNeighbourMixing())  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", AGGREGATIONS, ids=lambda rule: getattr(rule, "__name__", type(rule).__name__))
+def test_an_aggregation_makes_one_of_several_in_whatever_order_and_changes_nothing(rule):
+    values = stream(0).standard_normal((9, 7))
+    before, order = values.copy(), stream(1).permutation(9)
+
+    call = rule(values, np.full(9, 4.0))
+
+    assert isinstance(call.cost, Cost)
+    assert call().shape == (7,)
+    np.testing.assert_allclose(call(), rule(values[order], np.full(9, 4.0))(), rtol=1e-12, atol=1e-13)
+    np.testing.assert_array_equal(values, before)
