@@ -86,15 +86,24 @@ def test_a_sweep_that_is_killed_is_found_again_and_leaves_nothing(tmp_path):
     assert not (tmp_path / ".simcluster").exists()
 
 
+ON_DASK = """
+from studying import how_long, scenario
+from simcluster.study import Study, grid
+vary = grid({"job.word": ["", "raise", "die", "x", "y", "z"]})
+Study(scenario(), [3], lambda result: how_long(result), vary=vary, path="x.db").run(2, dask="local")
+"""
+
+
 @pytest.mark.slow
-def test_rows_from_dask_are_those_of_this_process_though_a_run_kills_its_worker(tmp_path):
+def test_rows_from_dask_are_those_of_this_process_though_a_run_kills_its_worker_and_the_program_is_no_file(tmp_path):
     pytest.importorskip("distributed")
-    made = Study(scenario(), range(4), how_long, vary=grid({"job.word": ["", "raise", "die", "x"]}))
-    here = Study(scenario(), range(4), how_long, vary=grid({"job.word": ["", "raise", "x"]})).run(1)
+    here = Study(scenario(), [3], how_long, vary=grid({"job.word": ["", "raise", "x", "y", "z"]})).run(1)
 
-    made.run(2, dask="local")
+    subprocess.run([sys.executable, "-"], input=ON_DASK, text=True, cwd=tmp_path, check=True, timeout=300)
 
-    frame = made.frame()
-    pd.testing.assert_frame_equal(frame, here.frame())
-    assert sorted(made.failures()["word"]) == ["die"] * 4 + ["raise"] * 4
-    assert made.failures()["error"].str.startswith(WorkerDied.__name__).sum() == 4
+    made = open_study(tmp_path / "x.db")
+    pd.testing.assert_frame_equal(made.frame(), here.frame())
+    assert dict(zip(made.failures()["word"], made.failures()["error"].str.partition(":")[0], strict=True)) == {
+        "raise": ValueError.__name__,
+        "die": WorkerDied.__name__,
+    }
