@@ -84,18 +84,17 @@ def sweep(
         except RunFailed as error:
             tell(f"stopped: {' '.join(str(error).split())}")
             raise SystemExit(FAILED) from None
-    _tell_end(study, path, plugin, at_most=definition.until is not None, as_json=as_json, quiet=quiet)
+    _tell_end(study, path, at_most=definition.until is not None, as_json=as_json, quiet=quiet)
 
 
 def _study(definition: StudyFile, seeds: int | None, path: Path) -> Study:
     return (definition if seeds is None else definition.replace(seeds=seeds)).study(path)
 
 
-def _tell_end(study: Study, path: Path, modules: list[str], *, at_most: bool, as_json: bool, quiet: bool) -> None:
+def _tell_end(study: Study, path: Path, *, at_most: bool, as_json: bool, quiet: bool) -> None:
     """Say what there is now, and first what failed."""
     done, failed = study.store.counts(study.key)
-    named = "".join(f" --plugin {shlex.quote(module)}" for module in modules)
-    failures = [(run, study.command(run.cell, run.seed) + named) for run in study.failed()]
+    failures = [(run, study.command(run.cell, run.seed)) for run in study.failed()]
     if as_json:
         print_json({**_state(study.store, study.key, study.name, study.definition), "database": str(path),
                     "failures": [{"cell": run.cell, "seed": run.seed, "error": run.error, "command": command}

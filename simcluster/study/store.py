@@ -127,6 +127,13 @@ class Store:
             found = self._db.execute("SELECT label, scenario FROM cells WHERE study = ? ORDER BY cell", (study,))
             return [(json.loads(label), scenario) for label, scenario in found]
 
+    def scenario(self, study: str, cell: int) -> str | None:
+        """The scenario (as JSON) of one cell, if it has one."""
+        with self._said():
+            query = "SELECT scenario FROM cells WHERE study = ? AND cell = ?"
+            found = self._db.execute(query, (study, cell)).fetchone()
+        return None if found is None else found[0]
+
     def finished(self, study: str) -> set[Task]:
         """The runs that are over, well or not."""
         with self._said():

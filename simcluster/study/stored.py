@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,17 @@ from simcluster.study.store import Store, StoredRun
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+def _modules(written: Any) -> list[str]:
+    """The modules of the user's own parts in a scenario that is written."""
+    found: dict[str, None] = {}
+    inner = written.values() if isinstance(written, dict) else written if isinstance(written, list) else ()
+    if isinstance(written, dict) and isinstance(kind := written.get("kind"), str) and ":" in kind:
+        found[kind.partition(":")[0]] = None
+    for each in inner:
+        found |= dict.fromkeys(_modules(each))
+    return list(found)
 
 
 class _Columns:
@@ -105,10 +117,13 @@ class StoredStudy:
         return self.store.runs(self.key, failed=True)
 
     def command(self, cell: int, seed: int) -> str:
-        """What runs one run again."""
-        if self.path == ":memory:":
+        """What runs one run again: on the command line, or of the study in Python where no file can hold its cell."""
+        text = None if self.path == ":memory:" else self.store.scenario(self.key, cell)
+        modules = ["__main__"] if text is None else _modules(json.loads(text))
+        if "__main__" in modules:
             return f"study.replay({cell}, {seed})"
-        return f"simcluster replay {shlex.quote(self.path)} --study {self.key[:8]} --cell {cell} --seed {seed}"
+        plugins = "".join(f" --plugin {shlex.quote(module)}" for module in modules)
+        return f"simcluster replay {shlex.quote(self.path)} --study {self.key[:8]} --cell {cell} --seed {seed}{plugins}"
 
     def run_of(self, cell: int, seed: int) -> StoredRun:
         """One run. Raises ``ValueError`` where there is none."""
@@ -139,11 +154,14 @@ class StoredStudy:
         One that has failed raises its error again. Raises ``NotTheSame`` for another digest, which says which versions
         differ, and what ``scenario`` raises.
         """
-        stored, scenario = self.run_of(cell, seed), self.scenario(cell)
+        stored, scenario = self.run_of(cell, seed), self._made(cell, seed)
         if stored.error is not None:
             return run(scenario.replace(trace_kinds=None), seed)
         known = {**self.definition["versions"], "machine": self.definition["machine"]}
         return run_again(scenario, seed, stored.rows[0]["digest"], known)
+
+    def _made(self, cell: int, seed: int) -> Scenario:
+        return self.scenario(cell)
 
     def summary(self, metrics: Sequence[str] | None = None, level: float = 0.95) -> pd.DataFrame:
         """A row for each cell and metric: how many runs have it, their mean and its interval, ``low`` to ``high``."""

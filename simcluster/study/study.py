@@ -166,6 +166,16 @@ class Study(StoredStudy):
                 raise Interrupted(self.frame, self.store.counts(self.key)[0], self.total) from None
         return self
 
+    def replay(self, cell: int, seed: int) -> Result:
+        """Run a run again; see ``StoredStudy.replay``. One whose measure failed raises that error again too."""
+        result = super().replay(cell, seed)
+        if self.run_of(cell, seed).error is not None:
+            self.plan.measure(result)
+        return result
+
+    def _made(self, cell: int, seed: int) -> Scenario:
+        return scenario_of(self.plan.cells[cell], seed)
+
     def _wanted(self, until: Precision | None, metric: str | None) -> list[Task]:
         """The runs that are yet to be done."""
         finished = self.store.finished(self.key)

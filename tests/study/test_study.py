@@ -79,7 +79,8 @@ def test_a_failed_run_is_a_row_and_the_others_are_there(tmp_path):
     failures = open_study(path).failures()
     assert list(failures["word"]) == ["raise", "raise", "leave", "leave"]
     assert failures["error"][0] == "ValueError: as seed 0 says"
-    assert failures["command"][1] == f"simcluster replay {path} --study {made.key[:8]} --cell 1 --seed 1"
+    again = f"simcluster replay {path} --study {made.key[:8]} --cell 1 --seed 1 --plugin studying"
+    assert failures["command"][1] == again
     assert "in start" in failures["traceback"][0]
     assert repr(made) == f"<study study {made.key[:8]}: 6 of 6 runs are done, 4 of them failed>"
 
@@ -337,6 +338,31 @@ def test_numbers_of_numpy_are_kept_as_those_of_python():
 def test_a_failed_run_is_replayed_to_its_error():
     made = Study(scenario(word="raise"), [0]).run(1)
     with plugins("studying"), pytest.raises(ValueError, match="as seed 0 says"):
+        made.replay(0, 0)
+
+
+def test_what_no_file_can_hold_is_replayed_by_the_study_that_is_made_again(tmp_path):
+    class Local(Deed):
+        pass
+
+    Local.__module__, Local.__qualname__ = "__main__", "Local"
+    whole = {"own": scenario().replace(job=Local(word="raise")), "drawn": lambda seed: scenario(word="raise")}
+    for measure in (how_long, None):
+        made = Study(whole, [0], measure, path=tmp_path / "x.db").run(1)
+
+        assert list(made.failures()["command"]) == ["study.replay(0, 0)", "study.replay(1, 0)"]
+        for cell in (0, 1):
+            with pytest.raises(ValueError, match="as seed 0 says"):
+                made.replay(cell, 0)
+
+
+def test_a_measure_that_failed_fails_again():
+    def measure(result):
+        raise ZeroDivisionError("no ratio")
+
+    made = Study(scenario(), [0], measure).run(1)
+
+    with pytest.raises(ZeroDivisionError, match="no ratio"):
         made.replay(0, 0)
 
 
