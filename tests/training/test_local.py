@@ -106,7 +106,7 @@ def test_all_clients_are_bulk_synchronous_training():
     assert parameters(waiting=ClientSampling(fraction=1.0)).tobytes() == parameters().tobytes()
 
 
-def test_clients_that_are_gone_are_not_waited_for():
+def test_others_are_drawn_for_clients_that_are_gone_as_long_as_there_are_any():
     rule, workers = ClientSampling(fraction=0.5), tuple("abcd")
     progress = Progress(workers, dict.fromkeys(workers, 0))
     chosen = [worker for worker in workers if rule.may_start(worker, 0, progress)]
@@ -115,6 +115,12 @@ def test_clients_that_are_gone_are_not_waited_for():
     assert len(chosen) == 2
     assert not rule.complete(progress)
     progress.gone = chosen[1:]
+    instead = [worker for worker in workers if rule.may_start(worker, 0, progress) and worker not in chosen]
+    assert len(instead) == 1
+    assert not rule.complete(progress)
+    progress.arrived = [chosen[0], *instead]
+    assert rule.complete(progress)
+    progress.arrived, progress.gone = chosen[:1], [worker for worker in workers if worker != chosen[0]]
     assert rule.complete(progress)
     assert rule.sees(5) == 5
     assert not rule.may_start(chosen[0], 1, progress)
