@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Protocol
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-import networkx as nx
 import numpy as np
 from pydantic import BeforeValidator, Field
 
 from simcluster.engine import Open, Spec
 from simcluster.learning import Array
+
+if TYPE_CHECKING:
+    import networkx as nx  # which only what makes or judges a graph waits for
 
 Place = Annotated[int, Field(ge=0)]
 
@@ -39,6 +42,8 @@ class Edges(Spec):
 
     def __call__(self, members: int) -> nx.Graph[Any]:
         """The graph."""
+        import networkx as nx
+
         graph: nx.Graph[Any] = nx.empty_graph(members)
         graph.add_edges_from(self.edges)
         return graph
@@ -46,6 +51,8 @@ class Edges(Spec):
 
 def ring(members: int) -> nx.Graph[Any]:
     """Each with the next and the one before."""
+    import networkx as nx
+
     graph: nx.Graph[Any] = nx.empty_graph(members)
     graph.add_edges_from((place, (place + 1) % members) for place in range(members if members > 1 else 0))
     return graph
@@ -53,6 +60,8 @@ def ring(members: int) -> nx.Graph[Any]:
 
 def complete(members: int) -> nx.Graph[Any]:
     """Each with each other one."""
+    import networkx as nx
+
     graph: nx.Graph[Any] = nx.complete_graph(members)
     return graph
 
@@ -71,6 +80,8 @@ def uniform(graph: nx.Graph[Any]) -> Array:
 
 def reason(graph: Any, weights: Any, members: int) -> str | None:
     """Why workers cannot average so, or ``None``."""
+    import networkx as nx
+
     if not isinstance(graph, nx.Graph) or graph.is_directed() or sorted(graph) != list(range(members)):
         return f"graph must be undirected, of the places 0 to {members - 1} of the workers, got {graph!r}"
     if not nx.is_connected(graph):
@@ -96,7 +107,8 @@ def _filled(graph: nx.Graph[Any], weight: Any) -> Array:
 
 def _edges(given: Any) -> Any:
     """A networkx graph as its edges, in a scenario that can be written to a file."""
-    if not isinstance(given, nx.Graph):
+    networkx = sys.modules.get("networkx")  # without which nobody has a graph of it
+    if networkx is None or not isinstance(given, networkx.Graph):
         return given
     return Edges(edges=tuple(sorted(tuple(sorted(edge)) for edge in given.edges)))
 
