@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
-from simcluster.engine import Count, Spec
+from simcluster.engine import Count
 from simcluster.training.protocols import Progress
+from simcluster.training.waiting.one_point import OnePoint
 
 
-class Rennala(Spec):
+class Rennala(OnePoint):
     """Rennala SGD (Tyurin & Richtárik, "Optimal time complexities of parallel stochastic optimization", NeurIPS 2023).
 
     The server collects ``batch`` contributions computed at its parameters, from whomever they come, and makes one step
@@ -21,25 +21,6 @@ class Rennala(Spec):
     batch: Count
     """How many contributions make a step."""
 
-    any_worker: ClassVar = True
-    leaves_out: ClassVar = True
-
-    def weight(self, delay: float) -> float:
-        """Only what was computed at the parameters of now counts."""
-        return 1.0 if delay == 0 else 0.0
-
-    def may_start(self, worker: str, clock: int, progress: Progress) -> bool:
-        """At once."""
-        return True
-
     def complete(self, progress: Progress) -> bool:
         """With a whole batch."""
         return len(progress.arrived) >= self.batch
-
-    def sees(self, clock: int) -> float:
-        """All complete steps, and nothing of the one that is open."""
-        return clock
-
-    def refuses(self, workers: Sequence[str]) -> str | None:
-        """Any batch will do, of any workers."""
-        return None
