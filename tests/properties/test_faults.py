@@ -154,10 +154,12 @@ def test_every_fault_of_the_vocabulary_is_drawn_here():
 
 
 def talk(node):
-    """Send to the next node and hear from the one before."""
+    """Send to the next node, and hear from the one before, which calls for no word: copies would beget copies."""
     while True:
         node.send(f"n-{(int(node.name[2:]) + 1) % len(NAMES)}", "word", body=(1, 0.5), size_bytes=100)
-        yield node.timer(0.5) | node.receive("word")
+        turn = node.timer(0.5)
+        while not turn.processed:
+            yield turn | node.receive("word")
 
 
 def ask(node):
