@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,17 +23,25 @@ _DOWN, _PAUSED = "down", "paused"
 
 
 class _Piece(NamedTuple):
-    """A piece of work on a node, from its begin to the next, and which column its computations belong to."""
+    """A piece of work on a node, from its begin to the next, and which column its computations belong to.
+
+    Of what counts it is but a ``share``; the rest is redundant. ``needless`` is the record from which on nobody needed
+    it, as others had done it, so that giving it up loses nothing.
+    """
 
     begin_s: float
     column: str
+    share: float = 1.0
+    needless: float = math.inf
 
 
 def ledger(trace: Trace, nodes: Sequence[str], end_s: float) -> pd.DataFrame:
     """Seconds of each of ``nodes`` from 0 to ``end_s``, by what they have gone to: a row a node, ``COLUMNS``.
 
     ``compute_s``: a core computes what counts, or what nothing is known of. ``redundant_s``: it computes what had been
-    done before, as a step or a task that is done again after its first contribution has counted. ``stale_s``: it
+    done before, as a step or a task that is done again after its first contribution has counted, or what others do
+    too and was not needed, given up or not (of a code of which all that came was needed, the share by which it is more
+    than each shard once). ``stale_s``: it
     computes a contribution that came too late and was refused. ``lost_s``: the node is down, or it computes what a
     crash, a kill or the end of the run takes away. ``communication_s``: it does none of these, and a message from it
     or to it is under way, not held. ``waiting_s``: all else, a pause too. A row adds up to ``end_s``, but for rounding
@@ -93,12 +102,18 @@ def _column(now: Mapping[str, int]) -> str:
 def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
     """The steps of training and the tasks of graphs that each node has begun, in order, and what became of them."""
     begun: list[tuple[str, int, Any]] = []  # by which record, for an answer may come at the same moment
-    counted: dict[Any, tuple[int, str]] = {}  # by which record a step of a worker, or a task, counted, and whose it was
+    counted: dict[Any, tuple[int, str]] = {}  # by which record a step of a worker, or a task, counted, and who did it
     refused: dict[Any, None] = {}
+    shares: dict[Any, tuple[float, int]] = {}  # how much of a worker's step was needed, and by which record
+    others: dict[Any, None] = {}  # what somebody else has begun too
     for place, row in enumerate(rows):
         kind = row["kind"]
         if kind == "step":
             begun.append((row["worker"], place, (row["worker"], row["clock"])))
+        elif kind == "takes_over":  # the step that it has just begun
+            _, step, _ = begun.pop(_last_of(begun, row["worker"]))
+            begun.append((row["worker"], step, (row["whose"], row["clock"])))
+            others[row["whose"], row["clock"]] = None
         elif kind == "task_begin":
             begun.append((row["node"], place, row["task"]))
         elif kind == "task_end":
@@ -109,31 +124,56 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
                 counted.setdefault(name, (place, row["worker"]))
             else:
                 refused[name] = None
+        elif kind == "counts":
+            name = row["whose"], row["clock"]
+            if row["worker"] == row["whose"]:
+                shares.setdefault(name, (row["share"], place))
+            elif name in counted and counted[name][0] == place - 1:  # its first contribution, of which this is said
+                counted[name] = place - 1, row["worker"]
     last: dict[Any, int] = {}  # by which record the work that counted was begun
     for node, place, name in begun:
         if name in counted and counted[name][1] == node and place < counted[name][0]:
             last[name] = place
     found: dict[str, list[_Piece]] = defaultdict(list)
     for node, place, name in begun:
-        if name not in counted:
+        share, needless = shares.get(name, (1.0, math.inf))
+        if share > 0:
+            needless = math.inf
+        if name in others and name in counted and counted[name][1] != node:
+            needless = counted[name][0]
+        if share == 0:
+            column = "redundant_s"
+        elif name not in counted:
             column = "stale_s" if name in refused else "lost_s"
         elif counted[name][1] != node or place > counted[name][0]:
             column = "redundant_s"
         else:
             column = "compute_s" if place == last[name] else "lost_s"
-        found[node].append(_Piece(rows[place]["time_s"], column))
+        found[node].append(_Piece(rows[place]["time_s"], column, share, needless))
     return found
 
 
+def _last_of(begun: Sequence[tuple[str, int, Any]], node: str) -> int:
+    """At which place the last that a node has begun stands."""
+    return next(at for at in reversed(range(len(begun))) if begun[at][0] == node)
+
+
 def _add_computations(changes: _Changes, rows: Iterable[Row], pieces: Mapping[str, list[_Piece]]) -> None:
-    for row in rows:
-        node = row.get("node")
-        if row["kind"] == "abandoned":
-            changes.add(str(node), "lost_s", row["begin_s"], row["time_s"])
-        elif row["kind"] == "compute":
-            of = pieces.get(str(node), [])
-            place = bisect_right(of, row["begin_s"], key=lambda piece: piece.begin_s)
-            changes.add(str(node), of[place - 1].column if place else "compute_s", row["begin_s"], row["time_s"])
+    for number, row in enumerate(rows):
+        if (kind := row["kind"]) not in ("abandoned", "compute"):
+            continue
+        node, begin_s, end_s = str(row["node"]), row["begin_s"], row["time_s"]
+        of = pieces.get(node, [])
+        place = bisect_right(of, begin_s, key=lambda piece: piece.begin_s)
+        piece = of[place - 1] if place else _Piece(0.0, "compute_s")
+        if kind == "abandoned":
+            changes.add(node, "lost_s" if number < piece.needless else "redundant_s", begin_s, end_s)
+            continue
+        until_s = end_s
+        if piece.column == "compute_s" and piece.share < 1:
+            until_s = begin_s + piece.share * (end_s - begin_s)
+        changes.add(node, piece.column, begin_s, until_s)
+        changes.add(node, "redundant_s", until_s, end_s)
 
 
 def _add_messages(changes: _Changes, rows: Iterable[Row]) -> None:

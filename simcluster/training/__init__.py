@@ -70,7 +70,18 @@ from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.local import ElasticAveraging, Learner, LocalSteps
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.placement import InMemory, Stored
-from simcluster.training.protocols import Aggregation, Compression, Exchange, Local, Placement, Progress, Waiting
+from simcluster.training.protocols import (
+    Aggregation,
+    Code,
+    Compression,
+    Exchange,
+    Local,
+    Placement,
+    Progress,
+    Reexecution,
+    Waiting,
+)
+from simcluster.training.redundancy import CyclicCode, FractionalRepetition, Replication, Speculation
 from simcluster.training.training import Trained, Training
 from simcluster.training.waiting import (
     BoundedStaleness,
@@ -99,8 +110,10 @@ __all__ = [
     "CentredClipping",
     "Checkpoints",
     "ClientSampling",
+    "Code",
     "Compression",
     "Csv",
+    "CyclicCode",
     "Dataset",
     "DelayCompensated",
     "Dirichlet",
@@ -109,6 +122,7 @@ __all__ = [
     "EveryoneToEveryone",
     "Exchange",
     "Float16",
+    "FractionalRepetition",
     "Generated",
     "GeometricMedian",
     "Gossip",
@@ -150,8 +164,10 @@ __all__ = [
     "Qsgd",
     "RandomK",
     "ReduceScatter",
+    "Reexecution",
     "Rennala",
     "Replicated",
+    "Replication",
     "Ringmaster",
     "Rows",
     "SampledStaleness",
@@ -160,6 +176,7 @@ __all__ = [
     "ShardedServers",
     "SignSgd",
     "Softmax",
+    "Speculation",
     "StalenessAware",
     "Stored",
     "TopK",

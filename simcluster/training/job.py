@@ -36,6 +36,8 @@ from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
 from simcluster.training.local import AnyLocal
 from simcluster.training.placement import AnyPlacement, InMemory
+from simcluster.training.redundancy import AnyRedundancy
+from simcluster.training.redundancy.refusal import refusal, refused_by_code
 from simcluster.training.short_forms import changed, spelled_out
 from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
@@ -85,6 +87,8 @@ class TrainingJob(Spec):
     """How contributions are written in fewer bytes."""
     aggregation: AnyAggregation = total
     """How the contributions to a step become one."""
+    redundancy: AnyRedundancy | None = None
+    """What several workers compute, so that nobody in particular is waited for (``None``: each its shard alone)."""
     recovery: AnyRecovery | None = None
     """What survives a crash of the node that holds the parameters (``None``: nothing, training begins anew)."""
     detector: AnyDetector | None = None
@@ -135,6 +139,7 @@ class TrainingJob(Spec):
         moving = (self.model, self.optimiser) if hasattr(self.model, "gradient") else (self.model,)
         parts: tuple[Any, ...] = (*moving, self.local, self.compression, self.aggregation)
         also = [part.refuses(self) for part in parts if hasattr(part, "refuses")]
+        also += self._redundant()
         whole = [self._part_of_a_step(part) for part in moving if getattr(part, "needs_whole_steps", False)]
         for reason in (self.exchange.refuses(self), self.waiting.refuses(self.workers), *also, *whole):
             if reason is not None:
@@ -164,10 +169,18 @@ class TrainingJob(Spec):
             raise ValueError(reason)
         return self
 
+    def _redundant(self) -> list[str | None]:
+        """Why a redundancy does not go together with other parts."""
+        if (rule := self.redundancy) is None:
+            return []
+        kind = getattr(rule, "kind", type(rule).__name__)
+        by_code = refused_by_code(self, kind) if hasattr(rule, "code") else None
+        return [refusal(self, kind), by_code, rule.refuses(self) if hasattr(rule, "refuses") else None]
+
     def _copies_in_vain(self) -> str | None:
         """Why copies of rows would never be used, or would not be the same as what they stand for."""
         holders_of(self.sharding, len(self.workers))  # which refuses more copies than workers
-        if self.detector is None:
+        if self.detector is None and self.redundancy is None:
             rule = "detector must say who is gone where rows are replicated, or no copy is ever used"
             return f"{rule}, got None with {self.sharding!r}"
         rule = "contributions must count whole, whatever their delay, where rows are replicated"

@@ -82,6 +82,44 @@ class Waiting(Protocol):
         return None
 
 
+class Code(Protocol):
+    """A redundancy in which each worker sends a sum of several shards' contributions, such that not all are needed.
+
+    Steps are bulk-synchronous: all begin one together, and whoever was not needed for it cancels. A method
+    ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    """
+
+    def code(self, workers: int) -> Array:
+        """(n, n), for so many workers: in row i the factors by which worker i adds up what shards say.
+
+        It has, reads and computes the shards whose factor is not 0; no row is without.
+        """
+        ...
+
+    def decoding(self, arrived: Sequence[int], workers: int) -> Array | None:
+        """By which factors what these workers have sent, in this order, adds up to the sum over all shards.
+
+        (m,); ``None`` while it cannot. Of all workers, in their order, it can.
+        """
+        ...
+
+
+class Reexecution(Protocol):
+    """A redundancy in which a worker that has contributed to a step computes another's part; a plain function serves.
+
+    Steps are bulk-synchronous, and of each shard the first contribution counts. A method ``refuses(job)``, which need
+    not be, says why a training job makes no sense with it, or ``None``.
+    """
+
+    def __call__(self, worker: str, behind: Mapping[str, Sequence[str]], progress: Progress) -> str | None:
+        """Whose contribution to the next step an idle ``worker`` computes; ``None``: nobody's, for the present.
+
+        ``behind`` are those that are missing and that it has copies of, one at least, and by whom, as far as the
+        server knows, each is being computed. It is asked again when another contribution has come.
+        """
+        ...
+
+
 class Local(Protocol):
     """What a worker does by itself before it contributes.
 
@@ -152,6 +190,7 @@ class Exchange(Protocol):
 
     The program of a worker begins with ``yield from training.load(node, worker)``, after a crash too.
     A method ``fits(training)``, which need not be, raises ``ValueError`` where model, data and workers do not fit it.
+    An attribute ``redundant`` that is true says that it does what the job's ``redundancy`` says.
     """
 
     def start(self, training: Training, cluster: Cluster) -> None:

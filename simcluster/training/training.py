@@ -30,12 +30,15 @@ from simcluster.learning import (
 )
 from simcluster.training.local import Displacements, Learner
 from simcluster.training.placement import InMemory
+from simcluster.training.protocols import Waiting
+from simcluster.training.redundancy.coded import Decodable, code_of, combined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from simcluster.learning import Dataset
     from simcluster.training.job import TrainingJob
+    from simcluster.training.protocols import Reexecution
 
 _AGAIN_S = 0.1  # after how long a supervisor starts a program again that found no memory, as systemd does
 
@@ -92,6 +95,16 @@ class Training:
         #: Which workers have each worker's rows, the worker itself first.
         self.holders = holders_of(job.sharding, len(shards))
         self.copied = any(len(holders) > 1 for holders in self.holders)
+        again: Any = job.redundancy
+        coded = again is not None and hasattr(again, "code")
+        #: By which factors each worker adds up what shards say, (m, m); ``None``: each contributes its own alone.
+        self.code: Array | None = code_of(again, len(shards)) if coded else None
+        #: Whose contribution a worker computes that has nothing to do, if any.
+        self.helps: Reexecution | None = None if coded else again
+        #: Who waits for whom.
+        self.waiting: Waiting = Decodable(again, job.workers) if coded else job.waiting
+        #: Whether whoever computes what is not needed any more is told so.
+        self.cancels: bool = self.helps is not None or getattr(self.waiting, "cancels", False)
         self._numbers, self._shards = shards, [Rows(self.data, rows) for rows in shards]
         self._orders: dict[int, tuple[int, Any]] = {}
         self._poisons = poisons
@@ -125,9 +138,12 @@ class Training:
 
     def shard(self, worker: int) -> Rows:
         """All rows that a worker has: those that it learns from, and its copies of others'."""
-        if not self.copied:
+        if self.code is not None:
+            held = [self._numbers[place] for place in np.flatnonzero(self.code[worker])]
+        elif self.copied:
+            held = [self._numbers[place] for place, holders in enumerate(self.holders) if worker in holders]
+        else:
             return self._shards[worker]
-        held = [self._numbers[place] for place, holders in enumerate(self.holders) if worker in holders]
         return Rows(self.data, np.concatenate(held))
 
     def load(self, node: Node, worker: int) -> Program:
@@ -212,6 +228,11 @@ class Training:
         ``own`` is what it has remembered in the step before, and ``reader`` as of ``rows``.
         """
         local, model = self.job.local, self.job.model
+        if self.code is not None:
+            shards = np.flatnonzero(self.code[worker])
+            parts = [self.contribution(int(shard), clock, parameters, worker) for shard in shards]
+            coded = combined(parts, self.code[worker][shards])
+            return Call(lambda: (coded(), None), coded.cost)
         if local is None:
             said = self.contribution(worker, clock, parameters, reader)
             return Call(lambda: (said(), None), said.cost)

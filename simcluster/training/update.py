@@ -10,6 +10,7 @@ import numpy as np
 
 from simcluster.learning import Array, Call, Cost, Descends, Solves, call
 from simcluster.training.aggregation import aggregated, total
+from simcluster.training.redundancy.coded import Decoding
 from simcluster.training.training import Training
 
 
@@ -36,7 +37,8 @@ class Update(Protocol):
 def update_of(training: Training) -> Update:
     """How the job's model moves."""
     model: Any = training.model
-    return Descent(training, model) if hasattr(model, "gradient") else Solution(training, model)
+    moves: Update = Descent(training, model) if hasattr(model, "gradient") else Solution(training, model)
+    return moves if training.code is None else Decoding(moves, training, training.code)
 
 
 class Descent:

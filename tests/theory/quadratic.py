@@ -14,16 +14,16 @@ FREE = NetworkSpec(latency=Constant(value=0), bandwidth_bytes_per_s=None)
 
 
 class Parabola:
-    """λw²/2 from w = 1 on, whatever the rows; a contribution takes a second at speed 1."""
+    """λw²/2 from w = 1 on, whatever the rows; a contribution takes so many operations, a second at speed 1."""
 
-    def __init__(self, curvature=1.0):
-        self.curvature = curvature
+    def __init__(self, curvature=1.0, flops=1.0):
+        self.curvature, self.flops = curvature, flops
 
     def initial(self, data, generator):
         return np.ones(1)
 
     def contribution(self, parameters, rows):
-        return Call(lambda: self.curvature * parameters * len(rows), Cost(1.0, 0.0))
+        return Call(lambda: self.curvature * parameters * len(rows), Cost(self.flops, 0.0))
 
     def loss(self, parameters, rows):
         return Call(lambda: float(self.curvature * parameters[0] ** 2 / 2), Cost(0.0, 0.0))
@@ -49,11 +49,14 @@ def noting(rate):
     return Noting(learning_rate=rate), noted
 
 
-def trained(workers, law, waiting, steps, seed=0, kinds=(), curvature=1.0, rate=0.01, **fields):
-    """The result of a run in which each of so many workers takes a time drawn by ``law`` for each contribution."""
-    machines = nodes("worker", workers, flops_per_s=1.0, jitter=law)
+def trained(workers, law, waiting, steps, seed=0, kinds=(), curvature=1.0, rate=0.01, flops=1.0, **fields):
+    """The result of a run in which each of so many workers takes a time drawn by ``law`` for each contribution.
+
+    The more ``flops`` make that second, the less of it is what else workers compute.
+    """
+    machines = nodes("worker", workers, flops_per_s=flops, jitter=law)
     job = TrainingJob(
-        model=Parabola(curvature), data=arrays(np.zeros((workers, 1)), np.zeros(workers)), batch_size=None,
+        model=Parabola(curvature, flops), data=arrays(np.zeros((workers, 1)), np.zeros(workers)), batch_size=None,
         optimiser=fields.pop("optimiser", GradientDescent(learning_rate=rate)), waiting=waiting, server="server",
         workers=tuple(machine.name for machine in machines), steps=steps, evaluate_every=fields.pop("every", steps),
         retry_s=1e9, **fields,

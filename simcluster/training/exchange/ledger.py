@@ -23,7 +23,7 @@ class Ledger:
 
     def __init__(self, training: Training) -> None:
         self._training = training
-        self._waiting, self._steps = training.job.waiting, training.job.steps
+        self._waiting, self._steps = training.waiting, training.job.steps
         self._is_complete, self._sees = self._waiting.complete, self._waiting.sees
         workers = training.job.workers
         self._index = {worker: index for index, worker in enumerate(workers)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simcluster.cluster import Cluster
 from simcluster.engine import NodeName, Period, Spec
@@ -23,6 +23,8 @@ class ParameterServer(Spec):
     """The node that holds the parameters; none of the workers."""
     retry_s: Period = 1.0
     """After how long a request that is refused or not answered is repeated."""
+
+    redundant: ClassVar = True
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the server and the workers."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+from simcluster.training.protocols import Progress
 
 
 class Present:
@@ -28,11 +30,15 @@ class Present:
                 self._replaced.setdefault(stand_in, []).append(whose)
         return gone
 
-    def turn(self, worker: str, next_clock: Mapping[str, int]) -> str:
+    def turn(self, worker: str, progress: Progress) -> str:
         """Whose shard a worker contributes next: of its own and those in its hands, the one furthest behind."""
         if worker not in self._replaced:
             return worker
-        return min((worker, *self._replaced[worker]), key=lambda whose: next_clock[whose])
+        return min((worker, *self._replaced[worker]), key=lambda whose: progress.next_clock[whose])
+
+    def gives(self, worker: str, whom: str, clock: int) -> tuple[int, ...]:
+        """A worker is given a step of this shard: what it is to say with its contribution."""
+        return () if whom == worker else (self.place(whom),)
 
     def place(self, worker: str) -> int:
         """The place of a worker, which is that of its shard."""
@@ -40,8 +46,8 @@ class Present:
 
     def shard_of(self, worker: str, said: Sequence[int]) -> str:
         """Whose shard a contribution is of that says so, where the worker has a copy of it; else its own."""
-        if said and holds(self._holders, said[0], self.place(worker)):
-            return self._workers[said[0]]
+        if said and holds(self._holders, said[-1], self.place(worker)):
+            return self._workers[said[-1]]
         return worker
 
 

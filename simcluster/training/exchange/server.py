@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simcluster.cluster import Message, Node
 from simcluster.engine import Program
+from simcluster.training.exchange.helping import Helping
 from simcluster.training.exchange.ledger import Ledger
 from simcluster.training.exchange.present import Present
 
@@ -24,6 +25,7 @@ def serve(node: Node, *, training: Training) -> Program:
     record = node.cluster.trace.recorder
     record_contribution = record("contribution", "worker", "clock", "accepted")
     record_loss = record("loss", "step", "loss")
+    record_counts = record("counts", "worker", "whose", "clock", "share")
     record_suspect = record("suspect", "node", "suspected")
     ledger = Ledger(training)
     progress = ledger.progress
@@ -31,13 +33,15 @@ def serve(node: Node, *, training: Training) -> Program:
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
-    steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, job.waiting.may_start, training.done
+    steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, training.waiting.may_start, training.done
     follows, versioned = ledger.follows, ledger.versioned
     most = math.inf if ledger.any_worker else steps
-    asks_always = getattr(job.waiting, "asks_always", False)
+    helping = None if training.helps is None else Helping(training, training.helps)
+    asks_always = helping is not None or getattr(job.waiting, "asks_always", False)
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
     evaluated, moved = max(0, progress.clock - 1), True
-    present, copied = Present(job.workers, training.holders), training.copied
+    present = Present(job.workers, training.holders) if helping is None else helping
+    copied = training.copied
 
     def suspect(worker: str, suspected: bool) -> None:
         record_suspect(worker, suspected)
@@ -62,6 +66,8 @@ def serve(node: Node, *, training: Training) -> Program:
                 waiting[worker] = message  # the newest: an older one may have been overtaken on the way
                 if follows:
                     ledger.asks(worker)
+                if helping is not None:
+                    helping.asks(worker)
             if message.body is not None:
                 clock, contribution, *version = message.body
                 whom = worker
@@ -69,7 +75,12 @@ def serve(node: Node, *, training: Training) -> Program:
                     whom, version = present.shard_of(worker, version), []
                 if job.compression is not None:
                     contribution = yield node.compute(job.compression.decode(contribution))
-                record_contribution(whom, clock, ledger.accept(whom, clock, contribution, *version))
+                accepted = ledger.accept(whom, clock, contribution, *version)
+                record_contribution(whom, clock, accepted)
+                if accepted and whom != worker:
+                    record_counts(worker, whom, clock, 1.0)
+                if accepted and helping is not None:
+                    helping.arrived(whom)
         while (due := ledger.due()) is not None:
             before = progress.clock
             yield node.compute(due)
@@ -93,16 +104,20 @@ def serve(node: Node, *, training: Training) -> Program:
         everybody = asks_always or progress.clock != began or message.kind == gone
         for ready in job.workers if everybody else (worker,):
             if ready in waiting:
-                whom = present.turn(ready, progress.next_clock)
+                whom = present.turn(ready, progress)
                 clock = progress.next_clock[whom]
                 if clock < most and may_start(whom, clock, progress):
-                    about = current if whom == ready else (present.place(whom),)
+                    about = present.gives(ready, whom, clock) if copied else current
                     sent = node.reply(waiting.pop(ready), (clock, parameters, *about))
                     parameters = sent.body[1]  # frozen: who is answered next shares their memory
                     if follows:
                         ledger.gives(ready, parameters)
-        for late in ledger.overtaken() if follows else ():
-            clock = progress.next_clock[late]
-            if may_start(late, clock, progress):
-                parameters = node.send(late, cancel, (clock, parameters, *current)).body[1]
-                ledger.gives(late, parameters)
+        overtaken = ledger.overtaken() if helping is None else helping.overtaken()
+        for late in overtaken:
+            whom = present.turn(late, progress)
+            clock = progress.next_clock[whom]
+            if may_start(whom, clock, progress):
+                about = present.gives(late, whom, clock) if copied else current
+                parameters = node.send(late, cancel, (clock, parameters, *about)).body[1]
+                if follows:
+                    ledger.gives(late, parameters)

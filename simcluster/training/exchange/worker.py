@@ -19,7 +19,8 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     job = training.job
     kind, server, timeout_s = f"{job.name}.step", exchange.server, exchange.retry_s
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
-    cancel = f"{job.name}.cancel" if getattr(job.waiting, "cancels", False) else None
+    record_other = node.cluster.trace.recorder("takes_over", "worker", "whose", "clock")
+    cancel = f"{job.name}.cancel" if training.cancels else None
     yield from training.load(node, index)
     memories: dict[int, Any] = {}
     owns: dict[int, Any] = {}
@@ -33,9 +34,11 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
             return
         clock, parameters, *version = given
         shard = index
-        if training.copied and version and holds(training.holders, version[0], index):
-            shard = version[0]  # another's, who is gone; it goes back with the contribution as a version does
+        if training.copied and version and holds(training.holders, version[-1], index):
+            shard = version[-1]  # it may be another's, and goes back with the contribution as a version does
         record_begin(node.name, clock)
+        if shard != index:
+            record_other(node.name, job.workers[shard], clock)
         if clock <= lasts.get(shard, -1):  # the server has gone back: what was left out since is of other steps
             memories.pop(shard, None)
             owns.pop(shard, None)
