@@ -6,6 +6,7 @@ ON_LEARNING = (
     "communication",
     "online",
     "is_async_needed",
+    "gradient_coding_phase",
     "execution_modes",
     "all_reduce",
     "federated",

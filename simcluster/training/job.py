@@ -249,7 +249,7 @@ class TrainingJob(Spec):
 
     def _try(self, training: Training) -> Training:
         if (fits := getattr(self.exchange, "fits", None)) is not None:
-            fits(training)
+            fits(training.on_trial())
         try_model(self.model, training.initial, training.rows(0, 0), training.local_optimiser)
         model: Any = self.model
         if training.held_out is not None and hasattr(model, "predict"):

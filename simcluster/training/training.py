@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -145,6 +146,12 @@ class Training:
         else:
             return self._shards[worker]
         return Rows(self.data, np.concatenate(held))
+
+    def on_trial(self) -> Training:
+        """The same, where nothing need be loaded: for a trial before anything runs."""
+        trial = copy(self)
+        trial._loads = False
+        return trial
 
     def load(self, node: Node, worker: int) -> Program:
         """Steps on a worker's node until all of its rows are in memory, which it holds until training is over.

@@ -1,4 +1,4 @@
-"""Every compression and every aggregation keeps the contract of its protocol."""
+"""Every compression, every aggregation and every redundancy keeps the contract of its protocol."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,19 @@ from simcluster.learning import Cost
 from simcluster.training import (
     Bulyan,
     CentredClipping,
+    CyclicCode,
     Float16,
+    FractionalRepetition,
     GeometricMedian,
     Krum,
     NearestNeighbourMixing,
     PowerSgd,
+    Progress,
     Qsgd,
     RandomK,
+    Replication,
     SignSgd,
+    Speculation,
     TopK,
     TrimmedMean,
     coordinate_median,
@@ -76,3 +81,32 @@ def test_an_aggregation_makes_one_of_several_in_whatever_order_and_changes_nothi
     assert call().shape == (7,)
     np.testing.assert_allclose(call(), rule(values[order], np.full(9, 4.0))(), rtol=1e-12, atol=1e-13)
     np.testing.assert_array_equal(values, before)
+
+
+CODES = [CyclicCode(stragglers=0), CyclicCode(stragglers=2), FractionalRepetition(stragglers=2), Replication(copies=3)]
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code.kind)
+def test_a_code_decodes_what_all_send_in_whatever_order_and_nothing_of_nobody(code):
+    factors = code.code(6)
+    order = stream(1).permutation(6).tolist()
+
+    assert factors.shape == (6, 6)
+    assert np.isfinite(factors).all()
+    assert factors.any(axis=1).all()
+    np.testing.assert_array_equal(factors, code.code(6))
+    assert code.decoding([], 6) is None
+    for arrived in (list(range(6)), order):
+        np.testing.assert_allclose(code.decoding(arrived, 6) @ factors[arrived], np.ones(6), atol=1e-12)
+
+
+def test_speculation_helps_one_of_those_behind_or_nobody_and_changes_nothing():
+    workers = tuple("abcd")
+    progress = Progress(workers, dict.fromkeys(workers, 0), arrived=("a", "b"))
+    behind = {"c": ("c", "b"), "d": ("d",)}
+
+    assert Speculation()("a", behind, progress) == "d"
+    assert Speculation()("a", {"c": ("c", "b")}, progress) is None
+    assert Speculation(helpers=2)("a", {"c": ("c", "b")}, progress) == "c"
+    assert Speculation(after=0.75)("a", behind, progress) is None
+    assert behind == {"c": ("c", "b"), "d": ("d",)}

@@ -1,7 +1,6 @@
 """Where parameters live: on several servers, on every worker, on each worker its own."""
 
 import math
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -27,13 +26,10 @@ from simcluster.recovery import Checkpoints, Heartbeats
 from simcluster.training import (
     AllReduce,
     BoundedStaleness,
-    ClientSampling,
     ElasticAveraging,
     EveryoneToEveryone,
     Gossip,
-    LocalSteps,
     PairwiseGossip,
-    ParameterServer,
     ShardedServers,
     TopK,
 )
@@ -310,50 +306,3 @@ class Norm(Softmax):
 def test_a_model_whose_numbers_move_by_each_other_is_not_cut():
     with pytest.raises(ValueError, match="model must move each number by itself with sharded_servers, got Norm"):
         training(exchange=SHARDED, model=Norm())
-
-
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "exchanges.md").read_text(encoding="utf-8")
-ASYNCHRONOUS = BoundedStaleness(staleness=math.inf)
-PARTS = {
-    "local steps": {"local": LocalSteps(steps=2)},
-    "elastic averaging": {"local": ElasticAveraging()},
-    "client sampling": {"waiting": ClientSampling(fraction=0.5)},
-    "backup workers": {"waiting": BoundedStaleness(backup_workers=1)},
-    "workers that do not wait": {"waiting": ASYNCHRONOUS},
-    "compression": {"compression": TopK()},
-    "an aggregation of one's own": {"aggregation": median},
-    "checkpoints": {"recovery": Checkpoints()},
-    "a detector": {"detector": Heartbeats()},
-    "a model that solves, as k-means": {"model": KMeans(clusters=3)},
-    "an evaluation that is paid": {"evaluation": "paid"},
-}
-KINDS = {
-    "ParameterServer": ParameterServer(server="server-0"),
-    "ShardedServers": SHARDED,
-    "AllReduce": AllReduce(),
-    "EveryoneToEveryone": EveryoneToEveryone(),
-    "Gossip": Gossip(),
-    "PairwiseGossip": PairwiseGossip(),
-}
-
-
-def refused(exchange, part):
-    waiting = {"waiting": ASYNCHRONOUS} if exchange == "PairwiseGossip" else {}
-    try:
-        training(exchange=KINDS[exchange], **(waiting | PARTS[part]))
-    except ValueError:
-        return True
-    return False
-
-
-def test_the_page_says_what_goes_together():
-    header, _, *rows = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("|")]
-    said = {row[0]: dict(zip([name.strip("`") for name in header[1:]], row[1:], strict=True)) for row in rows}
-    said.pop("crashes change no bit")  # tests/properties/test_synchronous_exchanges.py asks that
-
-    assert [*said] == [*PARTS]
-    for part, line in said.items():
-        assert line == {
-            exchange: "no" if refused(exchange, part) else "always" if line[exchange] == "always" else "yes"
-            for exchange in KINDS
-        }

@@ -153,7 +153,7 @@ def sizes(result):
 
 
 @pytest.mark.parametrize("redundancy", [TWO, CyclicCode(stragglers=3), Replication(copies=6)])
-def test_a_sum_of_several_shards_is_as_large_as_one_and_three_numbers_tell_what_it_is_of(redundancy):
+def test_a_sum_of_several_shards_is_as_large_as_one_and_two_numbers_more_tell_of_which_parameters_it_is(redundancy):
     plain, coded = max(sizes(result_of(None))), max(sizes(result_of(redundancy)))
 
     assert plain == 64 + 8 + 8 * 15
@@ -350,3 +350,7 @@ def test_what_is_given_up_because_others_were_first_is_redundant_and_what_a_cras
     # Until the restart the node is down, unless training is over before.
     down_s = min(0.2, crashed.ended_s) - abandoned[0]["begin_s"]
     assert crashed.ledger["lost_s"]["w-1"] == pytest.approx(down_s)
+
+
+def test_with_speculation_three_numbers_tell_a_newer_word_from_an_older_one_and_whose_shard_it_is_of():
+    assert max(sizes(result_of(Speculation()))) == max(sizes(result_of(None))) + 3 * 8
