@@ -124,3 +124,48 @@ def test_where_the_idle_help_as_many_as_can_be_compute_what_is_missing(workers, 
     assert workers != 8 or after or round(expected, 4) == 1.5417
     assert abs(took_s - expected) < 4 * math.sqrt(math.fsum(1 / rate**2 for rate in rates) / steps)
     assert took_s < harmonic(workers) - 4 * deviation(0, workers) / math.sqrt(steps)
+
+
+def by_hand(workers, steps, copies, after, helpers):
+    """What a run with speculation takes, by a list of who computes what until when: (worker: shard, end)."""
+    streams = [stream(0, "node", f"worker-{place}", "jitter") for place in range(workers)]
+    now = 0.0
+    doing = {}
+
+    def begin(worker, shard):
+        doing[worker] = shard, now + ONE.sample(streams[worker])
+
+    for _ in range(steps):
+        there, idle = [], []
+        for worker in range(workers):
+            begin(worker, worker)
+        while len(there) < workers:
+            worker = min(doing, key=lambda each: doing[each][1])
+            shard, now = doing.pop(worker)
+            idle.append(worker)
+            late = []
+            if shard not in there:
+                there.append(shard)
+                late = [each for each in doing if doing[each][0] == shard]
+            for each in sorted(idle) + late:
+                known = [(each - turn) % workers for turn in range(1, copies)]
+                behind = [other for other in known if other not in there]
+                by = {other: [who for who in doing if doing[who][0] == other] for other in behind}
+                if behind and len(there) >= after * workers:
+                    fewest = min(behind, key=lambda other: len(by[other]))
+                    if len(by[fewest]) <= helpers:
+                        begin(each, fewest)
+                        idle = [other for other in idle if other != each]
+        doing.clear()
+    return now
+
+
+@pytest.mark.parametrize(
+    ("workers", "copies", "after", "helpers"), [(6, 6, 0.0, 1), (6, 6, 0.5, 2), (7, 3, 0.3, 1), (5, 2, 0.0, 4)]
+)
+def test_a_run_with_speculation_is_that_by_hand(workers, copies, after, helpers):
+    rule, steps = Speculation(after=after, helpers=helpers), 60
+
+    took_s = mean_s(rule, ONE, steps, workers, sharding=Replicated(copies=copies)) * steps
+
+    assert took_s == pytest.approx(by_hand(workers, steps, copies, after, helpers), rel=1e-9)
