@@ -111,9 +111,10 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
         if kind == "step":
             begun.append((row["worker"], place, (row["worker"], row["clock"])))
         elif kind == "takes_over":  # the step that it has just begun
-            _, step, _ = begun.pop(_last_of(begun, row["worker"]))
-            begun.append((row["worker"], step, (row["whose"], row["clock"])))
-            others[row["whose"], row["clock"]] = None
+            if (last_of := _last_of(begun, row["worker"])) is not None:
+                _, step, _ = begun.pop(last_of)
+                begun.append((row["worker"], step, (row["whose"], row["clock"])))
+                others[row["whose"], row["clock"]] = None
         elif kind == "task_begin":
             begun.append((row["node"], place, row["task"]))
         elif kind == "task_end":
@@ -153,9 +154,9 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
     return found
 
 
-def _last_of(begun: Sequence[tuple[str, int, Any]], node: str) -> int:
-    """At which place the last that a node has begun stands."""
-    return next(at for at in reversed(range(len(begun))) if begun[at][0] == node)
+def _last_of(begun: Sequence[tuple[str, int, Any]], node: str) -> int | None:
+    """At which place the last that a node has begun stands; ``None`` where no such records are kept."""
+    return next((at for at in reversed(range(len(begun))) if begun[at][0] == node), None)
 
 
 def _add_computations(changes: _Changes, rows: Iterable[Row], pieces: Mapping[str, list[_Piece]]) -> None:

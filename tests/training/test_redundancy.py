@@ -11,6 +11,7 @@ from simcluster.cluster import OutOfMemory
 from simcluster.engine import Constant, Exponential, stream
 from simcluster.faults import CrashNode, FlipLabels, SlowNode
 from simcluster.learning import Bundled, DelayCompensated, KMeans, Replicated, Softmax, arrays
+from simcluster.measurement.ledger import NEEDED
 from simcluster.recovery import Heartbeats
 from simcluster.training import (
     AllReduce,
@@ -19,6 +20,7 @@ from simcluster.training import (
     CyclicCode,
     Float16,
     FractionalRepetition,
+    GradientBoosting,
     LocalSteps,
     NormalEquations,
     ParameterServer,
@@ -138,14 +140,16 @@ def test_parameters_are_those_without_redundancy_whatever_the_shares_and_who_is_
     np.testing.assert_allclose(coded.outcome.parameters, plain.outcome.parameters, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("model", [KMeans(clusters=3), NormalEquations()])
+@pytest.mark.parametrize("model", [KMeans(clusters=3), NormalEquations(), GradientBoosting(rounds=2)])
 @pytest.mark.parametrize("redundancy", [TWO, Replication(copies=3), Speculation()])
 def test_a_model_that_solves_is_given_whole_sums(model, redundancy):
-    data = {} if model.kind == "kmeans" else {"data": NUMBERS}
+    data = {"data": NUMBERS} if isinstance(model, NormalEquations) else {}
     fields = {"model": model, "batch_size": None, "steps": 4, **data}
     coded, plain = result_of(redundancy, **fields), result_of(None, **fields)
 
     np.testing.assert_allclose(coded.outcome.parameters, plain.outcome.parameters, rtol=1e-12)
+    if isinstance(model, GradientBoosting):
+        assert coded.outcome.parameters.tobytes() == plain.outcome.parameters.tobytes()
 
 
 def sizes(result):
@@ -332,6 +336,14 @@ def test_the_ledger_counts_each_shard_once_and_the_rest_as_redundant(redundancy,
     assert total["compute_s"] == pytest.approx(5 * needed, rel=1e-6)
     assert total["redundant_s"] == pytest.approx(5 * (workers * load - needed), rel=1e-6)
     assert total["stale_s"] == total["lost_s"] == 0
+    np.testing.assert_allclose(result.ledger.sum(axis=1), result.ended_s, rtol=1e-14)
+
+
+@pytest.mark.parametrize("redundancy", [TWO, Speculation(after=0)])
+@pytest.mark.parametrize("kinds", [(), ("step", "contribution"), ("counts", "takes_over"), ("step", "takes_over")])
+def test_where_some_records_are_not_kept_the_ledger_adds_up_all_the_same(redundancy, kinds):
+    result = result_of(redundancy, kinds=(*NEEDED, *kinds))
+
     np.testing.assert_allclose(result.ledger.sum(axis=1), result.ended_s, rtol=1e-14)
 
 

@@ -35,7 +35,6 @@ class Helping(Present):
     def arrived(self, whom: str) -> None:
         """What is still computed of a shard is not needed any more."""
         self._late |= self._by[whom]
-        self._by[whom] = {}
 
     def overtaken(self) -> list[str]:
         """Who computes what is not needed, as far as is known."""
