@@ -8,7 +8,7 @@ import pytest
 
 from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
 from simcluster.cluster import OutOfMemory
-from simcluster.engine import Constant, Exponential, stream
+from simcluster.engine import Constant, Environment, Exponential, Trace, stream
 from simcluster.faults import CrashNode, FlipLabels, SlowNode
 from simcluster.learning import Bundled, DelayCompensated, KMeans, Replicated, Softmax, arrays
 from simcluster.measurement.ledger import NEEDED
@@ -27,9 +27,11 @@ from simcluster.training import (
     Replication,
     Speculation,
     Stored,
+    Training,
     TrainingJob,
     coordinate_median,
 )
+from simcluster.training.update import update_of
 from tests.theory.quadratic import trained
 
 CLUSTER = ClusterSpec(nodes=(NodeSpec(name="s"), *nodes("w", 6, flops_per_s=1e5)))
@@ -162,6 +164,24 @@ def test_a_sum_of_several_shards_is_as_large_as_one_and_two_numbers_more_tell_of
 
     assert plain == 64 + 8 + 8 * 15
     assert coded == plain + 2 * 8, "its step, as without, and the life of the server and the number of its updates"
+
+
+@pytest.mark.parametrize(
+    ("redundancy", "finding", "adding"),
+    [(CyclicCode(stragglers=2), 2 * 6 * 4**2 - 2 * 4**3 / 3, 2 * 4), (FractionalRepetition(stragglers=2), 0, 2)],
+)
+def test_what_is_added_up_and_decoded_is_paid_for(redundancy, finding, adding):
+    """p = 15 numbers: an operation for each that is added, one for each factor that is not 1, and least squares."""
+    training = Training(job(redundancy=redundancy), 0, (env := Environment()).event(), Trace(env))
+    three = [training.contribution(shard, 0, training.initial, 0).cost.flops for shard in range(3)]
+    update, said = update_of(training), [np.full(training.initial.shape, place) for place in range(4)]
+
+    sends, takes = training.work(0, 0, training.initial, None), update.take([0, 1, 3, 4], said, 0, 1.0)
+    moves = update.move(said[0], 0).cost.flops
+
+    factors = 3 if isinstance(redundancy, CyclicCode) else 0
+    assert sends.cost.flops == pytest.approx(math.fsum(three) + (3 + factors) * 15, rel=1e-12)
+    assert takes.cost.flops == pytest.approx(moves + finding + adding * 15, rel=1e-12)
 
 
 def test_a_worker_holds_and_reads_what_it_computes():
