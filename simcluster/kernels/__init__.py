@@ -6,6 +6,7 @@ what a node computes: ``result = yield node.compute(softmax.call(weights, featur
 
 from simcluster.kernels.aggregation import coordinate_median, mean_vector, trimmed_mean, weighted_sum
 from simcluster.kernels.call import KERNELS, Call, Cost, call
+from simcluster.kernels.clipping import clipped_gradient_sum
 from simcluster.kernels.compression import dequantise, quantise, top_k_sparse
 from simcluster.kernels.distance import (
     cosine_distances,
@@ -38,6 +39,7 @@ __all__ = [
     "axpy",
     "best_split",
     "call",
+    "clipped_gradient_sum",
     "coordinate_median",
     "cosine_distances",
     "dense_backward",

@@ -262,6 +262,17 @@ def mean_vector(vectors: Floats) -> Floats:
     return weighted_sum(vectors, np.ones(len(vectors))) / len(vectors)
 
 
+def clipped_gradient_sum(features: Floats, slopes: Floats, bound: float, rows: Integers | None = None) -> Floats:
+    """Σ min(1, C/|x sᵀ|) x sᵀ."""
+    chosen = features if rows is None else features[rows]
+    total = np.zeros((features.shape[1], slopes.shape[1]))
+    for x, s in zip(chosen, slopes, strict=True):
+        length = np.sqrt(np.sum(x * x)) * np.sqrt(np.sum(s * s))
+        factor = bound / length if length > bound else 1.0 if length <= bound else np.nan
+        total = total + (factor * x)[:, np.newaxis] * s
+    return total
+
+
 def coordinate_median(vectors: Floats) -> Floats:
     """The median of each column."""
     return np.asarray(np.median(vectors, axis=0))

@@ -1,5 +1,7 @@
 """Arguments for every kernel: what the tests that run them all draw from."""
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -35,6 +37,13 @@ def _softmax(draw, generator):
     n, d, k = draw(ROWS), draw(COLUMNS), draw(ROWS)
     features, labels = generator.normal(size=(n, d)), generator.integers(0, k, n)
     return generator.normal(size=(d, k)), features, labels, draw(st.floats(0, 2)), _rows(draw, generator, n)
+
+
+def _clipped(draw, generator):
+    n, d, k = draw(ROWS), draw(COLUMNS), draw(st.integers(0, 20))
+    rows = _rows(draw, generator, n)
+    slopes = generator.normal(size=(n if rows is None else len(rows), k))
+    return generator.normal(size=(n, d)), slopes, draw(st.sampled_from([1e-3, 1.0, 5.0, math.inf])), rows
 
 
 def _two_sets(draw, generator, least=0):
@@ -174,6 +183,7 @@ ARGUMENTS = {
     "subtract_histograms": _two_histograms,
     "best_split": _split,
     "weighted_sum": _weighted,
+    "clipped_gradient_sum": _clipped,
     "mean_vector": lambda draw, generator: (_vectors(draw, generator),),
     "coordinate_median": lambda draw, generator: (_vectors(draw, generator),),
     "trimmed_mean": _trimmed,

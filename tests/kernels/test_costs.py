@@ -44,6 +44,7 @@ LEADING = {
     "rbf_kernel": (X, CENTRES, 0.5),
     "subtract_histograms": (RANDOM.random((9, 9, 3)), RANDOM.random((9, 9, 3))),
     "weighted_sum": (X, RANDOM.normal(size=N)),
+    "clipped_gradient_sum": (X, RANDOM.normal(size=(N, K)), 1.0),
     "axpy": (2.0, V, V.copy()),
     "momentum_step": (V.copy(), V.copy(), V, 0.1, 0.9),
     "adam_step": (V.copy(), V.copy(), np.abs(V), V, 3),
