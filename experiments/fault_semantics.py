@@ -60,6 +60,8 @@ SHOWN: dict[str, tuple[AnyFault, ...]] = {
     "clock drift (+10 %)": (fault.DriftClock(node="victim", rate=0.1, **WHEN),),
     "Byzantine (negates)": (fault.Byzantine(node="victim", adversary=fault.ADVERSARIES["negate"], strength=1, **WHEN),),
     "colluding (inner product)": (fault.Collude(node="victim", attack=fault.inner_product_manipulation, **WHEN),),
+    "spoofing (forges)": (fault.SpoofMessages(node="victim", victim="n-1", strength=1, **WHEN),),
+    "spoofing (replays)": (fault.SpoofMessages(node="n-1", victim="victim", how="replay", delay_s=0.5, **WHEN),),
     "slow link (3 ×)": (fault.SlowLink(factor=3, **LINK),),
     "latency spike (0.5 s)": (fault.SpikeLatency(extra_s=HALF_S, **LINK),),
     "bandwidth drop (5 ×)": (fault.ThrottleBandwidth(node="victim", factor=5, **WHEN),),

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from simcluster.engine import hint
 
 KINDS = (
-    "send", "deliver", "drop", "duplicate", "hold", "release", "late_reply",
+    "send", "deliver", "drop", "duplicate", "hold", "release", "late_reply", "seal", "refuse",
     "node", "crash", "join", "leave", "compute", "abandoned", "disk", "fault",
-    "load", "step", "contribution", "loss", "held_out", "consensus", "checkpoint", "restore", "checkpoint_failed",
+    "load", "step", "contribution", "loss", "held_out", "privacy", "dropout",
+    "consensus", "checkpoint", "restore", "checkpoint_failed",
     "suspect", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store", "pass",
     "tested", "learned", "batch_lost", "served", "takes_over", "counts",
 )  # fmt: skip

@@ -18,13 +18,23 @@ from simcluster.cluster.failure import (
     TimedOut,
 )
 from simcluster.cluster.job import Job, Ran, check_job, start
+from simcluster.cluster.loss import loss
 from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
 from simcluster.cluster.message import Message
 from simcluster.cluster.mistakes import own_lines
-from simcluster.cluster.network import InFlight, Network, loss
+from simcluster.cluster.network import InFlight, Network
 from simcluster.cluster.network_spec import NetworkSpec
 from simcluster.cluster.node import Node
 from simcluster.cluster.running import Running
+from simcluster.cluster.security import (
+    AnyAuthentication,
+    AnyCipher,
+    Authentication,
+    Cipher,
+    Encryption,
+    Hmac,
+    Role,
+)
 from simcluster.cluster.storage import NotStored, StorageSpec
 from simcluster.cluster.topology import (
     AnyTopology,
@@ -45,8 +55,12 @@ from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Paret
 __all__ = [
     "HARDWARE",
     "UNANSWERED",
+    "AnyAuthentication",
+    "AnyCipher",
     "AnyTopology",
+    "Authentication",
     "Checker",
+    "Cipher",
     "ClockSpec",
     "Cluster",
     "ClusterSpec",
@@ -59,11 +73,13 @@ __all__ = [
     "Drop",
     "Duplicate",
     "Empirical",
+    "Encryption",
     "Ending",
     "Exponential",
     "Failure",
     "FatTree",
     "Graph",
+    "Hmac",
     "Hold",
     "InFlight",
     "InvariantBroken",
@@ -88,6 +104,7 @@ __all__ = [
     "Released",
     "Rewrite",
     "Ring",
+    "Role",
     "Rule",
     "Running",
     "Star",

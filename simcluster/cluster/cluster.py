@@ -13,10 +13,10 @@ from pydantic import Field, model_validator
 from simcluster.cluster.check import Checker
 from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.machine import NodeSpec
-from simcluster.cluster.network import Network
 from simcluster.cluster.network_spec import NetworkSpec
 from simcluster.cluster.node import Node
 from simcluster.cluster.running import Running
+from simcluster.cluster.secure_network import network_of
 from simcluster.engine import Environment, Process, Program, Spec, Trace, check_whole, hint, named_by
 
 
@@ -45,6 +45,13 @@ class ClusterSpec(Spec):
         for name in racks:
             if name in zones and racks[name] != zones[name]:
                 raise ValueError(f"a rack must not be named like a zone of other nodes, got {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _roles_fit(self) -> ClusterSpec:
+        for role in self.network.roles:
+            for each in role.nodes:
+                select(f"roles.{role.name}", each, self.machines)
         return self
 
     def fabric(self) -> Fabric | None:
@@ -122,7 +129,7 @@ class Cluster:
         self.failed: dict[Process, Running] = {}  # the processes that an exception has ended at the last such moment
         self._failed_s = 0.0
         self.nodes: dict[str, Node] = {}
-        self.network = Network(self, spec.network, spec.fabric())
+        self.network = network_of(self, spec.network, spec.fabric())
         for node in spec.machines:
             self._add(node)
 

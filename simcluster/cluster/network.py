@@ -14,12 +14,13 @@ from simcluster.cluster.fabric import Fabric
 from simcluster.cluster.failure import Failure, LinkDown, NodeDown, Overloaded, Partitioned
 from simcluster.cluster.flow_carrier import FlowCarrier
 from simcluster.cluster.links import Links
+from simcluster.cluster.loss import loss
 from simcluster.cluster.message import HEADER_BYTES, Message, freeze
 from simcluster.cluster.message_path import LatencyCarrier, NicCarrier, Transport
 from simcluster.cluster.network_spec import NetworkSpec
 from simcluster.cluster.order import FifoOrder
 from simcluster.cluster.slowdown import MOST, Slowdowns
-from simcluster.cluster.verdict import Drop, Released, Rule, judge, link_of
+from simcluster.cluster.verdict import Released, Rule, judge
 from simcluster.engine import Constant, hint, stream
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class Network(Transport):
         self._copies: dict[int, int] = {}  # of each message that was duplicated, those that are not lost
         self._accounts = self._order is not None
         self._held: dict[Rule, list[Message]] = {}
+        self._claimed: dict[int, str] = {}  # of each message that is sent in another's name, whose
+        self.refused: Counter[str] = Counter()
         if spec.loss_probability:
             self.rules[loss(spec.loss_probability, self._seed, "network")] = None
         self._own_rules = len(self.rules)
@@ -181,6 +184,8 @@ class Network(Transport):
         anew = isinstance(message, Released)  # it has its place in the order
         if fate.rewrite is not None:
             message = message._replace(body=freeze(fate.rewrite.body)[0])
+            if fate.rewrite.by_sender:
+                self._tag(message)
         if fate.corrupt:
             self._damaged.add(message.id)
             self._accounts = True
@@ -291,7 +296,31 @@ class Network(Transport):
             known = self._route_latencies[source, target] = self.links.fabric.latency_s(source, target)
         return known
 
+    def _deliver(self, message: Message) -> None:
+        super()._deliver(self.as_received(message))
+
+    def _tag(self, message: Message) -> None:
+        """Nobody asks whose a message is."""
+
     # What faults do to it
+
+    def spoof(self, message: Message, source: str, overheard: Message | None = None) -> None:
+        """Send a message, which leaves where it is written, as one of ``source``: so it is received, if it is.
+
+        It may be one that was ``overheard``, as that stands.
+        """
+        self._claimed[message.id] = source
+        self._accounts = True
+        self.send(message)
+
+    def is_spoofed(self, message: Message) -> bool:
+        """Whether a message is sent in another's name."""
+        return message.id in self._claimed
+
+    def as_received(self, message: Message) -> Message:
+        """A message as its target has it: from whom it says to be."""
+        claimed = self._claimed.get(message.id)
+        return message if claimed is None else message._replace(source=claimed)
 
     def add(self, rule: Rule) -> None:
         """Put a rule in force, after those that are. Raises ``ValueError`` for one that is in force already."""
@@ -362,22 +391,3 @@ class Network(Transport):
     def _hold(self, message: Message, rule: Rule) -> None:
         self._record_hold(*message[:3])
         self._held.setdefault(rule, []).append(message)
-
-
-def loss(probability: float, seed: int, *name: str | int) -> Rule:
-    """A rule that loses each message that crosses a link with ``probability``, by draws of its own for each link."""
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability must be within [0, 1], got {probability}")
-    generators: dict[tuple[str, ...], np.random.Generator] = {}
-    lost = Drop("loss")
-
-    def judge(message: Message) -> Drop | None:
-        if message.source == message.target:
-            return None
-        link = link_of(message)
-        generator = generators.get(link)
-        if generator is None:
-            generator = generators[link] = stream(seed, *name, "loss", *link)
-        return lost if generator.random() < probability else None
-
-    return judge

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import model_validator
+
+from simcluster.cluster.security import AnyAuthentication, AnyCipher, Role
 from simcluster.cluster.topology import AnyTopology
-from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Seed, Spec
+from simcluster.engine import AnyDistribution, Constant, Positive, Probability, Seed, Spec, check_differ
 
 
 class NetworkSpec(Spec):
@@ -30,5 +33,16 @@ class NetworkSpec(Spec):
     """The chance of each message to be lost between two nodes, with the cause "loss"."""
     failures: Literal["silent", "reported"] = "silent"
     """What the sender of a dropped request learns: nothing ("silent"), or at once the typed cause ("reported")."""
+    authentication: AnyAuthentication | None = None
+    """How receivers tell whose a message is (``None``: they believe what it says)."""
+    encryption: AnyCipher | None = None
+    """What it costs that nobody reads messages on the way (``None``: nothing is encrypted)."""
+    roles: tuple[Role, ...] = ()
+    """Who may send and receive which kinds of messages (none: all may all); whoever has no role may nothing."""
     seed: Seed | None = None
     """The seed of the network's draws (``None``: the run's)."""
+
+    @model_validator(mode="after")
+    def _roles_differ(self) -> NetworkSpec:
+        check_differ("roles", [role.name for role in self.roles])
+        return self

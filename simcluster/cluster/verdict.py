@@ -45,6 +45,8 @@ class Rewrite:
     """The message arrives with another body: damage that no checksum shows, or a liar's work."""
 
     body: Any
+    by_sender: bool = False
+    """Whether it is its sender who says so, so that the tag is of that."""
 
 
 class Released(Message):

@@ -42,6 +42,7 @@ from simcluster.faults.search import (
     trial_of,
 )
 from simcluster.faults.shrink import shrink
+from simcluster.faults.spoofing import SpoofMessages
 from simcluster.faults.swarm import Swarm
 from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 from simcluster.faults.vocabulary import AnyFault
@@ -95,6 +96,7 @@ __all__ = [
     "SlowLink",
     "SlowNode",
     "SpikeLatency",
+    "SpoofMessages",
     "StepClock",
     "Swarm",
     "Tally",

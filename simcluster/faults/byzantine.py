@@ -113,7 +113,7 @@ class Byzantine(NodeFault):
                 return None  # what is released has been lied about when it was sent
             if self.kinds is not None and message.kind not in self.kinds:
                 return None
-            return Rewrite(map_numbers(message.body, change(message)))
+            return Rewrite(map_numbers(message.body, change(message)), by_sender=True)
 
         cluster.network.add(rule)
         return lambda: cluster.network.remove(rule)

@@ -100,7 +100,8 @@ class Collude(NodeFault):
                 return None
             others = heard.setdefault((message.target, message.kind), {})
             if message.source in liars:
-                return Rewrite(map_numbers(message.body, self._lie(list(others.values()), len(liars))))
+                lie = self._lie(list(others.values()), len(liars))
+                return Rewrite(map_numbers(message.body, lie), by_sender=True)
             others[message.source] = _numbers(message.body)
             return None
 

@@ -24,6 +24,7 @@ from simcluster.faults.partitions import (
     PartitionNetwork,
     PartitionRing,
 )
+from simcluster.faults.spoofing import SpoofMessages
 from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 
 FAULTS = Open(
@@ -38,6 +39,7 @@ FAULTS = Open(
     DriftClock,
     Byzantine,
     Collude,
+    SpoofMessages,
     FlipLabels,
     SlowLink,
     SpikeLatency,

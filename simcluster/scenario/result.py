@@ -93,11 +93,17 @@ class Result:
 
     @cached_property
     def series(self) -> dict[str, pd.DataFrame]:
-        """What changed over time, by name: a frame with a column for each quantity, as the job's ``series`` gives."""
+        """What changed over time, by name: a frame with a column for each quantity, as the job's ``series`` gives.
+
+        And where messages were refused, ``refused``: the audit log of which, from whom to whom, and for what reason.
+        """
         import pandas as pd  # which a run that nobody asks for frames goes without
 
         given = getattr(self.scenario.job, "series", None)
-        return {str(name): pd.DataFrame(frame) for name, frame in given(self).items()} if callable(given) else {}
+        frames = dict(given(self)) if callable(given) else {}
+        if self.trace.keeps("refuse") and (refused := list(self.trace.rows("refuse"))):
+            frames.setdefault("refused", pd.DataFrame(refused).drop(columns="kind"))
+        return {str(name): pd.DataFrame(frame) for name, frame in frames.items()}
 
     @cached_property
     def ledger(self) -> pd.DataFrame:

@@ -163,6 +163,14 @@ def _gone(run: Observed, mode: str, how: str) -> str | None:
     return f"a failure that no program caught {how} {_times(len(run.gone))}, first {run.gone[0]}"
 
 
+def _refused(run: Observed) -> str | None:
+    refused = run.cluster.network.refused
+    if not refused:
+        return None
+    what = _counted(dict(sorted(refused.items())))
+    return f"messages were refused: {what}"
+
+
 def _counted(counts: Mapping[str, int]) -> str:
     """The first four, in words."""
     listed = [f"{name} {count}" for name, count in list(counts.items())[:4]]
@@ -182,6 +190,7 @@ RULES: dict[str, Callable[[Observed], str | None]] = {
     "node crashed": _node_crashed,
     "backlog grows": _backlog_grows,
     "utilisation 1": _utilisation,
+    "messages refused": _refused,
     NEVER_BEGAN: _never_began,
     "fault at the end": _began_too_late,
 }

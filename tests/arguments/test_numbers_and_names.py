@@ -37,8 +37,9 @@ WRONG = [
         storage.bandwidth_bytes_per_s storage.capacity_bytes clock.wander_period_s network.bandwidth_bytes_per_s
         one_switch.bandwidth_bytes_per_s edge.bandwidth_bytes_per_s racks.oversubscription
         wide_area.between_bytes_per_s exponential.mean lognormal.mean lognormal.sigma pareto.mean weibull.mean
-        slow_node.factor slow_disk.factor throttle.factor byzantine.strength collude.strength memory.size_bytes
-        swarm.horizon_s swarm.heal_at_s descent.learning_rate momentum.learning_rate nesterov.learning_rate
+        slow_node.factor slow_disk.factor throttle.factor byzantine.strength collude.strength spoof.strength
+        memory.size_bytes swarm.horizon_s swarm.heal_at_s
+        descent.learning_rate momentum.learning_rate nesterov.learning_rate
         adam.learning_rate geometric.smoothing adam.epsilon regression.learning_rate softmaxes.learning_rate
         cascade.c poisson.per_s flat_service.arrivals_per_s flat_service.timeout_s timeout.after_s
         expected.period_s expected.margin_s phi.period_s phi.least_deviation_s scenario.horizon_s"""),

@@ -262,5 +262,5 @@ def test_a_swarm_draws_lies_and_lost_data_only_when_it_is_asked_to():
     left_out = set(KINDS.values()) - set(Swarm(nodes=NAMES, horizon_s=1).kinds)
 
     assert {kind.model_fields["kind"].default for kind in left_out} == {
-        "byzantine", "collude", "flip_labels", "lose_disk", "rot_bits",
+        "byzantine", "collude", "flip_labels", "lose_disk", "rot_bits", "spoof_messages",
     }

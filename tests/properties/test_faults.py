@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, NodeSpec
+from simcluster.cluster import Cluster, ClusterSpec, Encryption, Hmac, NetworkSpec, NodeSpec
 from simcluster.engine import Constant, Environment, Exponential, Trace
 from simcluster.faults import (
     ADVERSARIES,
@@ -45,6 +45,7 @@ from simcluster.faults import (
     SlowLink,
     SlowNode,
     SpikeLatency,
+    SpoofMessages,
     StepClock,
     TearWrites,
     ThrottleBandwidth,
@@ -79,6 +80,12 @@ FIELDS = {
     DriftClock: {"node": target, "rate": st.floats(-0.5, 1)},
     Byzantine: {"node": target, "adversary": st.sampled_from(sorted(ADVERSARIES))},
     Collude: {"node": target, "attack": st.sampled_from(sorted(ATTACKS))},
+    SpoofMessages: {
+        "node": target,
+        "victim": name,
+        "how": st.sampled_from(["forge", "replay"]),
+        "delay_s": st.sampled_from([0, 0.5]),
+    },
     FlipLabels: {"node": target},
     # Throttles multiply, and what has begun at a throttled rate goes on at it: a few must not take for ever.
     SlowLink: {**ends, "factor": st.floats(1, 2)},
@@ -106,6 +113,8 @@ FIELDS = {
     RotBits: {"node": target, "count": st.integers(1, 5)},
 }
 LAST_S = 5
+#: A word of 100 bytes takes each end 10 ms.
+SECURED = {"authentication": Hmac(flops_per_byte=9e4), "encryption": Encryption(flops_per_byte=1e4)}
 
 
 @st.composite
@@ -143,6 +152,7 @@ def ruins(draw, latency=Constant(value=0.2)):  # noqa: B008 - it is frozen
         fidelity=draw(st.sampled_from(["nic", "latency", "flow"])),
         order=draw(st.sampled_from(["datagram", "fifo"])),
         failures=draw(st.sampled_from(["silent", "reported"])),
+        **draw(st.sampled_from([{}, {}, SECURED])),
     )
     spec = ClusterSpec(nodes=machines, network=network)
     fabric = spec.fabric()

@@ -10,9 +10,9 @@ SERVERS = ("server-0", "server-1", "server-2")
 NUMBERS = 5 * 3
 
 
-def training(faults=(), *, workers=4, network=None, jitter=None, horizon_s=60.0, **job):
+def training(faults=(), *, workers=4, network=None, jitter=None, horizon_s=60.0, flops_per_s=1e5, **job):
     """Four workers and three servers, of which an exchange need not make use; a step takes about 10 ms."""
-    spec = nodes("worker", workers, flops_per_s=1e5, jitter=jitter)
+    spec = nodes("worker", workers, flops_per_s=flops_per_s, jitter=jitter)
     cluster = ClusterSpec(nodes=(*nodes("server", 3), *spec), network=network or NetworkSpec())
     fields = {"model": Softmax(), "data": Bundled(name="iris"), "batch_size": 8, "steps": 8} | job
     fields.setdefault("exchange", ParameterServer(server="server-0", retry_s=0.05))
