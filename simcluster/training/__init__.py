@@ -62,6 +62,7 @@ from simcluster.training.exchange import (
     PairwiseGossip,
     ParameterServer,
     ReduceScatter,
+    SecureAggregation,
     ShardedServers,
     Vertical,
 )
@@ -70,6 +71,7 @@ from simcluster.training.kmeans_seeding import KMeansSeeding
 from simcluster.training.local import ElasticAveraging, Learner, LocalSteps
 from simcluster.training.pipeline import PipelineTraining, Schedule, gpipe, one_forward_one_backward
 from simcluster.training.placement import InMemory, Stored
+from simcluster.training.privacy import DpSgd
 from simcluster.training.protocols import (
     Aggregation,
     Code,
@@ -77,6 +79,7 @@ from simcluster.training.protocols import (
     Exchange,
     Local,
     Placement,
+    Privacy,
     Progress,
     Reexecution,
     Waiting,
@@ -117,6 +120,7 @@ __all__ = [
     "Dataset",
     "DelayCompensated",
     "Dirichlet",
+    "DpSgd",
     "DynamicBackups",
     "ElasticAveraging",
     "EveryoneToEveryone",
@@ -160,6 +164,7 @@ __all__ = [
     "PowerIteration",
     "PowerSgd",
     "PrincipalComponents",
+    "Privacy",
     "Progress",
     "Qsgd",
     "RandomK",
@@ -172,6 +177,7 @@ __all__ = [
     "Rows",
     "SampledStaleness",
     "Schedule",
+    "SecureAggregation",
     "SelfTraining",
     "ShardedServers",
     "SignSgd",

@@ -36,6 +36,7 @@ from simcluster.training.compression import AnyCompression
 from simcluster.training.exchange import AnyExchange
 from simcluster.training.local import AnyLocal
 from simcluster.training.placement import AnyPlacement, InMemory
+from simcluster.training.privacy import AnyPrivacy
 from simcluster.training.redundancy import AnyRedundancy
 from simcluster.training.redundancy.refusal import refusal, refused_by_code
 from simcluster.training.short_forms import changed, spelled_out
@@ -89,6 +90,8 @@ class TrainingJob(Spec):
     """How the contributions to a step become one."""
     redundancy: AnyRedundancy | None = None
     """What several workers compute, so that nobody in particular is waited for (``None``: each its shard alone)."""
+    privacy: AnyPrivacy | None = None
+    """How little of single rows is to be seen in what is learned (``None``: nobody has asked)."""
     recovery: AnyRecovery | None = None
     """What survives a crash of the node that holds the parameters (``None``: nothing, training begins anew)."""
     detector: AnyDetector | None = None
@@ -113,7 +116,7 @@ class TrainingJob(Spec):
     name: Name = "training"
     """What its programs, messages and checkpoints begin with."""
 
-    records: ClassVar = ("load", "step", "contribution", "loss", "held_out")
+    records: ClassVar = ("load", "step", "contribution", "loss", "held_out", "privacy", "dropout")
 
     @model_validator(mode="before")
     @classmethod
@@ -137,7 +140,7 @@ class TrainingJob(Spec):
         if len(set(self.workers)) < len(self.workers):
             raise ValueError(f"workers must differ, got {list(self.workers)}")
         moving = (self.model, self.optimiser) if hasattr(self.model, "gradient") else (self.model,)
-        parts: tuple[Any, ...] = (*moving, self.local, self.compression, self.aggregation)
+        parts: tuple[Any, ...] = (*moving, self.local, self.compression, self.aggregation, self.privacy)
         also = [part.refuses(self) for part in parts if hasattr(part, "refuses")]
         also += self._redundant()
         whole = [self._part_of_a_step(part) for part in moving if getattr(part, "needs_whole_steps", False)]
@@ -250,7 +253,8 @@ class TrainingJob(Spec):
     def _try(self, training: Training) -> Training:
         if (fits := getattr(self.exchange, "fits", None)) is not None:
             fits(training.on_trial())
-        try_model(self.model, training.initial, training.rows(0, 0), training.local_optimiser)
+        first = training.rows(0, 0) if self.privacy is None else training.shard(0)  # of which none may be sampled
+        try_model(self.model, training.initial, first, training.local_optimiser)
         model: Any = self.model
         if training.held_out is not None and hasattr(model, "predict"):
             predictions(model, training.initial, [Rows(training.held_out, np.arange(1))])
@@ -273,26 +277,31 @@ class TrainingJob(Spec):
 
         They are those of the outcome, and of a run that is not over those of the last evaluation. Of held-out rows
         there are ``held_out_loss`` and all that ``evaluation`` says of what is predicted of them, such as
-        ``held_out_accuracy``.
+        ``held_out_accuracy``. Of a job with ``privacy`` there is ``epsilon``, what has been spent.
         """
         from simcluster.measurement.metrics import training_metrics  # with SciPy's statistics, which no run waits for
 
         found = training_metrics(result.trace, self.target_loss)
         if isinstance(trained := result.outcome, Trained):
             found |= {"steps": trained.steps, "loss_final": trained.loss}
+            if trained.epsilon is not None:
+                found["epsilon"] = trained.epsilon
             if trained.held_out_loss is not None:
                 found["held_out_loss"] = trained.held_out_loss
             if trained.held_out is not None:
                 found |= {f"held_out_{name}": value for name, value in evaluation(trained.held_out).items()}
         elif result.trace.keeps("loss"):
             found["steps"] = max((row["step"] for row in result.trace.rows("loss")), default=0)
+            if self.privacy is not None and result.trace.keeps("privacy"):
+                found["epsilon"] = max((row["epsilon"] for row in result.trace.rows("privacy")), default=0.0)
         return found
 
     def series(self, result: Ran) -> dict[str, Any]:
         """The ``loss`` against ``time_s`` and ``step``.
 
         And of held-out rows, where they are evaluated as often, ``held_out``, their loss and their ``score``: accuracy,
-        R² or minus the inertia, and minus the loss of a model that does not predict. Of predicted labels ``confusion``
+        R² or minus the inertia, and minus the loss of a model that does not predict. With ``privacy`` it is how its
+        ``epsilon`` has grown with the steps. Of predicted labels ``confusion``
         says how many rows of each class were taken for each.
         """
         from simcluster.measurement.metrics import records_frame
@@ -302,6 +311,8 @@ class TrainingJob(Spec):
             found["loss"] = records_frame(result.trace, "loss", ("time_s", "step", "loss"))
         if self.evaluate_held_out and result.trace.keeps("held_out"):
             found["held_out"] = records_frame(result.trace, "held_out", ("time_s", "step", "loss", "score"))
+        if self.privacy is not None and result.trace.keeps("privacy"):
+            found["privacy"] = records_frame(result.trace, "privacy", ("time_s", "step", "epsilon"))
         if isinstance(trained, Trained) and trained.held_out is not None and trained.held_out.what == "labels":
             found["confusion"] = confusion(trained.held_out)
         return found

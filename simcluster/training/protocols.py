@@ -11,7 +11,7 @@ import numpy as np
 from simcluster.cluster import Cluster, Node
 from simcluster.engine import Program
 from simcluster.kernels import Call
-from simcluster.learning import AnyOptimiser, Array
+from simcluster.learning import AnyOptimiser, Array, Rows
 
 if TYPE_CHECKING:
     from simcluster.training.job import TrainingJob
@@ -173,6 +173,38 @@ class Compression(Protocol):
         ...
 
 
+class Privacy(Protocol):
+    """How little of single rows is to be seen in what is learned.
+
+    A method ``refuses(job)``, which need not be, says why a training job makes no sense with it, or ``None``.
+    """
+
+    sampling_rate: float | None
+    """With which chance each row takes part in a step (``None``: the job's batches do)."""
+
+    def contribution(self, model: Any, parameters: Array, rows: Rows) -> Call[Array]:
+        """What a worker says of its rows, instead of what the model's ``contribution`` does."""
+        ...
+
+    def noise_of(
+        self, by: str, shape: tuple[int, ...], share: float, generator: np.random.Generator
+    ) -> Call[Array | None]:
+        """What is added to a worker's contribution, ``by`` "workers", or to the total of a step, by the "server".
+
+        ``share`` is 1 of the total, and of a contribution one by how many there are at least. ``generator`` is the
+        step's own, and of a contribution the worker's. ``None`` where nothing is added.
+        """
+        ...
+
+    def spent(self, steps: int, rounds_of: int) -> float:
+        """ε, what so many steps have given away; ``rounds_of`` steps are an epoch, in which a row takes part once."""
+        ...
+
+    def steps_within_budget(self, most: int, rounds_of: int) -> int:
+        """How many steps may be done, of ``most``."""
+        ...
+
+
 class Placement(Protocol):
     """Where the rows of each worker lie before it has them in memory."""
 
@@ -190,7 +222,9 @@ class Exchange(Protocol):
 
     The program of a worker begins with ``yield from training.load(node, worker)``, after a crash too.
     A method ``fits(training)``, which need not be, raises ``ValueError`` where model, data and workers do not fit it.
-    An attribute ``redundant`` that is true says that it does what the job's ``redundancy`` says.
+    Attributes that are true: ``redundant``, that it does what the job's ``redundancy`` says; ``adds_up``, that one
+    total of all contributions to a step moves all of the parameters, as ``Privacy`` needs; ``leaves_out``, that a step
+    may do without those who do not answer.
     """
 
     def start(self, training: Training, cluster: Cluster) -> None:

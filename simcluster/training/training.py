@@ -29,8 +29,10 @@ from simcluster.learning import (
     score,
     shard,
 )
+from simcluster.training.aggregation.of_rows import fewest
 from simcluster.training.local import Displacements, Learner
 from simcluster.training.placement import InMemory
+from simcluster.training.privacy.private import Private, shortest_epoch
 from simcluster.training.protocols import Waiting
 from simcluster.training.redundancy.coded import Decodable, code_of, combined
 
@@ -48,7 +50,8 @@ _AGAIN_S = 0.1  # after how long a supervisor starts a program again that found 
 class Trained:
     """What training gave: the parameters, how many steps were completed, and the objective over all data.
 
-    ``stopped`` says who was gone, where that ended it before its time. ``scaling`` is what features were standardised
+    ``stopped`` says who was gone, or what was used up, where that ended it before its time. ``epsilon`` is what privacy
+    has been spent, of a job that accounts for it. ``scaling`` is what features were standardised
     by, if they were: parameters are of features that are. Where rows were held out, the objective is over the others,
     ``held_out_loss`` is that over them, and ``held_out`` what the model predicts of them, if it predicts, and if its
     parameters are finite numbers.
@@ -61,6 +64,7 @@ class Trained:
     scaling: Scaling | None = None
     held_out_loss: float | None = None
     held_out: Predictions | None = None
+    epsilon: float | None = None
 
 
 class Training:
@@ -121,6 +125,17 @@ class Training:
         #: How many rows each worker's contribution counts, (m,).
         self.batch_rows = np.minimum(sizes, self._batch_sizes(shares, max(sizes))).astype(np.float64)
         self._sizes = self.batch_rows.astype(np.int64).tolist()
+        #: What the job's privacy does, if it has one.
+        self.private: Private | None = None
+        self._rate, self._accounted = None, -1
+        if job.privacy is not None:
+            self._rate, epoch = job.privacy.sampling_rate, shortest_epoch(sizes, self._sizes)
+            self.private = Private(job.privacy, job.model, seed, len(self.data), epoch, fewest(job))
+            within = self.private.steps_within_budget(job.steps)
+            self.job = job if within == job.steps else job.replace(steps=within)
+            if self._rate is not None:
+                self.batch_rows = self._rate * np.array(sizes, dtype=np.float64)
+        self._asked_steps = job.steps
         #: Which share of a step each worker's contribution is, where all contribute.
         self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
         #: How often a server has begun: whole numbers, which tell one life from another, are what no liar rewrites.
@@ -184,10 +199,13 @@ class Training:
         ``reader`` has them on its disk, where that is another worker.
 
         It depends on seed, worker and clock only, so a step that is done again is the same step. A shard is gone
-        through once an epoch, each epoch in a new order; what is left over at its end waits for another epoch.
+        through once an epoch, each epoch in a new order; what is left over at its end waits for another epoch. Where
+        rows are sampled for privacy's sake, it is those of the shard that are drawn.
         """
         numbers, size = self._numbers[worker], self._sizes[worker]
         data = self._read_by(worker if reader is None else reader)
+        if self.private is not None and self._rate is not None:
+            return Rows(data, self.private.sampled(numbers, clock))
         if size == len(numbers):
             return self._shards[worker] if data is self.data else Rows(data, numbers)
         epoch, place = divmod(clock, len(numbers) // size)
@@ -214,7 +232,10 @@ class Training:
         if self._loads and (worker if reader is None else reader) not in self._loaded:
             rule = "an exchange must let a worker load its rows before it learns from them, by training.load"
             raise ValueError(f"{rule}, got {type(self.job.exchange).__name__}, which has not")
-        return self._contribution(parameters, self.rows(worker, clock, reader))
+        rows = self.rows(worker, clock, reader)
+        if self.private is not None:
+            return self.private.contribution(parameters, rows, worker, clock)
+        return self._contribution(parameters, rows)
 
     def remembers(self, worker: int, clock: int) -> None:
         """A worker's compression has left something out of this step, which it is to add to the next."""
@@ -260,12 +281,15 @@ class Training:
         if known is not parameters:
             loss = self.loss(parameters)()
         self.evaluated(steps, loss, parameters)
+        if stopped is None and steps == self.job.steps < self._asked_steps:
+            stopped = "another step would spend more privacy than its budget"
         if stopped is not None:
-            done = f"{steps} of {self.job.steps} steps"
+            done = f"{steps} of {self._asked_steps} steps"
             self.trace.verdict("stopped", f"{self.job.name} stopped after {done}: {stopped}")
         judged = None if self.held_out is None else self.predicted(parameters)
         held_out_loss = None if self.held_out is None else self.held_out_loss(parameters)
-        self.done.succeed(Trained(parameters, steps, loss, stopped, self.scaling, held_out_loss, judged))
+        spent = None if self.private is None else self.private.epsilon(steps)
+        self.done.succeed(Trained(parameters, steps, loss, stopped, self.scaling, held_out_loss, judged, spent))
 
     def held_out_loss(self, parameters: Array) -> float:
         """The objective over the rows that are held out. Raises ``ValueError`` where none are."""
@@ -287,6 +311,9 @@ class Training:
     def evaluated(self, step: int, loss: float, parameters: Array) -> None:
         """The objective is known: the run's verdict says it when it, or the parameters, are numbers no more."""
         self._evaluated = parameters, loss
+        if self.private is not None and step > self._accounted:
+            self._accounted = step
+            self.trace.recorder("privacy", "step", "epsilon")(step, self.private.epsilon(step))
         if self.job.evaluate_held_out and step != self._judged:
             self._judged, judged = step, self.predicted(parameters)
             held_out_loss = self.held_out_loss(parameters)

@@ -80,7 +80,11 @@ class Descent:
         return self._step(total, math.fsum(self._training.batch_rows), clock, 1.0)
 
     def _step(self, total: Array, rows: float, clock: int, share: float, read: Array | None = None) -> Call[None]:
-        parameters = self.parameters
+        parameters, private = self.parameters, self._training.private
+        added = Cost(0.0, 0.0)
+        if private is not None:
+            noisy = private.total(total, clock)
+            total, added = noisy(), noisy.cost
         if self._gradient_cost is None:  # which depends on sizes alone
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
         gradient = self._model.gradient(parameters, total, rows)
@@ -94,7 +98,7 @@ class Descent:
         def moved() -> None:
             self.parameters, self._memory = following
 
-        return Call(moved, self._gradient_cost + stepped.cost)
+        return Call(moved, added + self._gradient_cost + stepped.cost)
 
 
 class Solution:

@@ -12,6 +12,7 @@ from simcluster.training.exchange.reduce_scatter import ReduceScatter
 from simcluster.training.exchange.sharded_servers import ShardedServers
 from simcluster.training.exchange.vertical import Vertical
 from simcluster.training.protocols import Exchange
+from simcluster.training.secrecy import SecureAggregation
 
 AnyExchange = Annotated[
     Exchange,
@@ -25,6 +26,7 @@ AnyExchange = Annotated[
         Gossip,
         PairwiseGossip,
         Vertical,
+        SecureAggregation,
     ),
 ]
 """One of the exchanges above, or one's own; in a file ``kind`` says which."""
@@ -37,6 +39,7 @@ __all__ = [
     "PairwiseGossip",
     "ParameterServer",
     "ReduceScatter",
+    "SecureAggregation",
     "ShardedServers",
     "Vertical",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from simcluster.cluster import Cluster
 from simcluster.cluster.collectives import AnyAlgorithm, ring
@@ -46,6 +46,8 @@ class AllReduce(Spec):
     """Who sends what to whom, and what is added up where."""
     retry_s: Period = 1.0
     """After how long a worker asks again for what it waits for; longer than the slowest step, or it asks in vain."""
+
+    adds_up: ClassVar = True
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the workers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from simcluster.cluster import Cluster
 from simcluster.cluster.collectives import everyone
@@ -27,6 +27,8 @@ class EveryoneToEveryone(Spec):
     kind: Literal["everyone_to_everyone"] = "everyone_to_everyone"
     retry_s: Period = 1.0
     """After how long a worker asks again for what it waits for; longer than the slowest step, or it asks in vain."""
+
+    adds_up: ClassVar = True
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the workers."""

@@ -25,6 +25,7 @@ class ParameterServer(Spec):
     """After how long a request that is refused or not answered is repeated."""
 
     redundant: ClassVar = True
+    adds_up: ClassVar = True
 
     def start(self, training: Training, cluster: Cluster) -> None:
         """Boot the server and the workers."""
