@@ -61,7 +61,6 @@ SHOWN: dict[str, tuple[AnyFault, ...]] = {
     "Byzantine (negates)": (fault.Byzantine(node="victim", adversary=fault.ADVERSARIES["negate"], strength=1, **WHEN),),
     "colluding (inner product)": (fault.Collude(node="victim", attack=fault.inner_product_manipulation, **WHEN),),
     "spoofing (forges)": (fault.SpoofMessages(node="victim", victim="n-1", strength=1, **WHEN),),
-    "spoofing (replays)": (fault.SpoofMessages(node="n-1", victim="victim", how="replay", delay_s=0.5, **WHEN),),
     "slow link (3 ×)": (fault.SlowLink(factor=3, **LINK),),
     "latency spike (0.5 s)": (fault.SpikeLatency(extra_s=HALF_S, **LINK),),
     "bandwidth drop (5 ×)": (fault.ThrottleBandwidth(node="victim", factor=5, **WHEN),),
@@ -243,8 +242,7 @@ def _late(time_s: float, due_s: float) -> str:
 
 
 def _of_computation(seen: Seen) -> str:
-    done = seen.get("compute: done")
-    if done:
+    if done := seen.get("compute: done"):
         return f"result {_late(done[0][0], 1.3)}"
     again = seen.get("compute: booted again")
     return "result lost" + (f"; program booted again at {again[0][0]:.3g} s" if again else "")

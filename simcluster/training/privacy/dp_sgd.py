@@ -25,7 +25,7 @@ class DpSgd(Spec):
     """Each row's gradient is clipped to norm C, and the sum of a step gets noise N(0, σ²C²) in each number.
 
     So what is learned is (ε, δ) differentially private, for whoever sees the parameters after every step: figures of
-    the result say ε as it grows (``accountant.py``), and ``epsilon`` is a budget that ends training. Rows take part by
+    the result say ε as it grows, and ``epsilon`` is a budget that ends training. Rows take part by
     chance with ``sampling_rate`` q, each for itself and whichever worker has it (Poisson sampling, which the accountant
     assumes, of data sets that differ by a row); the sum is then divided by the expected q·n rows. Without it the job's
     batches are what is drawn: a row is in one step of an epoch at most, so an epoch counts as one step of all rows, by
