@@ -20,9 +20,7 @@ from simcluster.cluster import (
     run_checked,
 )
 from simcluster.engine import Environment, Trace
-from simcluster.faults import (
-    SpoofMessages,
-)
+from simcluster.faults import PartitionNetwork, SpoofMessages
 from tests.training.exchanges import finished, training
 
 LINE = {"latency": Constant(value=0.1), "bandwidth_bytes_per_s": 1e3}
@@ -172,6 +170,15 @@ def test_a_pause_stops_sealing_and_opening_and_nothing_is_lost():
         assert found[0] == pytest.approx(0.32 + (0.28 if node == "n-0" else 0.02))
 
 
+def test_what_was_held_is_sealed_but_once():
+    cluster = made(NetworkSpec(**LINE, encryption=CIPHER))
+    lift = PartitionNetwork(groups=(("n-0",),), crossing="hold", begin_s=0.0).begin(cluster, "0")
+    cluster.env.call_later(1.0, lambda _: lift())
+
+    assert heard(cluster, (0, "n-0", "a", 1)) == [(1.27, "n-0", "a", 1)]
+    assert len(rows(cluster, "seal")) == 1
+
+
 def test_a_program_that_is_killed_leaves_its_messages_to_be_sealed():
     cluster = made(NetworkSpec(**LINE, encryption=CIPHER))
 
@@ -232,6 +239,15 @@ def test_who_speaks_in_the_name_of_one_who_may_is_let_through_unless_messages_ar
         cluster = made(NetworkSpec(**LINE, roles=roles, authentication=authentication))
         SpoofMessages(node="n-0", victim="n-2", how="replay", begin_s=0.0).begin(cluster, "0")
         assert len(heard(cluster, (1, "n-2", "word", 1))) == count
+
+
+def test_who_speaks_in_the_name_of_one_who_may_not_is_refused_by_whoever_hears_it():
+    roles = (role("talks", ("n-0",), sends=("word",)), role("hears", ("n-1",), receives=("word",)))
+    cluster = made(NetworkSpec(**LINE, roles=roles))
+    SpoofMessages(node="n-0", victim="n-2", begin_s=0.0).begin(cluster, "0")
+
+    assert [source for _, source, _, _ in heard(cluster, (1, "n-0", "word", 1))] == ["n-0"]
+    assert [(row["source"], row["reason"]) for row in rows(cluster, "refuse")] == [("n-2", "forbidden")]
 
 
 def test_a_request_that_is_forbidden_fails_at_once_where_failures_are_reported():
