@@ -28,10 +28,11 @@ TWO_CLASSES = arrays(NUMBERS.features, np.arange(64) % 2)
 
 #: Fields whose built-ins are all tried, the first ones as columns.
 COLUMNS = ("exchange", "waiting", "redundancy")
-FIELDS = (*COLUMNS, "local", "compression", "aggregation", "model", "optimiser")
+FIELDS = (*COLUMNS, "local", "compression", "aggregation", "privacy", "model", "optimiser")
 #: What a built-in must be told, by its kind.
 TOLD: dict[str, dict[str, Any]] = {
     "parameter_server": {"server": "server-0"},
+    "secure_aggregation": {"server": "server-0"},
     "sharded_servers": {"servers": ("server-0", "server-1")},
     "k_sync": {"k": 6},
     "k_batch_sync": {"k": 6},
