@@ -78,6 +78,15 @@ def forms(lines: Iterable[tuple[int, str]], limit: int) -> Iterator[tuple[int, A
         raise BadHistory(last.line, f"what opens must close, got the end of the file in {last.opens!r} of this line")
 
 
+def read_edn(text: str) -> Any:
+    """The one value that a text is. Raises ``BadHistory`` for none, several, and what is no EDN."""
+    # In a list of its own, the parts of a list are not taken one by one.
+    values = list(forms([(1, f"({text}\n)")], 10**6))
+    if len(values) != 1:
+        raise BadHistory(1, f"there must be one value, got {len(values)}")
+    return values[0][1]
+
+
 def _whole_strings(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Lines, several together where a string goes on over their ends."""
     kept, since = "", 0
