@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simcluster.measurement.histories import History, Operation
 
 _SHOWN = 24  # operations of the order: those that led to where it ends
-_PLACED, _STUCK, _OPEN = COLOURS[0], COLOURS[3], "0.6"
+_PLACED, _STUCK, _OPEN = COLOURS[0], COLOURS[1], "0.6"
 
 
 def partial_order(partial: PartialOrder, history: History, *, title: str | None = None) -> Figure:
@@ -25,7 +25,7 @@ def partial_order(partial: PartialOrder, history: History, *, title: str | None 
     order. What must come next and cannot is marked, and so is what is open beside it; faults lie behind, in grey.
     """
     heading = "No order explains what is marked" if title is None else title
-    drawn, (axes,) = figure(heading, "simulated time (s)", "process", panels=())
+    drawn, (axes,) = figure(heading, "time (s)", "process", panels=())
     last = list(enumerate(partial.order, 1))[-_SHOWN:]
     bars = [(operation, str(place), _PLACED) for place, operation in last]
     bars += [(operation, "", _STUCK if operation == partial.stuck else _OPEN) for operation in partial.open]

@@ -45,6 +45,7 @@ class _Lists:
     def __init__(self, history: History) -> None:
         self.known = Dependencies([])
         self.writer: dict[Any, int] = {}  # (key, value) → the transaction that appended it
+        self.place: dict[Any, int] = {}  # (key, value) → how many its transaction had appended before
         self.last: dict[tuple[int, Plain], Plain] = {}  # the last value that a transaction appended to a key
         self.aborted: set[Any] = set()
         self.internal: list[tuple[int, Plain, tuple[Plain, ...]]] = []  # reads that do not fit the steps before
@@ -62,6 +63,7 @@ class _Lists:
         status = history.operations[place].status
         expected: dict[Plain, tuple[Plain, ...]] = {}  # of a key that was read: what the next read must see
         own: dict[Plain, tuple[Plain, ...]] = {}
+        every = {(key, value) for f, key, value in steps if f in _APPENDS}
         for f, key, value in steps:
             if f in _APPENDS:
                 if (key, value) in self.writer or (key, value) in self.aborted:
@@ -70,6 +72,7 @@ class _Lists:
                     self.aborted.add((key, value))
                     continue
                 self.writer[(key, value)] = number
+                self.place[(key, value)] = len(own.get(key, ()))
                 self.last[(number, key)] = value
                 own[key] = (*own.get(key, ()), value)
                 if key in expected:
@@ -83,7 +86,8 @@ class _Lists:
                 self.reads.append((number, key, seen, key not in own))
                 mine = own.get(key, ())
                 fits = seen == expected[key] if key in expected else seen[len(seen) - len(mine) :] == mine
-                if not fits or len(seen) < len(mine):
+                others = seen[: len(seen) - len(mine)]
+                if not fits or len(seen) < len(mine) or (every and any((key, each) in every for each in others)):
                     self.internal.append((number, key, seen))
                 expected[key] = seen
 
@@ -100,6 +104,12 @@ class _Lists:
             if (key, value) not in seen_values and known.transactions[self.writer[(key, value)]].status == "ok":
                 unseen.setdefault(key, []).append(value)
         for key, order in versions.items():
+            latest: dict[int, int] = {}
+            for value in order:
+                if (writer := self.writer.get((key, value))) is not None:
+                    if self.place[(key, value)] < latest.get(writer, -1):
+                        known.wrong("internal", f"of key {key!r} the appends of a transaction are not in order", writer)
+                    latest[writer] = self.place[(key, value)]
             for before, after in pairwise(order):
                 self._edge(WW, key, before, after)
             # What nobody has read comes after all that somebody has: else it would be in the list.
