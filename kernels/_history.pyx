@@ -6,7 +6,7 @@ and Gong 1993). What may come next is said by ``RealTime`` or by ``ProgramOrder`
 numbers, and a step from state to state is asked for once and then looked up, so that any model runs here.
 """
 
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
@@ -39,12 +39,13 @@ cdef class Search:
     cdef Rows steps           # (state and kind) → next state
     cdef Rows met             # configurations
     cdef Py_ssize_t n, depth, best_depth, same
-    cdef int32_t* order
-    cdef int32_t* before      # of each placed operation, the state before it
-    cdef int32_t* best
+    cdef int32_t* order       # the operations that are placed; all of these (n,), in one piece of memory
+    cdef int32_t* before      # of each of them, the state before it
+    cdef int32_t* forced      # of each of them, whether there was no choice
+    cdef int32_t* began       # of each of them, where time stood before it
+    cdef int32_t* best        # the longest order that was met
     cdef int32_t* open        # what may come next
     cdef int32_t* kept        # what of that is worth a try
-    cdef uint8_t* forced
     cdef uint64_t* key
     cdef int32_t state
     cdef int64_t last, best_progress, entered
@@ -53,21 +54,14 @@ cdef class Search:
     cdef bint begun, symmetric
 
     def __cinit__(self, *_):
-        self.order = self.before = self.best = self.open = self.kept = NULL
+        self.order, self.key = NULL, NULL
         self.steps.rows = self.met.rows = NULL
-        self.forced = NULL
-        self.key = NULL
 
     def __dealloc__(self):
         free(self.order)
-        free(self.before)
-        free(self.best)
-        free(self.open)
-        free(self.kept)
+        free(self.key)
         free(self.steps.rows)
         free(self.met.rows)
-        free(self.forced)
-        free(self.key)
 
     cdef int prepare(self, kinds, ranks, quiet, step, Py_ssize_t words) except -1:
         self.kinds = checked_labels("kinds", kinds)
@@ -79,15 +73,13 @@ cdef class Search:
         self.step = step
         if not made_rows(&self.steps, 2, 1) or not made_rows(&self.met, words, words):
             raise MemoryError
-        self.order = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        self.before = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        self.best = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        self.open = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        self.kept = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        self.forced = <uint8_t*>calloc(self.n + 1, sizeof(uint8_t))
+        self.order = <int32_t*>calloc(7 * (self.n + 1), sizeof(int32_t))
         self.key = <uint64_t*>calloc(words, sizeof(uint64_t))
-        if NULL in (self.order, self.before, self.best, self.open, self.kept) or self.forced is NULL or self.key is NULL:
+        if self.order is NULL or self.key is NULL:
             raise MemoryError
+        self.before, self.forced = self.order + self.n + 1, self.order + 2 * (self.n + 1)
+        self.began, self.best = self.order + 3 * (self.n + 1), self.order + 4 * (self.n + 1)
+        self.open, self.kept = self.order + 5 * (self.n + 1), self.order + 6 * (self.n + 1)
         self.depth = self.best_depth = self.same = self.entered = self.state = self.best_count = 0
         self.last = self.best_progress = -1
         self.begun = False
@@ -183,15 +175,15 @@ cdef class Search:
         cdef bint again
         for i in range(count):
             op = self.open[i]
-            # What is quiet and has not been placed cannot be. Of two of one kind, the one that must be over first comes
-            # first: they might change places. It is tried whenever the other would be.
-            again = False
-            if self.symmetric:
+            # What is quiet and has not been placed cannot be.
+            again = self.quiet[op] or self.ranks[op] <= self.last
+            if self.symmetric and not again:
+                # Of two of one kind, the one that must be over first comes first: they might change places.
                 for j in range(count):
                     if self.kinds[self.open[j]] == self.kinds[op] and self.ranks[self.open[j]] < self.ranks[op]:
                         again = True
                         break
-            if again or self.quiet[op] or self.ranks[op] <= self.last:
+            if again:
                 continue
             self.kept[kept] = op
             kept += 1
@@ -205,7 +197,7 @@ cdef class Search:
         return op
 
     def run(self, int64_t steps, int64_t limit_bytes):
-        """Go on for so many steps: 0 when not done, 1 when an order was found, 2 when there is none, 3 out of memory."""
+        """Go on for so many steps: 0 not done, 1 an order was found, 2 there is none, 3 out of memory."""
         cdef int32_t op, state = 0
         cdef uint64_t* row
         if not self.begun:
@@ -263,12 +255,10 @@ cdef class RealTime(Search):
     cdef Py_ssize_t width, now
     cdef uint64_t* occupied
     cdef uint64_t* placed
-    cdef int32_t* at
-    cdef int32_t* began        # of each placed operation, where the events stood before it
+    cdef uint64_t* at          # the operations there
 
     def __cinit__(self, *_):
-        self.occupied = self.placed = NULL
-        self.at = self.began = NULL
+        self.occupied = NULL
 
     def __init__(self, kinds, ranks, quiet, events, slots, Py_ssize_t width, step):
         self.events = checked_labels("events", events)
@@ -279,12 +269,10 @@ cdef class RealTime(Search):
         self.check(width)
         self.symmetric = True
         self.now = 0
-        self.occupied = <uint64_t*>calloc(self.width, sizeof(uint64_t))
-        self.placed = <uint64_t*>calloc(self.width, sizeof(uint64_t))
-        self.at = <int32_t*>calloc(64 * self.width, sizeof(int32_t))
-        self.began = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        if NULL in (self.occupied, self.placed) or self.at is NULL or self.began is NULL:
+        self.occupied = <uint64_t*>calloc(66 * self.width, sizeof(uint64_t))
+        if self.occupied is NULL:
             raise MemoryError
+        self.placed, self.at = self.occupied + self.width, self.occupied + 2 * self.width
         self.advance()
 
     def check(self, Py_ssize_t width):
@@ -304,7 +292,7 @@ cdef class RealTime(Search):
             slot = self.slots[event if event >= 0 else -1 - event]
             if event >= 0:
                 self.occupied[slot >> 6] |= (<uint64_t>1) << (slot & 63)
-                self.at[slot] = <int32_t>event
+                self.at[slot] = <uint64_t>event
             elif self.placed[slot >> 6] >> (slot & 63) & 1:
                 self.occupied[slot >> 6] &= ~((<uint64_t>1) << (slot & 63))
                 self.placed[slot >> 6] &= ~((<uint64_t>1) << (slot & 63))
@@ -322,7 +310,7 @@ cdef class RealTime(Search):
                     word, slot = word >> 8, slot + 8
                 while not word & 1:
                     word, slot = word >> 1, slot + 1
-                self.open[count] = self.at[slot]
+                self.open[count] = <int32_t>self.at[slot]
                 count, word, slot = count + 1, word >> 1, slot + 1
         return count
 
@@ -342,7 +330,7 @@ cdef class RealTime(Search):
             else:
                 self.occupied[slot >> 6] |= (<uint64_t>1) << (slot & 63)
                 self.placed[slot >> 6] |= (<uint64_t>1) << (slot & 63)
-                self.at[slot] = <int32_t>(-1 - event)
+                self.at[slot] = <uint64_t>(-1 - event)
         self.placed[self.slots[op] >> 6] &= ~((<uint64_t>1) << (self.slots[op] & 63))
 
     cdef void words(self) noexcept nogil:
@@ -357,9 +345,6 @@ cdef class RealTime(Search):
 
     def __dealloc__(self):
         free(self.occupied)
-        free(self.placed)
-        free(self.at)
-        free(self.began)
 
 
 cdef class ProgramOrder(Search):
@@ -376,7 +361,7 @@ cdef class ProgramOrder(Search):
     cdef int32_t* chain_of
 
     def __cinit__(self, *_):
-        self.done = self.chain_of = NULL
+        self.done = NULL
 
     def __init__(self, kinds, ranks, quiet, starts, operations, after, must, step):
         cdef Py_ssize_t c, i
@@ -390,10 +375,10 @@ cdef class ProgramOrder(Search):
         check_equal("operations and kinds", self.operations.shape[0], self.n)
         self.symmetric = False
         self.left = 0
-        self.done = <int32_t*>calloc(self.chains + 2, sizeof(int32_t))
-        self.chain_of = <int32_t*>calloc(self.n + 1, sizeof(int32_t))
-        if self.done is NULL or self.chain_of is NULL:
+        self.done = <int32_t*>calloc(self.chains + 2 + self.n, sizeof(int32_t))
+        if self.done is NULL:
             raise MemoryError
+        self.chain_of = self.done + self.chains + 2
         for c in range(self.chains):
             for i in range(self.starts[c], self.starts[c + 1]):
                 if not 0 <= i < self.n or not 0 <= self.operations[i] < self.n:
@@ -431,4 +416,3 @@ cdef class ProgramOrder(Search):
 
     def __dealloc__(self):
         free(self.done)
-        free(self.chain_of)

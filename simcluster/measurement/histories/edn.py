@@ -10,7 +10,8 @@ from simcluster.measurement.histories.operation import BadHistory
 
 _TOKEN = re.compile(
     r"""[\s,]+ | ;[^\n]* | (?P<open>\#?\{|[\[(]) | (?P<close>[\])}]) | (?P<discard>\#_)
-    | (?P<tag>\#[A-Za-z][\w./*+!?<>=-]*) | (?P<string>"(?:[^"\\]|\\.)*") | (?P<char>\\(?:newline|space|tab|return|u[0-9a-fA-F]{4}|.))
+    | (?P<tag>\#[A-Za-z][\w./*+!?<>=-]*) | (?P<string>"(?:[^"\\]|\\.)*")
+    | (?P<char>\\(?:newline|space|tab|return|u[0-9a-fA-F]{4}|.))
     | (?P<atom>[^\s,;"\[\](){}]+) """,
     re.VERBOSE | re.DOTALL,
 )

@@ -13,6 +13,7 @@ from simcluster.measurement.histories import BadHistory, History, Operation, Pla
 
 READS = ("read", "get", "r")
 WRITES = ("write", "put", "w")
+_WORDS = ", ".join((*READS, *WRITES))
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class ReadsFrom:
     """Reads that returned, and writes that did not fail, in the order of their invocations, and the versions of keys.
 
     A version is a key with a value, a number below ``versions``; the first ``keys`` are the initial ones. ``read`` (n,)
-    tells reads from writes, ``version`` (n,) is what each read or wrote, ``key_of`` (versions,) the key of a version,
-    ``writer`` (versions,) the operation that wrote it, −1 of the initial ones. ``thin_air`` are anomalies: reads of
+    tells reads from writes, ``ok`` (n,) what is known to have happened; ``version`` (n,) is what each read or wrote,
+    ``key_of`` (versions,) the key of a version, ``writer`` (versions,) the operation that wrote it, −1 of the initial
+    ones. ``thin_air`` are anomalies: reads of
     what nobody wrote, which are not among the operations.
     """
 
@@ -29,6 +31,7 @@ class ReadsFrom:
     process: Any
     key: Any
     read: Any
+    ok: Any
     version: Any
     key_of: Any
     writer: Any
@@ -50,51 +53,48 @@ def reads_from(history: History, initial: Plain = None) -> ReadsFrom:
     numbers: dict[Hashable, int] = {}
     key_numbers: dict[Plain, int] = {}
     kept: list[Operation] = []
-    writers: list[tuple[Plain, Plain]] = []
+    written: list[int] = []
+    asked: list[tuple[Plain, Plain]] = []  # of what is kept the version
     for place, each in enumerate(history.operations):
-        key_numbers.setdefault(each.key, len(key_numbers))
-        if each.f in WRITES:
-            if each.status == "fail":
-                continue
-            written = (each.key, each.value)
-            if written in numbers or each.value == initial:
-                rule = f"a value must be written to a key once only, and not the initial one, got {each.value!r:.80}"
-                raise BadHistory(history.line(place), rule)
-            numbers[written] = len(writers)
-            writers.append(written)
+        _, f, key, value, status, result = each[:6]
+        key_numbers.setdefault(key, len(key_numbers))
+        if f in READS:
+            if status == "ok":
+                kept.append(each)
+                asked.append((key, result))
+        elif f not in WRITES:
+            raise BadHistory(history.line(place), f"an operation must be one of {_WORDS}, got {f!r}")
+        elif status != "fail":
+            if (key, value) in numbers or value == initial:
+                rule = "a value must be written to a key once only, and not the initial one"
+                raise BadHistory(history.line(place), f"{rule}, got {value!r:.80}")
+            numbers[(key, value)] = len(written)
+            written.append(len(kept))
             kept.append(each)
-        elif each.f not in READS:
-            rule = f"an operation must be one of {', '.join((*READS, *WRITES))}, got {each.f!r}"
-            raise BadHistory(history.line(place), rule)
-        elif each.status == "ok":
-            kept.append(each)
+            asked.append((key, value))
     keys = len(key_numbers)
     for key, number in key_numbers.items():
         numbers[(key, initial)] = number - keys  # initial versions come before the others
-    return _arrays(kept, numbers, key_numbers, keys)
-
-
-def _arrays(
-    kept: list[Operation], numbers: dict[Hashable, int], key_numbers: dict[Plain, int], keys: int
-) -> ReadsFrom:
-    thin = [each for each in kept if each.f in READS and (each.key, each.result) not in numbers]
-    if thin:
-        gone = {each.begin for each in thin}
-        kept = [each for each in kept if each.begin not in gone]
-    processes: dict[Plain, int] = {}
-    read = np.array([each.f in READS for each in kept], dtype=bool)
-    version = np.array(
-        [numbers[(each.key, each.result if each.f in READS else each.value)] + keys for each in kept], dtype=np.int64
-    )
-    key_of = np.concatenate([np.arange(keys), np.zeros(len(numbers) - keys, dtype=np.int64)])
-    writer = np.full(len(numbers), -1, dtype=np.int64)
-    key = np.array([key_numbers[each.key] for each in kept], dtype=np.int64)
-    writes = np.flatnonzero(~read)
-    writer[version[writes]] = writes
-    key_of[version[writes]] = key[writes]
+    nowhere = len(written)
+    version = np.array([numbers.get(each, nowhere) for each in asked], dtype=np.int64) + keys
+    key_of = np.array([*range(keys), *(key_numbers[asked[place][0]] for place in written)], dtype=np.int64)
+    writer = np.concatenate([np.full(keys, -1), np.array(written, dtype=np.int64)])
+    there = version < keys + nowhere
+    if not there.all():
+        gone = np.flatnonzero(~there).tolist()
+        writer[keys:] = np.cumsum(there)[writer[keys:]] - 1
+        thin = [kept[place] for place in gone]
+        kept = [each for each, is_there in zip(kept, there.tolist(), strict=True) if is_there]
+        version = version[there]
+    else:
+        thin = []
     anomalies = tuple(
         Anomaly("read from thin air", f"{each.result!r} was never written to key {each.key!r}, or failed", (each,))
         for each in thin
     )
-    process = np.array([processes.setdefault(each.process, len(processes)) for each in kept], dtype=np.int64)
-    return ReadsFrom(tuple(kept), process, key, read, version, key_of, writer, keys, anomalies)
+    processes: dict[Plain, int] = {}
+    process = np.array([processes.setdefault(each[0], len(processes)) for each in kept], dtype=np.int64)
+    read = np.ones(len(kept), dtype=bool)
+    read[writer[keys:]] = False
+    ok = np.array([each[4] == "ok" for each in kept], dtype=bool)
+    return ReadsFrom(tuple(kept), process, key_of[version], read, ok, version, key_of, writer, keys, anomalies)

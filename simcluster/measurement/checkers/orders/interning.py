@@ -15,6 +15,14 @@ class OutOfMemory(Exception):
     """The states of a model have more bytes than they may."""
 
 
+_SIMPLE = frozenset({int, str, type(None)})
+
+
+def _told(value: Any) -> Hashable:
+    """What tells a value from others: 1, 1.0 and True are equal, and to some model not the same."""
+    return value if type(value) in _SIMPLE else ("", repr(value))
+
+
 class Interned:
     """The operations of one search, and the states that it has met, as numbers; ``step`` is what the search calls.
 
@@ -35,10 +43,9 @@ class Interned:
         self._state(model.init())
 
     def _kind(self, operation: Operation) -> int:
-        result = operation.result if operation.status == "ok" else None
-        known = (operation.f, operation.key, operation.value, operation.status, result)
-        # 1, 1.0 and True are equal, and to some model not the same.
-        found = self._kinds.setdefault((known, repr(known)), len(self._of_kind))
+        _, f, key, value, status, result = operation[:6]
+        known = (f, _told(key), _told(value), status, _told(result) if status == "ok" else None)
+        found = self._kinds.setdefault(known, len(self._of_kind))
         if found == len(self._of_kind):
             self._of_kind.append(operation)
         return found

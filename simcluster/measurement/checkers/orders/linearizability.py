@@ -14,7 +14,7 @@ from simcluster.measurement.checkers.limits import Limits
 from simcluster.measurement.checkers.models import Model, parts
 from simcluster.measurement.checkers.orders.checked import check_operations
 from simcluster.measurement.checkers.orders.interning import Interned
-from simcluster.measurement.checkers.orders.registers import has_unique_values, misplaced
+from simcluster.measurement.checkers.orders.registers import Misplaced, misplaced
 from simcluster.measurement.checkers.orders.searched import limit_met, searched
 from simcluster.measurement.histories import NEVER, History, Operation, Plain
 
@@ -49,12 +49,13 @@ def linearizability(history: History, model: Model, limits: Limits = Limits()) -
     each is checked by the zones of Gibbons & Korach (1997), in time near-linear. Raises ``BadHistory`` for an operation
     that the model does not have, ``ValueError`` for a model without ``init`` and ``step``.
     """
+    if misplaced(model, history.operations) is None:
+        return Linearizability("valid", len(history))
     check_operations(history, model)
     deadline, unknown, configurations = limits.begin(), "", 0
     for key, operations in parts(model, history.operations).items():
-        unique = has_unique_values(model, operations)
-        wrong = misplaced(model, operations) if unique else ()
-        if unique and not wrong:
+        wrong = misplaced(model, operations)
+        if wrong is None:
             continue
         found, search, interned = searched(model, operations, deadline, _real_time)
         configurations += search.configurations() if search else 0
@@ -63,9 +64,10 @@ def linearizability(history: History, model: Model, limits: Limits = Limits()) -
             sentence = f"no order of the operations{_of(key)} explains what {partial.stuck} saw"
             anomaly = Anomaly("not linearizable", sentence, (*partial.open,))
             return Linearizability("invalid", len(history), (anomaly,), "", partial, configurations)
-        if wrong:  # whatever the search had no time for
-            sentence = f"no order of the operations{_of(key)} is right for the values {' and '.join(map(repr, wrong))}"
-            shown = tuple(each for each in operations if each.value in wrong or each.result in wrong)
+        if isinstance(wrong, Misplaced):  # whatever the search had no time for
+            values = wrong.values
+            sentence = f"no order of the operations{_of(key)} is right for the values {' and '.join(map(repr, values))}"
+            shown = tuple(each for each in operations if each.value in values or each.result in values)
             anomaly = Anomaly("not linearizable", sentence, shown[:20])
             return Linearizability("invalid", len(history), (anomaly,), "", None, configurations)
         if found != FOUND:
