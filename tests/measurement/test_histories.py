@@ -54,7 +54,7 @@ def test_a_history_is_in_the_records_of_a_trace():
     history = History.of(recorded())
 
     assert [str(each) for each in history] == [
-        "c1: write x (1, 'a') → ok None",
+        "c1: write x (1, 'a') → ok",
         "c2: read x → info 'timeout'",
         "c2: read x → info",
     ]

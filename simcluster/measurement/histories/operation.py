@@ -66,7 +66,8 @@ class Operation(NamedTuple):
         """It in a line, as ``3: cas x (4, 0) → fail``."""
         parts = [self.f, *(str(part) for part in (self.key,) if part is not None)]
         parts += [repr(self.value)] if self.value is not None else []
-        came = self.status if self.result is None and self.status != "ok" else f"{self.status} {self.result!r}"
+        nothing = self.result is None and (self.status != "ok" or self.value is not None)
+        came = self.status if nothing else f"{self.status} {self.result!r}"
         return f"{self.process}: {' '.join(parts)} → {came}"
 
 
