@@ -165,3 +165,16 @@ def test_what_says_not_which_write_a_read_saw_is_refused(f, value, rule):
 def test_an_unknown_guarantee_is_refused():
     with pytest.raises(ValueError, match=r"guarantees must be of read your writes, .* got 'eventual'"):
         sessions(History(()), ["eventual"])
+
+
+def test_a_write_of_which_nobody_knows_need_not_be_seen_by_who_asked_for_it():
+    events = Events()
+    for place, status in enumerate(["info", "ok"]):
+        events.invoke(1, place, 0, "write", f"{place}", 1)
+        events.complete_of(2, place, 0, "write", status, None)
+        events.invoke(3, place, 0, "read", f"{place}", None)
+        events.complete_of(4, place, 0, "read", "ok", None)
+        history = events.history()
+        known = History(history.operations, (), {each.operation: (("n", 0.0),) for each in history if each.f == "write"})
+        for each in (history, known):
+            assert sessions(each, ["read your writes"]).valid == (status == "info")

@@ -238,3 +238,14 @@ def test_the_kernel_checks_what_it_is_given():
 
 def test_a_fault_beside_has_a_window():
     assert stale_read().faults == (FaultWindow("partition", 2.5, float("inf")),)
+
+
+def test_a_failed_compare_and_set_saw_another_value_or_never_happened():
+    events = Events()
+    for f, value, status in [("write", 1, "ok"), ("cas", (1, 2), "fail")]:
+        events.invoke(1, 1.0, 0, f, None, value)
+        events.complete_of(2, 2.0, 0, f, status, None)
+    history = events.history()
+
+    assert linearizability(history, MODELS["cas-register"](failed_cas="nothing")).valid
+    assert not linearizability(history, MODELS["cas-register"](failed_cas="operation")).valid

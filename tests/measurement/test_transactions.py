@@ -241,3 +241,14 @@ def test_what_is_no_transaction_is_refused_with_its_line(checker):
         checker(history_of([(f, "x", 1)], [(f, "x", 1)]))
     with pytest.raises(ValueError, match=r"isolation must be one of read-uncommitted, .* got 'none'"):
         checker(history_of(), "none")
+
+
+def test_what_nobody_has_read_comes_after_what_somebody_has():
+    found = list_append(history_of([("append", "x", 1), ("r", "y", (1,))], [("append", "x", 2), ("append", "y", 1)],
+                                   [("r", "x", (1,))]))  # fmt: skip
+
+    assert names(found) >= {"G1c"}
+
+
+def test_a_longer_circle_without_anti_dependencies_in_a_row_is_found_beside_a_shorter_one_with_them():
+    assert names(list_append(circle(*CIRCLES["G-nonadjacent"], (1, 0, "rw")))) == {"G-nonadjacent", "G2"}

@@ -202,3 +202,13 @@ def test_messages_are_counted_for_each_operation_that_was_ok():
     assert messages_per_operation(trace, History(())) == math.inf
     with pytest.raises(ValueError, match="trace_kinds must have send"):
         messages_per_operation(trace.without("send"), History(()))
+
+
+def test_a_read_that_began_before_an_element_was_known_need_not_see_it():
+    events = Events()
+    events.invoke(1, 1, 0, "add", None, 1)
+    events.invoke(2, 2, 1, "read", None, None)
+    events.complete_of(3, 3, 0, "add", "ok", None)
+    events.complete_of(4, 4, 1, "read", "ok", ())
+
+    assert set_full(events.history(), linearizable=True).valid
