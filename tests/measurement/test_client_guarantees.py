@@ -175,6 +175,7 @@ def test_a_write_of_which_nobody_knows_need_not_be_seen_by_who_asked_for_it():
         events.invoke(3, place, 0, "read", f"{place}", None)
         events.complete_of(4, place, 0, "read", "ok", None)
         history = events.history()
-        known = History(history.operations, (), {each.operation: (("n", 0.0),) for each in history if each.f == "write"})
+        applied = {each.operation: (("n", 0.0),) for each in history if each.f == "write"}
+        known = History(history.operations, (), applied)
         for each in (history, known):
             assert sessions(each, ["read your writes"]).valid == (status == "info")
