@@ -16,6 +16,7 @@ LINES = 400
 LONGER: dict[str, str] = {
     "kernels/events.pyx": "the heart: SimPy's whole event loop, whose classes are one C structure",
     "kernels/messages.pyx": "the message path, whose classes find each other by pointer, in one C module",
+    "kernels/_history.pyx": "one search and the two orders that it is made for, whose classes are one C module",
     "kernels/_flow.pyx": "one table and the algorithm that keeps it fair, all on the same arrays",
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",
     "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",
@@ -40,6 +41,9 @@ MAY_COMPUTE = {
         "fire",
         "kill",
     },
+    "simcluster/measurement/checkers/orders/linearizability.py": {"FOUND", "NONE", "OrderSearch", "real_time_search"},
+    "simcluster/measurement/checkers/orders/searched.py": {"FULL", "RUNNING", "OrderSearch"},
+    "simcluster/measurement/checkers/orders/sequential.py": {"FOUND", "NONE", "OrderSearch", "program_order_search"},
     "simcluster/scenario/versions.py": {"instruction_set"},
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
@@ -89,6 +93,8 @@ SUMS_OF_INTEGERS = {
 #: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
 #: How long runs take on the machine is theirs to know; it reaches no run.
 CLOCK_OF_THE_MACHINE = {f"simcluster/study/{each}.py" for each in ("journal", "plan", "processes", "store", "study")}
+#: A search for an order of a history is given up after so many seconds, where somebody has said so.
+CLOCK_OF_THE_MACHINE |= {"simcluster/measurement/checkers/limits.py"}
 MAY_CALL = {"simcluster/engine/streams.py": {"Generator", "PCG64", "SeedSequence"}}
 
 
@@ -191,7 +197,7 @@ def test_every_c_function_of_a_kernel_that_computes_is_noexcept_nogil(path):
     if path.stem in {"events", "messages", "processor"}:
         pytest.skip("these work on Python objects")
     text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
-    signatures = re.findall(r"^cdef[^\n=(]*\([^)]*\)[^\n]*", text, re.MULTILINE)
+    signatures = re.findall(r"^cdef(?! class)[^\n=(]*\([^)]*\)[^\n]*", text, re.MULTILINE)
     # What gives or takes Python objects checks arguments and makes results; it does not compute.
     objects = re.compile(r"\b_?check\w*\(|^cdef object |except \*")
     computing = [line for line in signatures if not objects.search(line)]
