@@ -1,0 +1,26 @@
+"""Replication: a key-value store with copies on several nodes, by a scheme, and a history of what clients saw."""
+
+from simcluster.replication.answers import Answers
+from simcluster.replication.job import ReplicatedStore
+from simcluster.replication.protocols import Asked, Operation, Refused, Replicas, Replication, Session, Workload
+from simcluster.replication.schemes import (
+    AnyReplication,
+    Quorum,
+)
+from simcluster.replication.workload import AnyWorkload, Mix
+
+__all__ = [
+    "Answers",
+    "AnyReplication",
+    "AnyWorkload",
+    "Asked",
+    "Mix",
+    "Operation",
+    "Quorum",
+    "Refused",
+    "Replicas",
+    "ReplicatedStore",
+    "Replication",
+    "Session",
+    "Workload",
+]

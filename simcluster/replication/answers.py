@@ -1,0 +1,65 @@
+"""Answers: one request to several nodes, and as many of their replies as are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from simcluster.cluster import Failure, Node
+from simcluster.cluster.message import freeze
+from simcluster.engine import Event, fire
+
+
+class Answers:
+    """What nodes answer to one request that is sent to all of them, as it comes.
+
+    ``bodies`` are the answers so far, by node in the order of coming, ``failed`` what became of the others. Both grow
+    on after whoever asked has had enough. The requests go out when this is made, each once.
+    """
+
+    def __init__(
+        self, node: Node, targets: Iterable[str], kind: str, body: Any = None, *, timeout_s: float | None = None
+    ) -> None:
+        self._node = node
+        self.bodies: dict[str, Any] = {}
+        self.failed: dict[str, Failure] = {}
+        self._awaited: list[tuple[int, Event]] = []
+        self._left = 0
+        frozen, _ = freeze(body)  # once for all
+        for target in targets:
+            self._left += 1
+            reply = node.request(target, kind, frozen, None, timeout_s)
+            reply.callbacks.append(partial(self._hear, target))
+
+    @property
+    def over(self) -> bool:
+        """Whether all have answered or failed."""
+        return not self._left
+
+    def at_least(self, count: int) -> Event:
+        """Happens when so many have answered, or when no more can; its value is whether so many have."""
+        event = Event(self._node.env)
+        if len(self.bodies) >= count or not self._left:
+            fire(event, len(self.bodies) >= count)
+        else:
+            self._awaited.append((count, event))
+        return event
+
+    def all(self) -> Event:
+        """Happens when all have answered or failed; its value is whether none has failed."""
+        return self.at_least(len(self.bodies) + len(self.failed) + self._left)
+
+    def _hear(self, target: str, reply: Event) -> None:
+        self._left -= 1
+        given: Any = reply.value
+        if reply.ok:
+            self.bodies[target] = given.body
+        else:
+            self.failed[target] = given
+        awaited, self._awaited = self._awaited, []
+        for count, event in awaited:
+            if len(self.bodies) >= count or not self._left:
+                fire(event, len(self.bodies) >= count)
+            else:
+                self._awaited.append((count, event))
