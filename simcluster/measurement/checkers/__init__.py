@@ -1,0 +1,1 @@
+"""Checkers: what a history shows of the promises of a store."""
