@@ -117,7 +117,8 @@ class Workload(Protocol):
     def client(self, number: int, clients: int, generator: np.random.Generator) -> Generator[Asked, Any, None]:
         """What client ``number`` of ``clients`` asks, one after another, until it is done.
 
-        Each ``yield`` gives what the operation gave, ``None`` where that is not known or it failed.
+        Each ``yield`` gives what the operation gave (``True`` of one that gives nothing), ``None`` where that is not
+        known or it failed.
         """
         ...
 
