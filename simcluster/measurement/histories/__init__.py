@@ -1,5 +1,6 @@
 """Histories: what clients asked of a store and what came back, from a trace or from files of other tools."""
 
+from simcluster.measurement.histories.files import TooLarge, read_history
 from simcluster.measurement.histories.history import Events, History, plain
 from simcluster.measurement.histories.operation import (
     APPLY,
@@ -25,5 +26,7 @@ __all__ = [
     "History",
     "Operation",
     "Plain",
+    "TooLarge",
     "plain",
+    "read_history",
 ]

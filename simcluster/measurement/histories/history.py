@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +22,14 @@ class History:
     """The operations of clients, in the order of their invocations.
 
     ``faults`` are the windows of faults beside them. ``applied`` says, of an operation by its id, which replica took
-    its effect in and when: true times, which only a simulator knows; empty elsewhere.
+    its effect in and when: true times, which only a simulator knows; empty elsewhere. ``lines`` are where the
+    operations were invoked: lines of the file, or numbers of the records.
     """
 
     operations: tuple[Operation, ...]
     faults: tuple[FaultWindow, ...] = ()
     applied: Mapping[Plain, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    lines: Sequence[int] = field(default=(), repr=False, compare=False)
 
     @classmethod
     def of(cls, trace: Trace) -> History:
@@ -42,6 +46,10 @@ class History:
         for number, row in enumerate(rows, 1):
             events.take_row(number, row)
         return events.history()
+
+    def line(self, place: int) -> int:
+        """Where the operation at this place was invoked: its line or record, else the number of the operation."""
+        return self.lines[place] if self.lines else place + 1
 
     def __len__(self) -> int:
         return len(self.operations)
@@ -67,7 +75,7 @@ class History:
             name = each.operation if each.operation is not None else place
             asked = {"time_s": each.invoke_s, "kind": "invoke", "process": each.process, "operation": name}
             events.append((each.begin, {**asked, "f": each.f, "key": each.key, "value": each.value}))
-            if each.end < NEVER or each.complete_s < math.inf:
+            if each.end < NEVER:
                 came = {"time_s": each.complete_s, "kind": "complete", "operation": name}
                 events.append((each.end, {**came, "status": each.status, "result": each.result}))
         others = [
@@ -81,17 +89,12 @@ class History:
                     others.append(
                         {"time_s": time_s, "kind": "fault", "fault": window.name, "name": window.name, "phase": phase}
                     )
-        yield from _by_time([row for _, row in sorted(events, key=_place)], others)
+        yield from _by_time([row for _, row in sorted(events, key=itemgetter(0))], others)
 
     def write(self, path: Path | str) -> None:
         """Write the records as JSON Lines, which ``read_history`` reads."""
         with Path(path).open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in self.rows())
-
-
-def _place(event: tuple[int, dict[str, Any]]) -> tuple[int, float]:
-    position, row = event
-    return position, row["time_s"]
 
 
 def _by_time(events: list[dict[str, Any]], others: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -112,6 +115,7 @@ class Events:
 
     def __init__(self) -> None:
         self._made: list[Operation | None] = []
+        self._lines = array("q")
         self._open: dict[Plain, int] = {}  # of each process its open operation
         self._asked: dict[Plain, int] = {}  # each operation that is open, by its id
         self._ids: set[Plain] = set()
@@ -143,6 +147,7 @@ class Events:
             process, f, key, value, "info", None, time_s, math.inf, self._events, NEVER, name
         )
         self._made.append(None)
+        self._lines.append(place)
         self._events += 1
 
     def complete_of(self, place: int, time_s: float, process: Plain, f: str | None, status: str, result: Plain) -> None:
@@ -163,8 +168,7 @@ class Events:
         index = self._asked.pop(operation)
         asked = self._pending.pop(index)
         del self._open[asked.process]
-        end = self._events if status != "info" else NEVER
-        self._made[index] = asked._replace(status=status, result=result, complete_s=time_s, end=end)
+        self._made[index] = asked._replace(status=status, result=result, complete_s=time_s, end=self._events)
         self._events += 1
 
     def fault(self, time_s: float, fault: Plain, name: str, phase: str) -> None:
@@ -174,6 +178,14 @@ class Events:
         elif fault in self._faults:
             begun, begin_s = self._faults.pop(fault)
             self._windows.append(FaultWindow(begun, begin_s, time_s))
+
+    def count(self) -> int:
+        """How many events there were."""
+        return self._events
+
+    def has_fault(self, fault: Plain) -> bool:
+        """Whether this fault has begun and not ended."""
+        return fault in self._faults
 
     def take_row(self, place: int, row: Mapping[str, Any]) -> None:
         """A record of a trace. Raises ``BadHistory``."""
@@ -206,7 +218,8 @@ class Events:
             self._made[index] = operation
         still = [FaultWindow(name, begin_s, math.inf) for name, begin_s in self._faults.values()]
         windows = sorted([*self._windows, *still], key=lambda window: window.begin_s)
-        return History(tuple(each for each in self._made if each is not None), tuple(windows), self._applied)
+        operations = tuple([each for each in self._made if each is not None])
+        return History(operations, tuple(windows), self._applied, self._lines)
 
 
 def plain(value: Any) -> Plain:

@@ -41,8 +41,8 @@ class Operation(NamedTuple):
     """One operation of a client: the fields of its records, and where they stand in the history.
 
     ``begin`` and ``end`` are the positions of its invocation and its completion among the events of the history: an
-    operation precedes another in real time when its ``end`` is less than the other's ``begin``. ``end`` is ``NEVER``
-    where nobody knows whether it happened. Times are seconds; ``complete_s`` is infinite without a completion.
+    operation precedes another in real time when its ``deadline`` is less than the other's ``begin``. ``end`` is
+    ``NEVER`` where no completion came. Times are seconds; ``complete_s`` is infinite without a completion.
     """
 
     process: Plain
@@ -56,6 +56,11 @@ class Operation(NamedTuple):
     begin: int = 0
     end: int = NEVER
     operation: Plain = None
+
+    @property
+    def deadline(self) -> int:
+        """The position by which it had happened, if it did: ``NEVER`` where nobody knows whether it has."""
+        return NEVER if self.status == "info" else self.end
 
     def __str__(self) -> str:
         """It in a line, as ``3: cas x (4, 0) → fail``."""
