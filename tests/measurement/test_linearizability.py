@@ -1,14 +1,11 @@
-import json
 from pathlib import Path
 
 import pytest
-from tests.measurement.drawn_histories import DRAWN, histories, in_real_time, some_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.measurement.checkers import MODELS, Limits, linearizability
-from simcluster.measurement.checkers.orders.registers import has_unique_values, misplaced
-from simcluster.measurement.histories import Events, History, read_history
+from simcluster.measurement.checkers import MODELS, linearizability
+from tests.measurement.drawn_histories import DRAWN, histories, in_real_time, some_order
 
 SHARED = Path(__file__).parents[3] / "shared" / "histories"
 FAILED = {"saw another value": "operation", "did not happen": "nothing"}

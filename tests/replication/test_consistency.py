@@ -88,12 +88,18 @@ PROMISES = {
     "by lamport's clock": Promise(Eventual(data=LwwRegister(clock="lamport")), (not_converged,), not_causal),
     "many values": Promise(Eventual(data=MvRegister()), (not_converged,), fields=FEW),
     "set": Promise(
-        Eventual(data=OrSet()), (not_converged, elements_lost), fields={**FEW, "mix": {"read": 3, "add": 2, "remove": 1}}
+        Eventual(data=OrSet()),
+        (not_converged, elements_lost),
+        fields={**FEW, "mix": {"read": 3, "add": 2, "remove": 1}},
     ),
     "growing counter": Promise(
         Eventual(data=GCounter()), (not_converged, miscounted), fields={**FEW, "mix": {"read": 1, "increment": 1}}
     ),
-    "counter": Promise(Eventual(data=PnCounter()), (not_converged, miscounted), fields={**FEW, "mix": {"read": 1, "increment": 1, "decrement": 1}}),
+    "counter": Promise(
+        Eventual(data=PnCounter()),
+        (not_converged, miscounted),
+        fields={**FEW, "mix": {"read": 1, "increment": 1, "decrement": 1}},
+    ),
     "causal": Promise(Causal(), (not_converged, not_causal, no_sessions), not_regular),
     "causal at any copy": Promise(Causal(sticky=False), (not_converged, not_causal, no_sessions), not_regular),
     "partial quorum": Promise(Quorum(reads=1, writes=1), (), not_regular),
