@@ -227,7 +227,7 @@ def draw(table: pd.DataFrame) -> Figure:
             rows = table[(table["store"] == store) & (table["quorums"] == name)]
             samples = rows.pivot(index="seed", columns="after_s", values="saw_it")
             band(axes, 1e3 * samples.columns.to_numpy(), samples, name, place)
-            times_s = np.linspace(0.0, TIMES_S[-1], 200)
+            times_s = np.array([0.0, *np.geomspace(1e-4, TIMES_S[-1], 100)])
             axes.plot(1e3 * times_s, expected(store, *CONFIGURATIONS[name], times_s), color="0.3", linewidth=0.8)
         axes.set_xscale("symlog", linthresh=0.5)
         axes.set_ylim(0.4, 1.02)
