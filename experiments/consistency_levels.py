@@ -7,8 +7,9 @@ write that was done, and whether the history is of a causally consistent store, 
 
 Expected: who asks one copy near by is answered in a millisecond or two, and sees what is old. Who asks a majority waits
 for the other place where its own has no majority, and in a partition the smaller side gets no answer at all (Gilbert &
-Lynch 2002); a strict quorum is not yet linearizable, for a read may see a write come and go, and a sloppy or a
-partial one is neither. Causal consistency is as fast and as available as the weakest, and breaks nothing but recency.
+Lynch 2002). A strict quorum need not be linearizable, for a read may see a write come and go, and a partial one is not. A
+wrong clock loses writes where it decides. Causal consistency is as fast and as available as the weakest, and breaks
+nothing but recency.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.set_yticks(range(len(levels)), levels if axes is panels[0] else [])
         axes.set_ylim(-0.5, len(levels) - 0.5)
     panels[0].set_xscale("log")
-    legend(panels[1])
+    legend(panels[2], location="lower right")
     return drawn
 
 

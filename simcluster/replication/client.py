@@ -41,6 +41,7 @@ class Clients:
         self._processes = 0
         self._operations = 0
         self._keys: dict[str, None] = {}
+        self._phase = 0
         self._done = Event(cluster.env)  # all clients have done the phase
         self._settled = Event(cluster.env)
         record = cluster.trace.recorder
@@ -57,7 +58,7 @@ class Clients:
         yield self._done
         if self._job.settle_s is not None:
             yield self._cluster.env.timeout(self._job.settle_s)
-            self._done = Event(self._cluster.env)
+            self._phase, self._done = 1, Event(self._cluster.env)
             for client in self._clients:
                 client.to_read = tuple(self._keys)
             fire(self._settled)
@@ -91,7 +92,8 @@ class Clients:
 
     def _finish(self, client: _Client, phase: int) -> None:
         client.phases = max(client.phases, phase + 1)
-        if all(each.phases > phase for each in self._clients) and not self._done.triggered:
+        over = phase == self._phase and all(each.phases > phase for each in self._clients)
+        if over and not self._done.triggered:
             fire(self._done)
 
     def _ask(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simcluster.cluster import Corrupted, Failure, Node
+from simcluster.cluster import Failure, Node
 from simcluster.engine import Program
 from simcluster.recovery.answer import shelf_of
 
@@ -44,7 +44,7 @@ class Shelf:
             self._written = max(self._written, int(place.rpartition("/")[2]) + 1)
             try:
                 key, number, state = yield self._node.storage.read(place)
-            except Corrupted:
+            except (Failure, KeyError):  # damaged, or lost meanwhile with the disk
                 continue
             if number >= newest.get(key, 0):
                 newest[key], self.held[key], self._places[key] = number, state, place

@@ -178,8 +178,18 @@ def test_a_client_that_is_down_reads_at_the_end_when_it_is_back():
     faults = [CrashNode(node="c-1", begin_s=8.0, end_s=12.0), PauseNode(node="c-0", begin_s=8.9, end_s=10.0)]
     result = run(scenario(slowly, faults, clients=("c-0", "c-1"), timeout_s=5.0, settle_s=6.0), 0)
 
-    assert result.ended == "finished"
-    assert [row["process"] for row in result.trace.rows("invoke")][-1] == 2
+    ends = {row["operation"]: row["time_s"] for row in result.trace.rows("complete")}
+    reads = [row for row in result.trace.rows("invoke") if row["f"] == "read"]
+
+    assert [(row["process"], row["time_s"]) for row in reads] == [(0, 9.0), (2, 12.0)]
+    assert ends[reads[-1]["operation"]] == result.ended_s == 13.0
+
+
+def test_a_client_that_is_back_before_the_others_have_read_everything_ends_nothing():
+    faults = [CrashNode(node="c-1", begin_s=8.0, end_s=12.0), CrashNode(node="c-0", begin_s=12.2, end_s=12.5)]
+    result = run(scenario(slowly, faults, clients=("c-0", "c-1"), timeout_s=5.0, settle_s=6.0), 0)
+
+    assert result.ended_s == 13.0
 
 
 class TwoThings:
