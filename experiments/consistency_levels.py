@@ -5,11 +5,11 @@ both there, 20 ms away. One client's clock is half a second ahead. The same oper
 schemes, from copies that merge some time to an atomic register. What clients saw is checked: how many reads missed a
 write that was done, and whether the history is of a causally consistent store, or of a linearizable one.
 
-Expected: who asks one copy near by is answered in a millisecond or two, and sees what is old. Who asks a majority waits
-for the other place where its own has no majority, and in a partition the smaller side gets no answer at all (Gilbert &
-Lynch 2002). A strict quorum need not be linearizable, for a read may see a write come and go, and a partial one is not. A
-wrong clock loses writes where it decides. Causal consistency is as fast and as available as the weakest, and breaks
-nothing but recency.
+Expected: who asks one copy near by is answered in a millisecond or two, and sees what is old. Who asks a majority
+waits for the other place where its own has no majority, and in a partition the smaller side gets no answer at all
+(Gilbert & Lynch 2002). A strict quorum need not be linearizable, for a read may see a write come and go, and a partial
+one is not. A wrong clock loses writes where it decides. Causal consistency is as fast and as available as the weakest,
+and breaks nothing but recency.
 """
 
 from __future__ import annotations

@@ -100,6 +100,15 @@ def test_comparing_trees_brings_over_what_differs_and_nothing_else():
     assert max(row["size_bytes"] for row in brought) < 40 * 20  # one bucket of 64, not all keys
 
 
+def test_one_comparison_is_enough_for_both():
+    both = Script([(0.1, "write", "a", 1), (20.0, "read", "b")], [(0.1, "write", "b", 2), (20.0, "read", "a")])
+    result = ran(Eventual(**{**ALONE, "gossip_s": 5.0}), both, replicas=2)
+    first, second = sorted((applied(result, 0)["r-1"], applied(result, 1)["r-0"]))
+
+    assert results(result)[-2:] == [2, 1]
+    assert second - first < 0.05
+
+
 def test_copies_that_are_equal_compare_one_hash():
     result = ran(Eventual(**{**ALONE, "gossip_s": 0.5}), Script([(20.0, "read", "k")]))
 
