@@ -1,4 +1,4 @@
-"""The experiments on learning, which the demo leaves out."""
+"""The experiments that the demo leaves out."""
 
 ON_LEARNING = (
     "algorithms",
@@ -12,4 +12,9 @@ ON_LEARNING = (
     "federated",
     "byzantine",
     "compression",
+)
+
+ON_REPLICATION = (
+    "consistency_levels",
+    "quorum_staleness",
 )

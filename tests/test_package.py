@@ -3,7 +3,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from learning_experiments import ON_LEARNING
+from learning_experiments import ON_LEARNING, ON_REPLICATION
 
 import simcluster
 
@@ -48,8 +48,9 @@ def test_the_experiments_are_installed_inside_the_package():
 
     on_disk = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__"}
 
-    assert {*EXPERIMENTS, *ON_LEARNING, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
-    assert [experiment(name).name for name in (*EXPERIMENTS, *ON_LEARNING)] == [*EXPERIMENTS, *ON_LEARNING]
+    all_of_them = [*EXPERIMENTS, *ON_LEARNING, *ON_REPLICATION]
+    assert {*all_of_them, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
+    assert [experiment(name).name for name in all_of_them] == all_of_them
 
 
 def test_the_examples_of_scenarios_are_installed_with_the_experiments():

@@ -1,0 +1,55 @@
+"""Replication: a key-value store with copies on several nodes, by a scheme, and a history of what clients saw."""
+
+from simcluster.replication.answers import Answers, ask_quorum
+from simcluster.replication.job import ReplicatedStore
+from simcluster.replication.protocols import (
+    Asked,
+    DataType,
+    Operation,
+    Refused,
+    Replicas,
+    Replication,
+    Session,
+    Workload,
+)
+from simcluster.replication.schemes import (
+    Abd,
+    AnyReplication,
+    Causal,
+    Eventual,
+    Quorum,
+)
+from simcluster.replication.serve import ask_in_turn, serve
+from simcluster.replication.shelf import Shelf
+from simcluster.replication.types import AnyDataType, GCounter, LwwRegister, MvRegister, OrSet, PnCounter
+from simcluster.replication.workload import AnyWorkload, Mix
+
+__all__ = [
+    "Abd",
+    "Answers",
+    "AnyDataType",
+    "AnyReplication",
+    "AnyWorkload",
+    "Asked",
+    "Causal",
+    "DataType",
+    "Eventual",
+    "GCounter",
+    "LwwRegister",
+    "Mix",
+    "MvRegister",
+    "Operation",
+    "OrSet",
+    "PnCounter",
+    "Quorum",
+    "Refused",
+    "Replicas",
+    "ReplicatedStore",
+    "Replication",
+    "Session",
+    "Shelf",
+    "Workload",
+    "ask_in_turn",
+    "ask_quorum",
+    "serve",
+]

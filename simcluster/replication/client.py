@@ -1,0 +1,154 @@
+"""The clients of a replicated store: each asks one operation after another and records what it asks and is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simcluster.cluster import Cluster, Failure, Node, TimedOut
+from simcluster.engine import Event, Program, fire, stream
+from simcluster.replication.protocols import Asked, Operation, Replicas, Session
+
+if TYPE_CHECKING:
+    from simcluster.replication.job import ReplicatedStore
+
+CHANGES_NOTHING = ("read",)
+"""Operations that leave everything as it is: one whose answer is not known may be taken for one that never was."""
+
+
+@dataclass(eq=False)
+class _Client:
+    """What the world knows of a client, and no crash takes away."""
+
+    asks: Generator[Asked, Any, None]
+    due: Asked | None = None
+    given: Any = None
+    begun_s: float = 0.0
+    phases: int = 0  # how many it has done: what it is to ask, and the reads at the end
+    to_read: tuple[str, ...] = ()
+
+
+class Clients:
+    """All clients of a store. An operation that a crash of its client ends is open for ever, as in Jepsen."""
+
+    def __init__(self, cluster: Cluster, job: ReplicatedStore, replicas: Replicas) -> None:
+        self._cluster = cluster
+        self._job = job
+        self._replicas = replicas
+        self.counts: Counter[str] = Counter()
+        self._processes = 0
+        self._operations = 0
+        self._keys: dict[str, None] = {}
+        self._phase = 0
+        self._done = Event(cluster.env)  # all clients have done the phase
+        self._settled = Event(cluster.env)
+        record = cluster.trace.recorder
+        self._record_invoke = record("invoke", "process", "operation", "f", "key", "value")
+        self._record_complete = record("complete", "operation", "status", "result")
+        self._clients = []
+        for number in range(len(job.clients)):
+            generator = stream(replicas.seed, "replication", job.name, "client", number)
+            self._clients.append(_Client(job.workload.client(number, len(job.clients), generator)))
+        cluster.env.process(self._course())
+
+    def _course(self) -> Program:
+        """The world's: when all clients are done, wait, let them read all keys, and end the job."""
+        yield self._done
+        if self._job.settle_s is not None:
+            yield self._cluster.env.timeout(self._job.settle_s)
+            self._phase, self._done = 1, Event(self._cluster.env)
+            for client in self._clients:
+                client.to_read = tuple(self._keys)
+            fire(self._settled)
+            yield self._done
+        fire(self._replicas.over, dict(self.counts))
+
+    def run(self, node: Node, *, number: int) -> Program:
+        """A client: it begins anew, as another process, when it does not know what became of an operation."""
+        client = self._clients[number]
+        while True:
+            process, self._processes = self._processes, self._processes + 1
+            session = self._job.scheme.session(self._replicas, node, number)
+            known = True
+            while known and (asked := _due(client)) is not None:
+                gap_s = asked.gap_s - (node.env.now - client.begun_s if asked.after == "beginning" else 0.0)
+                if gap_s > 0:
+                    yield node.timer(gap_s)
+                client.due, client.given, client.begun_s = None, None, node.env.now
+                status, given = yield from self._ask(node, session, process, asked)
+                known = status != "info"
+                client.given = True if status == "ok" and given is None and asked.f != "read" else given
+            if known:
+                break
+        self._finish(client, 0)
+        if self._job.settle_s is not None:
+            yield self._settled
+            while client.to_read:
+                yield from self._ask(node, session, process, Asked("read", client.to_read[0]))
+                client.to_read = client.to_read[1:]
+            self._finish(client, 1)
+
+    def _finish(self, client: _Client, phase: int) -> None:
+        client.phases = max(client.phases, phase + 1)
+        over = phase == self._phase and all(each.phases > phase for each in self._clients)
+        if over and not self._done.triggered:
+            fire(self._done)
+
+    def _ask(
+        self, node: Node, session: Session, process: int, asked: Asked
+    ) -> Generator[Event, Any, tuple[str, Any]]:
+        """Ask, and record it; its status, and what it gave."""
+        operation = Operation(self._operations, asked.f, asked.key, asked.value)
+        self._operations += 1
+        if asked.key is not None:
+            self._keys[asked.key] = None
+        self._record_invoke(process, operation.number, asked.f, asked.key, asked.value)
+        status, given = "ok", None
+        try:
+            given = yield from _within(self._job.timeout_s, node, session.ask(operation))
+        except Failure as failure:
+            status = "fail" if failure.definite or asked.f in CHANGES_NOTHING else "info"
+        self._record_complete(operation.number, status, given)
+        self.counts[status] += 1
+        return status, given
+
+
+def _due(client: _Client) -> Asked | None:
+    """What a client asks next, ``None`` when it is done."""
+    if client.due is None:
+        try:
+            client.due = client.asks.send(client.given)
+        except StopIteration:
+            return None
+    return client.due
+
+
+def _within(timeout_s: float, node: Node, steps: Program) -> Program:
+    """The value of ``steps``, which are given up and closed, as ``TimedOut``, when they take longer."""
+    expiry = node.timer(timeout_s)
+    try:
+        event = next(steps)
+        while True:
+            try:
+                yield event | expiry
+            except Exception as failure:  # whatever the event has failed with is for the steps to handle
+                event = steps.throw(failure)
+                continue
+            if not event.triggered:
+                break
+            # What has failed in the very moment in which the time is up ends no condition.
+            given: Any = event.value
+            event = steps.send(given) if event.ok else steps.throw(given)
+    except StopIteration as end:
+        return end.value
+    steps.close()
+    if event.callbacks is not None:
+        event.callbacks.append(_defuse)
+    raise TimedOut(f"an operation was not over within {timeout_s} s")
+
+
+def _defuse(event: Event) -> None:
+    """Nobody awaits it any more, so its failure is nobody's error."""
+    event._defused = True
