@@ -134,7 +134,8 @@ def _within(timeout_s: float, node: Node, steps: Program) -> Program:
                 continue
             if not event.triggered:
                 break
-            event = steps.send(event.value)
+            # What has failed in the very moment in which the time is up ends no condition.
+            event = steps.send(event.value) if event.ok else steps.throw(event.value)
     except StopIteration as end:
         return end.value
     steps.close()

@@ -4,18 +4,30 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.replication.protocols import Replication
+from simcluster.replication.schemes.chain import ChainReplication
+from simcluster.replication.schemes.craq import Craq
+from simcluster.replication.schemes.primary_backup import PrimaryBackup
 from simcluster.replication.schemes.quorum import Quorum
+from simcluster.replication.schemes.raft import Raft
 
 AnyReplication = Annotated[
     Replication,
     Open(
         Replication,
         Quorum,
+        Raft,
+        PrimaryBackup,
+        ChainReplication,
+        Craq,
     ),
 ]
 """A scheme that is here, or one's own; in a file ``kind`` says which."""
 
 __all__ = [
     "AnyReplication",
+    "ChainReplication",
+    "Craq",
+    "PrimaryBackup",
     "Quorum",
+    "Raft",
 ]
