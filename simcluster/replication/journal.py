@@ -15,10 +15,10 @@ AGAIN_S = 0.05
 class Journal:
     """What a replica must not forget, on the disk of its node.
 
-    ``append`` takes a record in at once and numbers it; ``run`` writes all that have come meanwhile in one block and
-    flushes it (group commit), and ``durable`` waits for that. A block has a key of its own, so that a torn write harms
-    no older record: what a crash has torn was never durable, and nobody has been told that it was. ``begin_anew`` lets a few records take the place of all before, as a snapshot does. After the
-    loss of the disk ``whole()`` says what has to be written again.
+    ``append`` takes a record in at once; ``run`` writes all that have come meanwhile in one block and flushes it (group
+    commit), and ``durable`` waits for that. A block has a key of its own, so that a torn write harms no older record:
+    what a crash has torn was never durable, and nobody has been told that it was. ``begin_anew`` lets what ``whole()``
+    gives take the place of all before, as a snapshot does; so does the loss of the disk.
 
     Without ``flush`` blocks are written and not flushed, a mistake to be shown: a crash takes what others rely on.
     """
@@ -40,13 +40,12 @@ class Journal:
         self._work = Event(node.env)
         self._waiting: list[tuple[int, Event]] = []
 
-    def append(self, record: Any) -> int:
-        """Take a record in; its number."""
+    def append(self, record: Any) -> None:
+        """Take a record in."""
         self._queue.append(record)
         self._number += 1
         if not self._work.triggered:
             fire(self._work)
-        return self._number
 
     def begin_anew(self) -> None:
         """Let what ``whole`` gives take the place of all records so far."""
@@ -62,8 +61,10 @@ class Journal:
 
     def restore(self) -> Generator[Event, Any, list[Any]]:
         """Steps whose value are the records that were durable, from the last beginning anew on."""
-        storage, records, lost = self._node.storage, [], []  # type: ignore[var-annotated]
-        for key in sorted(key for key in storage.keys() if key.startswith(self._prefix)):
+        storage = self._node.storage
+        records: list[Any] = []
+        lost: list[str] = []
+        for key in sorted(self._blocks()):
             self._block = int(key.removeprefix(self._prefix))
             try:
                 base, block = yield storage.read(key)
@@ -103,10 +104,13 @@ class Journal:
 
     def _remove_older(self) -> Program:
         """What is older than a beginning is room for others; durably gone it need not be."""
-        storage = self._node.storage
         newest = f"{self._prefix}{self._block:09d}"
-        for key in [key for key in storage.keys() if key.startswith(self._prefix) and key < newest]:
-            yield storage.delete(key)
+        for key in self._blocks():
+            if key < newest:
+                yield self._node.storage.delete(key)
+
+    def _blocks(self) -> list[str]:
+        return [key for key in self._node.storage.keys() if key.startswith(self._prefix)]  # noqa: SIM118
 
     def _settle(self, number: int) -> None:
         self._durable = max(self._durable, number)

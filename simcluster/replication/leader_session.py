@@ -27,7 +27,7 @@ class LeaderSession:
     def ask(self, operation: Operation) -> Generator[Event, Any, Any]:
         """Steps whose value is what the operation gave. Raises ``Refused``."""
         replicas, node = self._replicas, self._node
-        names, kind, command = replicas.names, replicas.kind(ASK), Command.of(self._client, operation)
+        names, kind, command = replicas.names, replicas.kind(ASK), tuple(Command.of(self._client, operation))
         while True:
             try:
                 reply = yield node.request(names[self._place], kind, command, None, replicas.retry_s)

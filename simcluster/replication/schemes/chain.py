@@ -60,12 +60,12 @@ class ChainReplication(Spec):
         """The next must hold it."""
         return behind
 
-    def read(self, copy: Copy, message: Message) -> Program:
+    def read(self, copy: Copy, message: Message, key: str) -> Program:
         """The tail answers with what it holds now, once that is durable and the view is known to be the last."""
         if copy.view is None or copy.view.members[-1] != copy.name:
             copy.node.reply(message, ("elsewhere", copy.last.members[-1] if copy.last.members else None))
             return
-        answer = copy.machine.read(message.body.key)
+        answer = copy.machine.read(key)
         yield from copy.journal.durable()
         if (yield from copy.still()):
             copy.node.reply(message, answer)

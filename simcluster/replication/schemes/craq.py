@@ -25,15 +25,15 @@ class Craq(ChainReplication):
         """The way of a client to the head, and for reads to a copy of its own."""
         return ChainSession(LeaderSession(replicas, node, client), LeaderSession(replicas, node, client))
 
-    def read(self, copy: Copy, message: Message) -> Program:
+    def read(self, copy: Copy, message: Message, key: str) -> Program:
         """Answer from here, with what is done by now."""
         view = copy.view
         if view is None:
             copy.node.reply(message, ("elsewhere", None))
             return
-        key, tail = message.body.key, view.members[-1]
+        tail = view.members[-1]
         if copy.name == tail:
-            yield from super().read(copy, message)
+            yield from super().read(copy, message, key)
             return
         there = copy.machine.values.get(key)
         dirty = [each for each in copy.held if each.command is not None and each.command.key == key]

@@ -69,10 +69,10 @@ class PrimaryBackup(Spec):
         """How many backups must hold an operation."""
         return behind if self.backups is None else min(self.backups, behind)
 
-    def read(self, copy: Copy, message: Message) -> Program:
+    def read(self, copy: Copy, message: Message, key: str) -> Program:
         """A read is an operation that changes nothing: who acknowledges it has not turned to another primary."""
         if copy.view is None or copy.view.first != copy.name:
             copy.node.reply(message, ("elsewhere", copy.last.first))
         else:
-            answer = copy.machine.read(message.body.key)
+            answer = copy.machine.read(key)
             yield from copy.answer(message, answer, copy.take((None,)))

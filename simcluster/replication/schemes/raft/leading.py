@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.cluster import Message
+from simcluster.cluster.message import Sealed
 from simcluster.engine import Event, Program, fire
 from simcluster.replication.schemes.raft.log import Entry, Members
-from simcluster.replication.state_machine import Answer
+from simcluster.replication.state_machine import Answer, Command
 
 if TYPE_CHECKING:
     from simcluster.replication.schemes.raft.replica import Replica
+
+
+class Read(NamedTuple):
+    """A read that waits until a round is confirmed and an index is applied."""
+
+    round: int
+    index: int
+    key: str
+    message: Message
 
 
 class Leading:
@@ -31,29 +41,30 @@ class Leading:
         self._answered: dict[str, int] = {}
         self._lease_s = -1.0
         self._writes: dict[int, Message] = {}
-        self._reads: list[tuple[int, int, Message]] = []  # the round and the index to wait for
+        self._reads: list[Read] = []
+        self._sealed: dict[tuple[int, int], Sealed] = {}  # entries that are to travel, from where to where
         self._work = Event(self._node.env)
 
     def end(self) -> None:
         """Another term has begun: clients ask elsewhere. An operation may be done yet; asked again, it is done once."""
         self._over = True
-        for message in [*self._writes.values(), *(message for _, _, message in self._reads)]:
+        for message in [*self._writes.values(), *(read.message for read in self._reads)]:
             self._node.reply(message, ("elsewhere", None))
         self._wake()
 
     # What clients ask
 
-    def write(self, message: Message) -> None:
+    def write(self, message: Message, command: Command) -> None:
         """Put a command into the log."""
-        self._writes[self._log.append(Entry(self._term, message.body))] = message
+        self._writes[self._log.append(Entry(self._term, command))] = message
         self._wake()
 
-    def read(self, message: Message) -> None:
+    def read(self, message: Message, key: str) -> None:
         """Answer with what is committed by now: at once, or when a round shows that no later leader was elected."""
         if self._node.clock.monotonic() < self._lease_s and self._replica.commit >= self.first:
-            self._node.reply(message, self._replica.machine.read(message.body.key))
+            self._node.reply(message, self._replica.machine.read(key))
             return
-        self._reads.append((self._round + 1, max(self._replica.commit, self.first), message))
+        self._reads.append(Read(self._round + 1, max(self._replica.commit, self.first), key, message))
         self._wake()
 
     def answer(self, index: int, answer: Answer | None) -> None:
@@ -75,8 +86,9 @@ class Leading:
                 self._tell_all()
                 heartbeat = node.timer(self._raft.heartbeat_s)
             if self._log.last_index > self._kept:
-                replica.journal.append(("log", self._kept, self._log.since(self._kept)))
-                self._kept = kept = self._log.last_index
+                kept = self._log.last_index
+                replica.journal.append(("log", self._kept, self._entries(self._kept, kept)))
+                self._kept = kept
                 yield from replica.journal.durable()
                 if not self._over:
                     self._match[replica.name] = kept
@@ -105,11 +117,17 @@ class Leading:
             replica.send(name, "snapshot", self._term, *replica.snapshot, self._round)
             self._next[name] = replica.snapshot[0] + 1
             return
-        entries = log.since(after, self._raft.batch_entries)
-        replica.send(
-            name, "append", self._term, after, log.term_at(after), entries, replica.commit, self._round
-        )
-        self._next[name] = after + len(entries) + 1
+        until = min(log.last_index, after + self._raft.batch_entries)
+        entries = self._entries(after, until)
+        replica.send(name, "append", self._term, after, log.term_at(after), entries, replica.commit, self._round)
+        self._next[name] = until + 1
+
+    def _entries(self, after: int, until: int) -> Sealed:
+        if (after, until) not in self._sealed:
+            if len(self._sealed) > len(self._replica.members):
+                self._sealed.clear()
+            self._sealed[after, until] = Sealed(self._log.since(after, until - after))
+        return self._sealed[after, until]
 
     def hear(self, name: str, fits: bool, held: int, number: int) -> None:
         """What a replica says it holds, or up to where to look for what both hold."""
@@ -157,11 +175,11 @@ class Leading:
 
     def _answer_reads(self) -> None:
         reads, self._reads = self._reads, []
-        for number, index, message in reads:
-            if number <= self._confirmed and index <= self._replica.applied:
-                self._node.reply(message, self._replica.machine.read(message.body.key))
+        for read in reads:
+            if read.round <= self._confirmed and read.index <= self._replica.applied:
+                self._node.reply(read.message, self._replica.machine.read(read.key))
             else:
-                self._reads.append((number, index, message))
+                self._reads.append(read)
 
     # Who belongs to the cluster
 
@@ -184,14 +202,10 @@ class Leading:
         names = replica.members
         if replica.name not in names and replica.commit >= self._log.members_since:
             replica.retire()
-        elif change is not None and change.what == "remove":
-            self._log.append(Entry(self._term, Members(tuple(n for n in names if n != change.node), self._changes)))
-        elif change is not None and self._match.get(change.node, 0) >= replica.commit:
-            self._log.append(Entry(self._term, Members((*(n for n in names if n != change.node), change.node), self._changes)))
-
-    @property
-    def _changes(self) -> int:
-        return self._log.members.changes + 1
+        elif change is not None and (change.what == "remove" or self._match.get(change.node, 0) >= replica.commit):
+            left = tuple(name for name in names if name != change.node)
+            left = left if change.what == "remove" else (*left, change.node)
+            self._log.append(Entry(self._term, Members(left, self._log.members.changes + 1)))
 
     def _wake_for_changes(self) -> None:
         if self._log.members.changes < len(self._raft.changes):

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Literal
 
 from simcluster.cluster import Message, Node
+from simcluster.cluster.message import Sealed
 from simcluster.engine import Event, Program, stream
 from simcluster.replication.journal import Journal
 from simcluster.replication.leader_session import ASK
@@ -34,7 +35,7 @@ class Replica:
         self.commit = 0
         self.applied = 0
         self.machine = StateMachine(lambda number: replicas.applied(number, node.name))
-        self.snapshot = (0, 0, self.log.members, self.machine.state)
+        self.snapshot = (0, 0, self.log.members, Sealed(self.machine.state))
         self.journal = Journal(node, replicas.kind("raft"), self.whole, flush=raft.flush)
         self.leading: Leading | None = None
         self.votes: dict[str, None] = {}
@@ -59,7 +60,7 @@ class Replica:
         """Come back from the disk, then do what messages and time ask for."""
         for record in (yield from self.journal.restore()):
             self._recall(record)
-        self.machine.become(self.snapshot[3])
+        self.machine.become(self.snapshot[3].value)
         self.commit = self.applied = self.log.base_index
         self.heard_s = self.led_s = self.node.clock.monotonic()
         self.node.spawn(self.journal.run())
@@ -80,7 +81,7 @@ class Replica:
 
     def whole(self) -> list[Any]:
         """All that must be durable."""
-        log = ("log", self.log.base_index, self.log.since(self.log.base_index))
+        log = ("log", self.log.base_index, Sealed(self.log.since(self.log.base_index)))
         return [("snapshot", *self.snapshot), ("term", self.term, self.vote), log]
 
     def _recall(self, record: Any) -> None:
@@ -88,7 +89,7 @@ class Replica:
             case "term", term, vote:
                 self.term, self.vote = term, vote
             case "log", index, entries:
-                self.log.put(index, entries)
+                self.log.put(index, entries.value)
             case "snapshot", index, term, members, state:
                 self.snapshot = (index, term, members, state)
                 self.log = Log(members)
@@ -187,13 +188,14 @@ class Replica:
     # Replication
 
     def _on_append(self, message: Message) -> Steps:
-        term, index, index_term, entries, commit, number = message.body
+        term, index, index_term, sealed, commit, number = message.body
+        entries = sealed.value
         fits = False
         if self._follow(term, message.source):
             log = self.log
             fits = index < log.base_index or (index <= log.last_index and log.term_at(index) == index_term)
             if fits:
-                self._take(index, entries)
+                self._take(index, sealed)
                 self.advance(min(commit, index + len(entries)))
         held = index + len(entries) if fits else min(index - 1, self.log.last_index)
         answer = self.term
@@ -209,13 +211,15 @@ class Replica:
         self.heard_s = self.led_s = self.node.clock.monotonic()
         return True
 
-    def _take(self, index: int, entries: tuple[Entry, ...]) -> None:
+    def _take(self, index: int, sealed: Sealed) -> None:
         """Take entries that come after an index: only from the first on that is not there, so that none is lost."""
+        entries: tuple[Entry, ...] = sealed.value
         for place, entry in enumerate(entries):
             at = index + place + 1
             if at > self.log.base_index and (at > self.log.last_index or self.log.term_at(at) != entry.term):
-                self.log.put(at - 1, entries[place:])
-                self.journal.append(("log", at - 1, entries[place:]))
+                new = Sealed(entries[place:]) if place else sealed
+                self.log.put(at - 1, new.value)
+                self.journal.append(("log", at - 1, new))
                 return
 
     def _on_appended(self, message: Message) -> Steps:
@@ -229,7 +233,7 @@ class Replica:
     def _on_snapshot(self, message: Message) -> Steps:
         term, index, index_term, members, state, number = message.body
         if self._follow(term, message.source) and index > self.commit:
-            self.machine.become(state)
+            self.machine.become(state.value)
             self.log.begin_at(index, index_term, members)
             self.snapshot = (index, index_term, members, state)
             self.commit = self.applied = index
@@ -253,7 +257,7 @@ class Replica:
         most = self.raft.snapshot_entries
         if most is not None and self.applied - self.log.base_index >= most:
             at = self.applied
-            self.snapshot = (at, self.log.term_at(at), self.log.members_at(at), self.machine.state)
+            self.snapshot = (at, self.log.term_at(at), self.log.members_at(at), Sealed(self.machine.state))
             self.log.begin_at(*self.snapshot[:3])
             self.journal.begin_anew()
 
@@ -265,7 +269,9 @@ class Replica:
             message = yield node.receive(kind)
             if self.leading is None:
                 node.reply(message, ("elsewhere", self.leader))
-            elif message.body.f == "read" and self.raft.reads != "log":
-                self.leading.read(message)
+                continue
+            command = Command(*message.body)
+            if command.f == "read" and self.raft.reads != "log":
+                self.leading.read(message, command.key)
             else:
-                self.leading.write(message)
+                self.leading.write(message, command)

@@ -46,7 +46,7 @@ class Raft(Spec):
     leads; or at once, while none can have been elected since the last such round."""
     drift: Annotated[float, Field(ge=0, lt=1), NUMBER] = 0.01
     """By how much, at most, rates of clocks are taken to err; leases are shorter by it, and unsafe beyond it."""
-    snapshot_entries: Count | None = 1000
+    snapshot_entries: Count | None = 10_000
     """After how many entries a snapshot takes their place (``None``: never)."""
     batch_entries: Count = 1000
     """How many entries a message carries at most."""

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from simcluster.cluster import UNANSWERED, Message, Node
+from simcluster.cluster.message import Sealed
 from simcluster.engine import Event, Program, fire
 from simcluster.replication.journal import Journal
 from simcluster.replication.leader_session import ASK
@@ -32,7 +33,7 @@ class Order(Protocol):
     def needed(self, behind: int) -> int:
         """How many of so many must hold an operation before it is acknowledged."""
 
-    def read(self, copy: Copy, message: Message) -> Program:
+    def read(self, copy: Copy, message: Message, key: str) -> Program:
         """Steps to answer a read."""
 
 
@@ -120,10 +121,11 @@ class Copy:
 
     def _on_take_over(self, message: Message) -> Program:
         """Take over the state of the copy before, unless that has been done; those behind take it over first."""
-        view, held, state = View(*message.body[0]), *message.body[1:]
+        told, held, state = message.body
+        view = View(*told)
         newer = (view.epoch, held) > self.position or ((view.epoch, held) == self.position and self.view != view)
         if self.takes(view.epoch) and newer:  # else it comes late, and what is here has more
-            self.machine.become(state)
+            self.machine.become(state.value)
             self.position = Position(view.epoch, held)
             self._begin(view)
         while self.view == view and not self._all_follow():
@@ -166,15 +168,16 @@ class Copy:
     # Operations
 
     def _on_ask(self, message: Message) -> Program:
-        if message.body.f == "read":
-            yield from self._order.read(self, message)
+        command = Command(*message.body)
+        if command.f == "read":
+            yield from self._order.read(self, message, command.key)
         elif self.view is None or self.view.first != self.name:
             self.node.reply(message, ("elsewhere", self.last.first))
         else:
-            before = self.machine.values.get(message.body.key)
-            answer = self.machine.apply(message.body)
+            before = self.machine.values.get(command.key)
+            answer = self.machine.apply(command)
             if answer is not None:
-                yield from self.answer(message, answer, self.take((message.body,), (before,)))
+                yield from self.answer(message, answer, self.take((command,), (before,)))
 
     def answer(self, message: Message, answer: Any, number: int) -> Program:
         """Reply when the operation of this number is acknowledged, and all before it."""
@@ -233,7 +236,7 @@ class Copy:
         while self.view is view:
             body: tuple[Any, ...]
             if not taken_over:
-                held, body = self.position.held, (view, self.position.held, self.machine.state)
+                held, body = self.position.held, (view, self.position.held, Sealed(self.machine.state))
                 yield from self.journal.durable()
             elif self._by[name] >= self._durable:
                 yield self._work
