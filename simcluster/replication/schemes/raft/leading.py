@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Read(NamedTuple):
     """A read that waits until a round is confirmed and an index is applied."""
 
-    round: int
+    number: int
     index: int
     key: str
     message: Message
@@ -176,7 +176,7 @@ class Leading:
     def _answer_reads(self) -> None:
         reads, self._reads = self._reads, []
         for read in reads:
-            if read.round <= self._confirmed and read.index <= self._replica.applied:
+            if read.number <= self._confirmed and read.index <= self._replica.applied:
                 self._node.reply(read.message, self._replica.machine.read(read.key))
             else:
                 self._reads.append(read)

@@ -191,7 +191,9 @@ class Replica:
         term, index, index_term, sealed, commit, number = message.body
         entries = sealed.value
         fits = False
-        if self._follow(term, message.source):
+        if not self._follow(term, message.source):
+            number = 0  # whoever sent it may lead a later term by now, which this is no answer to
+        else:
             log = self.log
             fits = index < log.base_index or (index <= log.last_index and log.term_at(index) == index_term)
             if fits:
@@ -232,7 +234,8 @@ class Replica:
 
     def _on_snapshot(self, message: Message) -> Steps:
         term, index, index_term, members, state, number = message.body
-        if self._follow(term, message.source) and index > self.commit:
+        follows = self._follow(term, message.source)
+        if follows and index > self.commit:
             self.machine.become(state.value)
             self.log.begin_at(index, index_term, members)
             self.snapshot = (index, index_term, members, state)
@@ -240,7 +243,7 @@ class Replica:
             self.journal.begin_anew()
         answer = self.term
         yield from self.journal.durable()
-        self.send(message.source, "appended", answer, answer == term, index, number)
+        self.send(message.source, "appended", answer, follows, index, number if follows else 0)
 
     def advance(self, commit: int) -> None:
         """Apply what is committed, and take a snapshot when the log has become long."""
