@@ -5,7 +5,13 @@ from simcluster.replication.job import ReplicatedStore
 from simcluster.replication.protocols import Asked, Operation, Refused, Replicas, Replication, Session, Workload
 from simcluster.replication.schemes import (
     AnyReplication,
+    ChainReplication,
+    Change,
+    Craq,
+    PrimaryBackup,
     Quorum,
+    Raft,
+    Views,
 )
 from simcluster.replication.workload import AnyWorkload, Mix
 
@@ -14,13 +20,19 @@ __all__ = [
     "AnyReplication",
     "AnyWorkload",
     "Asked",
+    "ChainReplication",
+    "Change",
+    "Craq",
     "Mix",
     "Operation",
+    "PrimaryBackup",
     "Quorum",
+    "Raft",
     "Refused",
     "Replicas",
     "ReplicatedStore",
     "Replication",
     "Session",
+    "Views",
     "Workload",
 ]

@@ -8,7 +8,8 @@ from simcluster.replication.schemes.chain import ChainReplication
 from simcluster.replication.schemes.craq import Craq
 from simcluster.replication.schemes.primary_backup import PrimaryBackup
 from simcluster.replication.schemes.quorum import Quorum
-from simcluster.replication.schemes.raft import Raft
+from simcluster.replication.schemes.raft import Change, Raft
+from simcluster.replication.schemes.views import Views
 
 AnyReplication = Annotated[
     Replication,
@@ -26,8 +27,10 @@ AnyReplication = Annotated[
 __all__ = [
     "AnyReplication",
     "ChainReplication",
+    "Change",
     "Craq",
     "PrimaryBackup",
     "Quorum",
     "Raft",
+    "Views",
 ]

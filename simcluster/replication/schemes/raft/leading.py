@@ -18,7 +18,7 @@ class Read(NamedTuple):
     """A read that waits until a round is confirmed and an index is applied."""
 
     number: int
-    index: int
+    at: int
     key: str
     message: Message
 
@@ -176,7 +176,7 @@ class Leading:
     def _answer_reads(self) -> None:
         reads, self._reads = self._reads, []
         for read in reads:
-            if read.number <= self._confirmed and read.index <= self._replica.applied:
+            if read.number <= self._confirmed and read.at <= self._replica.applied:
                 self._node.reply(read.message, self._replica.machine.read(read.key))
             else:
                 self._reads.append(read)
