@@ -1,30 +1,55 @@
 """Replication: a key-value store with copies on several nodes, by a scheme, and a history of what clients saw."""
 
-from simcluster.replication.answers import Answers
+from simcluster.replication.answers import Answers, ask_quorum
 from simcluster.replication.job import ReplicatedStore
-from simcluster.replication.protocols import Asked, Operation, Refused, Replicas, Replication, Session, Workload
+from simcluster.replication.protocols import (
+    Asked,
+    DataType,
+    Operation,
+    Refused,
+    Replicas,
+    Replication,
+    Session,
+    Workload,
+)
 from simcluster.replication.schemes import (
+    Abd,
     AnyReplication,
+    Causal,
     ChainReplication,
     Change,
     Craq,
+    Eventual,
     PrimaryBackup,
     Quorum,
     Raft,
     Views,
 )
+from simcluster.replication.serve import ask_in_turn, serve
+from simcluster.replication.shelf import Shelf
+from simcluster.replication.types import AnyDataType, GCounter, LwwRegister, MvRegister, OrSet, PnCounter
 from simcluster.replication.workload import AnyWorkload, Mix
 
 __all__ = [
+    "Abd",
     "Answers",
+    "AnyDataType",
     "AnyReplication",
     "AnyWorkload",
     "Asked",
+    "Causal",
     "ChainReplication",
     "Change",
     "Craq",
+    "DataType",
+    "Eventual",
+    "GCounter",
+    "LwwRegister",
     "Mix",
+    "MvRegister",
     "Operation",
+    "OrSet",
+    "PnCounter",
     "PrimaryBackup",
     "Quorum",
     "Raft",
@@ -33,6 +58,10 @@ __all__ = [
     "ReplicatedStore",
     "Replication",
     "Session",
+    "Shelf",
     "Views",
     "Workload",
+    "ask_in_turn",
+    "ask_quorum",
+    "serve",
 ]

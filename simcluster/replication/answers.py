@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from simcluster.cluster import Failure, Node
 from simcluster.cluster.message import freeze
-from simcluster.engine import Event, fire
+from simcluster.engine import Event, Program, fire
 
 
 class Answers:
@@ -33,9 +33,9 @@ class Answers:
             reply.callbacks.append(partial(self._hear, target))
 
     @property
-    def over(self) -> bool:
-        """Whether all have answered or failed."""
-        return not self._left
+    def refused(self) -> bool:
+        """Whether a request has failed at once, so that to ask again at once may be to ask for ever at one moment."""
+        return any(failure.definite for failure in self.failed.values())
 
     def at_least(self, count: int) -> Event:
         """Happens when so many have answered, or when no more can; its value is whether so many have."""
@@ -63,3 +63,21 @@ class Answers:
                 fire(event, len(self.bodies) >= count)
             else:
                 self._awaited.append((count, event))
+
+
+def ask_quorum(
+    node: Node, targets: Sequence[str], kind: str, body: Any, *, count: int, retry_s: float
+) -> Program:
+    """Steps whose value is the answers of the ``count`` that answer first, by node.
+
+    Whenever ``retry_s`` pass without so many, those that have not answered are asked again, for ever.
+    """
+    bodies: dict[str, Any] = {}
+    while True:
+        answers = Answers(node, [name for name in targets if name not in bodies], kind, body, timeout_s=retry_s)
+        enough = yield answers.at_least(count - len(bodies))
+        bodies |= answers.bodies
+        if enough:
+            return bodies
+        if answers.refused:
+            yield node.timer(retry_s)

@@ -76,7 +76,9 @@ class Clients:
                 if gap_s > 0:
                     yield node.timer(gap_s)
                 client.due, client.given, client.begun_s = None, None, node.env.now
-                known, client.given = yield from self._ask(node, session, process, asked)
+                status, given = yield from self._ask(node, session, process, asked)
+                known = status != "info"
+                client.given = True if status == "ok" and given is None and asked.f != "read" else given
             if known:
                 break
         self._finish(client, 0)
@@ -94,8 +96,8 @@ class Clients:
 
     def _ask(
         self, node: Node, session: Session, process: int, asked: Asked
-    ) -> Generator[Event, Any, tuple[bool, Any]]:
-        """Ask, and record it; whether its fate is known, and what it gave."""
+    ) -> Generator[Event, Any, tuple[str, Any]]:
+        """Ask, and record it; its status, and what it gave."""
         operation = Operation(self._operations, asked.f, asked.key, asked.value)
         self._operations += 1
         if asked.key is not None:
@@ -108,7 +110,7 @@ class Clients:
             status = "fail" if failure.definite or asked.f in CHANGES_NOTHING else "info"
         self._record_complete(operation.number, status, given)
         self.counts[status] += 1
-        return status != "info", given
+        return status, given
 
 
 def _due(client: _Client) -> Asked | None:
@@ -135,7 +137,7 @@ def _within(timeout_s: float, node: Node, steps: Program) -> Program:
             if not event.triggered:
                 break
             # What has failed in the very moment in which the time is up ends no condition.
-            event = steps.send(event.value) if event.ok else steps.throw(event.value)  # type: ignore[arg-type]
+            event = steps.send(event.value) if event.ok else steps.throw(event.value)
     except StopIteration as end:
         return end.value
     steps.close()

@@ -117,6 +117,54 @@ class Workload(Protocol):
     def client(self, number: int, clients: int, generator: np.random.Generator) -> Generator[Asked, Any, None]:
         """What client ``number`` of ``clients`` asks, one after another, until it is done.
 
-        Each ``yield`` gives what the operation gave, ``None`` where that is not known or it failed.
+        Each ``yield`` gives what the operation gave (``True`` of one that gives nothing), ``None`` where that is not
+        known or it failed.
         """
+        ...
+
+
+class DataType(Protocol):
+    """What lies under a key, as a state that copies can change apart and merge: a CRDT (Shapiro et al. 2011).
+
+    States are plain data of one form: those that hold the same are equal. ``merge`` is commutative, associative and
+    idempotent, and ``update`` gives a state that ``merge`` would make of the one before and something else, so copies
+    that have seen the same updates are equal, in whatever order they came and however often.
+    """
+
+    @property
+    def operations(self) -> Sequence[str]:
+        """What may be asked, "read" among it."""
+        ...
+
+    @property
+    def empty(self) -> Any:
+        """The state of what nobody has changed."""
+        ...
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether a client has to have seen a key's state before it may prepare an update of it."""
+        ...
+
+    def prepare(self, operation: Operation, seen: Any, memory: dict[str, Any], node: Node) -> Any:
+        """What a client sends for an update: such that to do it twice is to do it once.
+
+        ``seen`` is the state that it has seen last under this key, ``memory`` what the type keeps for its session.
+        """
+        ...
+
+    def update(self, state: Any, f: str, body: Any) -> Any:
+        """The state after an update, of which a client has sent this."""
+        ...
+
+    def merge(self, one: Any, other: Any) -> Any:
+        """The least state that holds all that either holds."""
+        ...
+
+    def value(self, state: Any) -> Any:
+        """What a "read" gives."""
+        ...
+
+    def operations_in(self, state: Any) -> Sequence[int]:
+        """The numbers of the operations whose effect can be told from a state."""
         ...

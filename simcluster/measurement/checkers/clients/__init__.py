@@ -1,0 +1,1 @@
+"""Clients: what each client may count on, from what it wrote and read."""

@@ -1,0 +1,1 @@
+"""Transactions: anomalies as cycles of dependencies."""

@@ -1,0 +1,32 @@
+"""Histories: what clients asked of a store and what came back, from a trace or from files of other tools."""
+
+from simcluster.measurement.histories.files import TooLarge, read_history
+from simcluster.measurement.histories.history import Events, History, plain
+from simcluster.measurement.histories.operation import (
+    APPLY,
+    COMPLETE,
+    INVOKE,
+    NEVER,
+    STATUSES,
+    BadHistory,
+    FaultWindow,
+    Operation,
+    Plain,
+)
+
+__all__ = [
+    "APPLY",
+    "COMPLETE",
+    "INVOKE",
+    "NEVER",
+    "STATUSES",
+    "BadHistory",
+    "Events",
+    "FaultWindow",
+    "History",
+    "Operation",
+    "Plain",
+    "TooLarge",
+    "plain",
+    "read_history",
+]

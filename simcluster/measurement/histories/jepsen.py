@@ -1,0 +1,87 @@
+"""Jepsen's operations, as maps (EDN or JSON) and as lines of its log, put together to a history."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from simcluster.measurement.histories.edn import atom, forms
+from simcluster.measurement.histories.history import Events, plain
+from simcluster.measurement.histories.operation import STATUSES, BadHistory, Plain
+
+#: A line of the log, as ``INFO  jepsen.util - 3	:invoke	:cas	[4 0]``; other lines are somebody else's.
+LOG_LINE = re.compile(r"\S+\s+jepsen\.\S+ - (?P<process>\S+)\t:(?P<type>\w+)\t:(?P<f>[^\t]+)\t(?P<value>.*)")
+
+_NANOSECONDS = 1e-9
+
+
+def take_map(events: Events, line: int, given: Any, last: dict[str, Any]) -> None:
+    """An operation of Jepsen's: a map of type, process, f, value, and perhaps key, time (in nanoseconds) and index.
+
+    What a nemesis does is a fault: from its start to its stop. ``last`` remembers the index before. Raises
+    ``BadHistory``.
+    """
+    if not isinstance(given, Mapping):
+        raise BadHistory(line, f"an operation must be a map, got {given!r:.80}")
+    if "type" not in given:
+        raise BadHistory(line, f"an operation must have a type, got {', '.join(map(str, given))[:80]}")
+    status = given["type"]
+    if status not in ("invoke", *STATUSES):
+        raise BadHistory(line, f"a type must be one of invoke, {', '.join(STATUSES)}, got {status!r:.80}")
+    time_s = _number(line, "time", given.get("time", math.nan)) * _NANOSECONDS
+    if math.isnan(time_s):
+        time_s = float(events.count())
+    if (index := given.get("index")) is not None:
+        if "index" in last and not _number(line, "index", index) > last["index"]:
+            raise BadHistory(line, f"indices must increase, got {index!r:.80} after {last['index']}")
+        last["index"] = _number(line, "index", index)
+    try:
+        process, f, value = plain(given.get("process")), plain(given.get("f")), plain(given.get("value"))
+        key = plain(given.get("key"))
+    except TypeError as error:
+        raise BadHistory(line, str(error)) from None
+    if isinstance(process, str) and process == "nemesis":
+        _nemesis(events, time_s, str(f))
+        return
+    take(events, line, time_s, process, "txn" if f is None else str(f), status, key, value)
+
+
+def take(
+    events: Events, line: int, time_s: float, process: Plain, f: str, status: str, key: Plain, value: Plain
+) -> None:
+    """An event of a process: it invokes, or what it invoked completes."""
+    if status == "invoke":
+        events.invoke(line, time_s, process, f, key, value)
+    else:
+        events.complete_of(line, time_s, process, f, status, value)
+
+
+def take_log_line(events: Events, line: int, text: str) -> None:
+    """A line of Jepsen's log; one that is none of an operation is passed over. Raises ``BadHistory``."""
+    match = LOG_LINE.fullmatch(text.rstrip("\r\n"))
+    if match is None:
+        return
+    values = [value for _, value in forms([(line, f"{match['value']} \n")], 10**6)]
+    given = {"process": atom(match["process"]), "type": match["type"], "f": match["f"]}
+    # What lies in an outermost vector comes in parts.
+    whole = match["value"].lstrip().startswith(("[", "("))
+    value = tuple(values) if whole else values[0] if values else None
+    take_map(events, line, {**given, "value": value}, {})
+
+
+def _number(line: int, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadHistory(line, f"{name} must be a number, got {value!r:.80}")
+    return float(value)
+
+
+def _nemesis(events: Events, time_s: float, f: str) -> None:
+    """A fault of the nemesis' begins or ends; each word is said twice, and the first time counts."""
+    name = re.sub(r"^(start|stop|heal)-?", "", f) or "nemesis"
+    if f.startswith("start"):
+        if not events.has_fault(name):
+            events.fault(time_s, name, name, "begin")
+    elif f.startswith(("stop", "heal")):
+        events.fault(time_s, name, name, "end")
