@@ -2,6 +2,7 @@
 
 from simcluster.replication.answers import Answers, ask_quorum
 from simcluster.replication.job import ReplicatedStore
+from simcluster.replication.locks import Counted, LockedCounter
 from simcluster.replication.protocols import (
     Asked,
     DataType,
@@ -40,10 +41,12 @@ __all__ = [
     "Causal",
     "ChainReplication",
     "Change",
+    "Counted",
     "Craq",
     "DataType",
     "Eventual",
     "GCounter",
+    "LockedCounter",
     "LwwRegister",
     "Mix",
     "MvRegister",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from linearizable import broken_key
-
-from simcluster import ClusterSpec, Scenario, nodes, run
+from simcluster import ClusterSpec, NetworkSpec, Scenario, nodes, run
 from simcluster.cluster import StorageSpec
 from simcluster.engine import Exponential
 from simcluster.faults import (
@@ -30,9 +28,13 @@ from simcluster.faults import (
     TearWrites,
     trial_of,
 )
+from simcluster.measurement.checkers import linearizability
+from simcluster.measurement.checkers.models import CasRegister
+from simcluster.measurement.histories import History
 from simcluster.replication import Mix, ReplicatedStore
 
 DRIFT = 0.05
+MODEL = CasRegister(failed_cas="operation")
 
 
 class SmallDrift(DriftClock):
@@ -75,14 +77,16 @@ def scenario(scheme, replicas=3, *, clients=4, operations=60, mix=None, extra=()
     job = ReplicatedStore(scheme=scheme, replicas=names, clients=asking, workload=workload, timeout_s=0.5, **fields)
     storage = StorageSpec(seek_s=1e-4, flush_s=1e-3)
     machines = (*nodes("r", replicas, storage=storage), *nodes("c", clients), *extra)
-    return Scenario(cluster=ClusterSpec(nodes=machines), job=job, horizon_s=30.0)
+    cluster = ClusterSpec(nodes=machines, network=NetworkSpec(latency=Exponential(mean=0.001)))
+    return Scenario(cluster=cluster, job=job, horizon_s=30.0, trace_kinds=("invoke", "complete", "fault"))
 
 
 def linearizes(result):
     """Every key's history is linearizable."""
-    if any(row["status"] == "ok" for row in result.trace.rows("complete")):
-        key = broken_key(result.trace)
-        yield None if key is None else Broken("a history must be linearizable")
+    history = History.of(result.trace)
+    if any(each.status == "ok" for each in history):
+        verdict = linearizability(history, MODEL).verdict
+        yield None if verdict == "valid" else Broken(f"a history must be linearizable, not {verdict}")
 
 
 def swarm(names, drift=SmallDrift, kinds=KINDS):

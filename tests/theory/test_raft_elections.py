@@ -40,7 +40,7 @@ def elect(raft: Raft, latency: object, seed: int) -> tuple[float, int]:
         clients=["c-0"],
         workload=Mix(operations=1, mix={"write": 1}),
         timeout_s=60 * high_s,
-        retry_s=low_s / 2,
+        retry_s=2 * high_s,
     )
     scenario = Scenario(
         cluster=ClusterSpec(nodes=(*servers, *nodes("c", 1)), network=network),
@@ -62,7 +62,7 @@ def test_the_formula_of_split_votes_gives_the_thesis_figures():
 @pytest.mark.parametrize("latency", [0.1, 0.2])
 def test_elections_split_as_often_as_the_formula_says(latency):
     raft = Raft(election_s=(1.0, 2.0), heartbeat_s=0.9, pre_vote=False)
-    count = 600
+    count = 300
     split = sum(elect(raft, Constant(value=latency), seed)[1] > 1 for seed in range(count))
     expected = split_vote(5, 4, latency)
     # Three standard errors, with fixed seeds.
@@ -71,8 +71,7 @@ def test_elections_split_as_often_as_the_formula_says(latency):
 
 def test_a_wide_area_cluster_elects_in_475_ms():
     raft = Raft(election_s=(0.3, 0.6), heartbeat_s=0.1, pre_vote=False)
-    took_s = np.array([elect(raft, Uniform(low=0.03, high=0.04), seed)[0] for seed in range(600)])
+    took_s = np.array([elect(raft, Uniform(low=0.03, high=0.04), seed)[0] for seed in range(300)])
     error_s = took_s.std(ddof=1) / math.sqrt(len(took_s))
-    # The thesis rounds to 5 ms, and its servers write to disks; three standard errors are about 17 ms.
+    # The thesis rounds to 5 ms, and its servers write to disks; three standard errors are about 25 ms.
     assert took_s.mean() == pytest.approx(0.475, abs=3 * error_s + 0.005)
-    print(took_s.mean(), error_s)

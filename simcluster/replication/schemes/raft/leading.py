@@ -137,8 +137,10 @@ class Leading:
             self._next[name] = max(self._next.get(name, 0), self._match[name] + 1)
             self._settle()
         else:
-            self._next[name] = max(self._match.get(name, 0), min(self._next.get(name, 1) - 2, held)) + 1
-            self._tell(name)
+            match = self._match.get(name, 0)
+            self._next[name] = max(match, min(self._next.get(name, 1) - 2, held)) + 1
+            if held >= match:  # else it has lost what it said it held, and nothing that is sent will fit
+                self._tell(name)
         self._confirm()
 
     def _settle(self) -> None:

@@ -127,7 +127,7 @@ class Replica:
 
     def _on_vote(self, message: Message) -> Steps:
         term, index, last_term, trial = message.body
-        current = (last_term, index) >= (self.log.last_term, self.log.last_index)
+        current = self.is_behind(index, last_term)
         led = self.role == "leader" or self.node.clock.monotonic() - self.led_s < self.raft.election_s[0]
         if trial:
             granted = term > self.term and current and not led
@@ -161,8 +161,16 @@ class Replica:
     def _count(self) -> None:
         if self.has_majority(self.votes):
             self._enter(self.term, self.vote, "leader")
-            self.leader, self.leading = self.name, Leading(self)
+            self.leader, self.leading = self.name, self.lead()
             self.node.spawn(self.leading.run())
+
+    def is_behind(self, index: int, term: int) -> bool:
+        """Whether a log that ends with such an entry has all that this one may have seen committed."""
+        return (term, index) >= (self.log.last_term, self.log.last_index)
+
+    def lead(self) -> Leading:
+        """What a leader does."""
+        return Leading(self)
 
     def retire(self) -> None:
         """Lead no more, as somebody who does not belong to the cluster any longer."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simcluster.cluster import Node
+from simcluster.cluster import ClusterSpec, Node
 from simcluster.engine import NUMBER, Count, NodeName, Period, Program, Seconds, Spec
 from simcluster.replication.leader_session import LeaderSession
 from simcluster.replication.protocols import Replicas, Session
@@ -76,12 +76,12 @@ class Raft(Spec):
             return f"voters must be at most the {replicas} replicas, got {self.voters}"
         return None
 
+    def check(self, cluster: ClusterSpec) -> None:
+        """Raise ``ValueError`` for a change of a node that is not in the cluster."""
+        cluster.require("changes", *(change.node for change in self.changes))
+
     def start(self, replicas: Replicas) -> None:
         """Boot the replicas."""
-        for change in self.changes:
-            if change.node not in replicas.names:
-                raise ValueError(f"changes must be of the replicas {list(replicas.names)}, got {change.node!r}")
-
         def replica(node: Node) -> Program:
             return self.replica(node, replicas).run()
 
