@@ -80,7 +80,7 @@ class Fit(Spec):
         """The probability of more than these times."""
         times_ms = 1e3 * np.maximum(times_s, 0.0)
         pareto = np.minimum(1.0, (self.least_ms / np.maximum(times_ms, self.least_ms)) ** self.shape)
-        return self.share * pareto + (1 - self.share) * np.exp(-self.per_ms * times_ms)
+        return np.asarray(self.share * pareto + (1 - self.share) * np.exp(-self.per_ms * times_ms))
 
 
 SSD = Fit(share=0.9122, least_ms=0.235, shape=10.0, per_ms=1.66)
@@ -217,7 +217,7 @@ def expected(store: str, reads: int, writes: int, times_s: np.ndarray, draws: in
 
 def draw(table: pd.DataFrame) -> Figure:
     """The share of reads that see the write, against the time between, by store."""
-    about = f"{COPIES} copies; a read so long after a write was done; thin: by the fits; {seeds_in_words(table['seed'])}"
+    about = f"{COPIES} copies, a read so long after a write was done; thin: the fits; {seeds_in_words(table['seed'])}"
     drawn, panels = figure(
         QUESTION, "time from the write to the read (ms)", "share of reads that see it", subtitle=about,
         panels=tuple(STORES),
@@ -227,7 +227,7 @@ def draw(table: pd.DataFrame) -> Figure:
             rows = table[(table["store"] == store) & (table["quorums"] == name)]
             samples = rows.pivot(index="seed", columns="after_s", values="saw_it")
             band(axes, 1e3 * samples.columns.to_numpy(), samples, name, place)
-            times_s = np.linspace(0.0, TIMES_S[-1], 200)
+            times_s = np.array([0.0, *np.geomspace(1e-4, TIMES_S[-1], 100)])
             axes.plot(1e3 * times_s, expected(store, *CONFIGURATIONS[name], times_s), color="0.3", linewidth=0.8)
         axes.set_xscale("symlog", linthresh=0.5)
         axes.set_ylim(0.4, 1.02)

@@ -26,8 +26,8 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 @pytest.mark.parametrize(
     "page",
     [
-        "data.md", "exchanges.md", "failure_traces.md", "fault_search.md", "pipeline.md", "results.md", "statistics.md",
-        "studies.md", "topologies.md", "verdicts.md",
+        "data.md", "exchanges.md", "failure_traces.md", "fault_search.md", "pipeline.md", "replication.md",
+        "results.md", "statistics.md", "studies.md", "topologies.md", "verdicts.md",
     ],
 )
 def test_the_snippets_of_a_page_run(page, tmp_path):
@@ -48,6 +48,8 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
         assert done.stdout.endswith(blocks(DOCS / page, "python")[6])
     if page in ("pipeline.md", "verdicts.md"):
         assert [done.stdout] == blocks(DOCS / page, "text")
+    if page == "replication.md":
+        assert done.stdout == "".join(blocks(DOCS / page, "text"))
 
 
 def test_the_file_on_the_page_on_studies_and_the_experiment_of_that_name_are_studies(tmp_path):

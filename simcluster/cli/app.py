@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from simcluster.cli import catalogue, demo, new, results, run, studies
+from simcluster.cli import catalogue, check, demo, new, results, run, studies
 from simcluster.command_line import call
 
 EXAMPLE = "\b\nExample:\n  "
@@ -19,6 +19,7 @@ COMMANDS = (
     ("plot", results.plot, "simcluster plot study.db --kind cdf --y ended_s --by staleness --out times.png"),
     ("export", results.export, "simcluster export study.db --to runs.parquet"),
     ("replay", run.replay, "simcluster replay study.db --cell 0 --seed 3"),
+    ("check", check.check, "simcluster check history.edn --model cas-register --initial nil"),
     ("schema", catalogue.schema, "simcluster schema scenario > scenario.schema.json"),
     ("list", catalogue.list_kinds, "simcluster list faults"),
     ("new", new.new, "simcluster new scenario scenario.yaml"),

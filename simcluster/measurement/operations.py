@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from simcluster.engine import Trace
+from simcluster.measurement.histories import NEVER, History
 
 PERCENTILES = (50, 95, 99)
 STATUSES = {"ok": "operations_ok", "fail": "operations_failed", "info": "operations_unknown"}
@@ -55,6 +56,31 @@ def operation_metrics(trace: Trace, prefix: str = "") -> dict[str, float]:
     if trace.keeps("send"):
         sent = len(list(_of(trace, prefix)))
         found["messages_per_operation"] = sent / count if count else math.nan
+    return found
+
+
+def missed_s(history: History) -> list[float]:
+    """Of each read that was answered, since when it missed a write, in seconds as it began; 0 where it missed none.
+
+    It missed a write that was done before it began, and that began when what it returned had been written for certain.
+    So this holds whichever order a store gives to what is concurrent. Written values differ, as ``Mix`` has them.
+    """
+    found: list[float] = []
+    for operations in history.groups(lambda each: each.key).values():
+        writes = [each for each in operations if each.f == "write"]
+        wrote = {each.value: each for each in writes}
+        begins = np.array([each.begin for each in writes])
+        ends = np.array([each.end if each.status == "ok" else NEVER for each in writes])
+        done_s = np.array([each.complete_s for each in writes])
+        for read in operations:
+            if read.f != "read" or read.status != "ok":
+                continue
+            seen = wrote.get(read.result)
+            if seen is not None and seen.status != "ok":
+                found.append(0.0)  # nobody knows when it was done
+                continue
+            missed = (ends < read.begin) & (begins > (-1 if seen is None else seen.end))
+            found.append(read.invoke_s - float(done_s[missed].min()) if missed.any() else 0.0)
     return found
 
 

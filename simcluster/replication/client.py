@@ -137,7 +137,8 @@ def _within(timeout_s: float, node: Node, steps: Program) -> Program:
             if not event.triggered:
                 break
             # What has failed in the very moment in which the time is up ends no condition.
-            event = steps.send(event.value) if event.ok else steps.throw(event.value)
+            given: Any = event.value
+            event = steps.send(given) if event.ok else steps.throw(given)
     except StopIteration as end:
         return end.value
     steps.close()

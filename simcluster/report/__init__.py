@@ -8,6 +8,7 @@ from simcluster.report.curves import Panel, curves
 from simcluster.report.exports import read_csv, write_csv, write_parquet
 from simcluster.report.files import check_formats, save, seeds_in_words
 from simcluster.report.heat_map_plots import heat_map
+from simcluster.report.history_plots import partial_order
 from simcluster.report.kinds import plot
 from simcluster.report.ledger_plots import ledgers
 from simcluster.report.line_plots import lines
@@ -31,6 +32,7 @@ __all__ = [
     "legend",
     "lines",
     "pareto",
+    "partial_order",
     "plain_log",
     "plot",
     "read_csv",

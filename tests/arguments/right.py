@@ -58,6 +58,19 @@ from simcluster.learning import (
 )
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore
 from simcluster.recovery.detectors import ExpectedArrival, PhiAccrual, Timeout
+from simcluster.replication import (
+    Abd,
+    Causal,
+    Eventual,
+    GCounter,
+    LwwRegister,
+    Mix,
+    MvRegister,
+    OrSet,
+    PnCounter,
+    Quorum,
+    ReplicatedStore,
+)
 from simcluster.scheduling import (
     BayesEstimator,
     CascadeSvm,
@@ -281,6 +294,20 @@ RIGHT = {
             "batches": ArrivingBatches(arrivals=Poisson(per_s=100.0)),
             "learner": "n-0",
         },
+    ),
+    "mix": (Mix, {"operations": 3}),
+    "eventual": (Eventual, {}),
+    "quorum": (Quorum, {}),
+    "causal": (Causal, {}),
+    "abd": (Abd, {}),
+    "lww_register": (LwwRegister, {}),
+    "mv_register": (MvRegister, {}),
+    "g_counter": (GCounter, {}),
+    "pn_counter": (PnCounter, {}),
+    "or_set": (OrSet, {}),
+    "copies_of_a_store": (
+        ReplicatedStore,
+        {"scheme": Abd(), "replicas": ("n-0", "n-1"), "clients": ("n-2",), "workload": Mix(operations=3)},
     ),
     "checkpoints": (Checkpoints, {}),
     "heartbeats": (Heartbeats, {}),

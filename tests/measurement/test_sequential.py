@@ -13,7 +13,7 @@ def in_program_order(one, other):
 
 
 @pytest.mark.parametrize("word", DRAWN)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_the_verdict_is_that_of_trying_every_order(word, data):
     model = MODELS[word]()
@@ -40,7 +40,7 @@ class TwoRegisters:
         return operation.status != "fail"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(histories("register", keys=("x", "y")))
 def test_all_keys_are_searched_together(history):
     found = sequential(history, MODELS["register"]())

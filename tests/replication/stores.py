@@ -60,7 +60,7 @@ def ran(scheme, seed, *, faulty=True, **fields):
 
 
 def history_of(result):
-    """What clients saw, without the true times of effects, which order concurrent versions otherwise than clients do."""
+    """What clients saw, without the true times of effects, which order what is concurrent otherwise than stamps."""
     return History(History.of(result.trace).operations)
 
 

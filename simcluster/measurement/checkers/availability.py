@@ -1,10 +1,11 @@
-"""Availability: which operations were answered, how long nobody was, what each cost in messages; and life after heal."""
+"""Availability: which operations were answered, for how long none was, what each cost in messages; healing."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
@@ -53,7 +54,7 @@ def _longest_without_s(operations: Sequence[Operation]) -> float:
     invoked = [each.invoke_s for each in operations]
     times = sorted(each.complete_s for each in operations if each.status == "ok")
     times = [min(invoked), *times, max([*invoked, *ends])]
-    return max(after - before for before, after in zip(times, times[1:], strict=False))
+    return max(after - before for before, after in pairwise(times))
 
 
 def messages_per_operation(trace: Trace, history: History) -> float:

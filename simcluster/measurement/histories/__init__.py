@@ -1,5 +1,6 @@
 """Histories: what clients asked of a store and what came back, from a trace or from files of other tools."""
 
+from simcluster.measurement.histories.edn import read_edn
 from simcluster.measurement.histories.files import TooLarge, read_history
 from simcluster.measurement.histories.history import Events, History, plain
 from simcluster.measurement.histories.operation import (
@@ -28,5 +29,6 @@ __all__ = [
     "Plain",
     "TooLarge",
     "plain",
+    "read_edn",
     "read_history",
 ]

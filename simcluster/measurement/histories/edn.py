@@ -9,8 +9,8 @@ from typing import Any
 from simcluster.measurement.histories.operation import BadHistory
 
 _TOKEN = re.compile(
-    r"""[\s,]+ | ;.* | (?P<open>\#?\{|[\[(]) | (?P<close>[\])}]) | (?P<discard>\#_) | (?P<tag>\#[A-Za-z][\w./*+!?<>=-]*)
-    | (?P<string>"(?:[^"\\]|\\.)*") | (?P<char>\\(?:newline|space|tab|return|u[0-9a-fA-F]{4}|.))
+    r"""[\s,]+ | ;[^\n]* | (?P<open>\#?\{|[\[(]) | (?P<close>[\])}]) | (?P<discard>\#_)
+    | (?P<tag>\#[A-Za-z][\w./*+!?<>=-]*) | (?P<string>"(?:[^"\\]|\\.)*") | (?P<char>\\(?:newline|space|tab|return|u[0-9a-fA-F]{4}|.))
     | (?P<atom>[^\s,;"\[\](){}]+) """,
     re.VERBOSE | re.DOTALL,
 )
@@ -34,8 +34,8 @@ class _Form:
 _DISCARD = object()  # what stands before a form that is to be passed over
 
 
-def forms(lines: Iterable[tuple[int, str]], limit: int) -> Iterator[tuple[int, Any]]:
-    """The forms of numbered lines, each with the line where it begins; those of an outermost list or vector one by one.
+def forms(lines: Iterable[tuple[int, str]], limit: int, inside: bool = True) -> Iterator[tuple[int, Any]]:
+    """The forms of numbered lines, each with the line where it begins; those ``inside`` an outermost list one by one.
 
     Keywords and symbols are their names, lists, vectors and sets are tuples, maps are dictionaries. A form has at most
     ``limit`` parts. Raises ``BadHistory`` where something else must stand.
@@ -47,7 +47,7 @@ def forms(lines: Iterable[tuple[int, str]], limit: int) -> Iterator[tuple[int, A
     for line, text in _whole_strings(lines):
         for token in _tokens(line, text):
             kind, word = token
-            if not stack and kind == "open" and word in "[(" and outermost is None and not pending:
+            if inside and not stack and kind == "open" and word in "[(" and outermost is None and not pending:
                 outermost = _Form(word, line)
                 continue
             if not stack and kind == "close" and outermost is not None and word == _CLOSES.get(outermost.opens):
@@ -73,9 +73,19 @@ def forms(lines: Iterable[tuple[int, str]], limit: int) -> Iterator[tuple[int, A
                     raise BadHistory(line, f"a form must have at most {limit} parts, got more since line {since}")
             else:
                 yield begun, value
+    if pending:
+        raise BadHistory(begun, "a form must follow #_, got the end of the file")
     last = stack[-1] if stack else outermost
     if last is not None and last.opens:
         raise BadHistory(last.line, f"what opens must close, got the end of the file in {last.opens!r} of this line")
+
+
+def read_edn(text: str) -> Any:
+    """The one value that a text is. Raises ``BadHistory`` for none, several, and what is no EDN."""
+    values = [value for _, value in forms([(1, text)], 10**6, inside=False)]
+    if len(values) != 1:
+        raise BadHistory(1, f"there must be one value, got {len(values)}")
+    return values[0]
 
 
 def _whole_strings(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from simcluster.measurement.histories.edn import atom, forms
+from simcluster.measurement.histories.edn import atom, read_edn
 from simcluster.measurement.histories.history import Events, plain
 from simcluster.measurement.histories.operation import STATUSES, BadHistory, Plain
 
@@ -63,11 +63,11 @@ def take_log_line(events: Events, line: int, text: str) -> None:
     match = LOG_LINE.fullmatch(text.rstrip("\r\n"))
     if match is None:
         return
-    values = [value for _, value in forms([(line, f"{match['value']} \n")], 10**6)]
+    try:
+        value = read_edn(match["value"])
+    except BadHistory as error:
+        raise BadHistory(line, error.rule) from None
     given = {"process": atom(match["process"]), "type": match["type"], "f": match["f"]}
-    # What lies in an outermost vector comes in parts.
-    whole = match["value"].lstrip().startswith(("[", "("))
-    value = tuple(values) if whole else values[0] if values else None
     take_map(events, line, {**given, "value": value}, {})
 
 

@@ -28,8 +28,8 @@ def sessions(history: History, guarantees: Sequence[str] = tuple(GUARANTEES), in
 
     The versions of a key come in the order in which they took effect first, where the history knows that; a version
     that took effect nowhere comes last. Else any order of them will do that gives every process what the guarantee
-    says; because nobody could tell otherwise, monotonic writes and writes follow reads are then as clients see them whose
-    reads are monotonic. Guarantees that hold from key to key are what ``causal`` asks for.
+    says; because nobody could tell otherwise, monotonic writes and writes follow reads are then as clients see them
+    whose reads are monotonic. Guarantees that hold from key to key are what ``causal`` asks for.
 
     Raises ``ValueError`` for an unknown guarantee, ``BadHistory`` as ``reads_from``.
     """

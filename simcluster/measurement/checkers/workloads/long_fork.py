@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
 from simcluster.measurement.checkers.models import steps_of
 from simcluster.measurement.histories import BadHistory, History, Operation, Plain
@@ -35,9 +37,10 @@ def long_fork(history: History) -> Judgement:
     for seen in groups.values():
         # In a chain of sets each holds all that are smaller.
         seen.sort(key=lambda pair: (len(pair[0]), pair[1].begin))
-        for (less, one), (more, other) in zip(seen, seen[1:], strict=False):
+        for (less, one), (more, other) in pairwise(seen):
             if not less <= more:
-                sentence = f"each of two reads sees what the other does not: {_some(less - more)}, {_some(more - less)}"
+                apart = f"{_some(less - more)}, {_some(more - less)}"
+                sentence = f"each of two reads sees what the other does not: {apart}"
                 anomalies.append(Anomaly("long fork", sentence, (one, other)))
     return judged(len(history), anomalies[:1])
 

@@ -75,5 +75,6 @@ def _adds_and_reads(
         if adds[element].begin > read.end
     ]
     for read, element in [*never, *early][:1]:
-        wrong.append(Anomaly("phantom", f"a read saw {element!r}, which was not added before, or failed to be", (read,)))
+        sentence = f"a read saw {element!r}, which was not added before, or failed to be"
+        wrong.append(Anomaly("phantom", sentence, (read,)))
     return adds, reads, wrong[:2]
