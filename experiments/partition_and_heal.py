@@ -35,8 +35,8 @@ PER_S = 10.0
 VIEWS = Views(master="master")
 SCHEMES: dict[str, Any] = {
     "Raft": Raft(),
-    "primary–backup, synchronous": PrimaryBackup(views=VIEWS),
-    "primary–backup, asynchronous": PrimaryBackup(views=VIEWS, backups=0),
+    "backups, synchronous": PrimaryBackup(views=VIEWS),
+    "backups, asynchronous": PrimaryBackup(views=VIEWS, backups=0),
     "eventual": Eventual(),
 }
 SMALL = ("Raft", "eventual")
@@ -121,17 +121,21 @@ def draw(table: pd.DataFrame) -> Figure:
         "What do clients see while a cluster is cut in two?",
         "time (s)",
         "client (0 is cut off in the grey time)",
-        subtitle=f"each stroke is an operation: green was answered, orange was not; {seeds_in_words(table['seed'][:1])}",
+        subtitle="each stroke is an operation, writes are thick: green was answered, grey and orange were not; "
+        f"{seeds_in_words(table['seed'][:1])}",
         panels=schemes,
     )
     for axes, scheme in zip(panels, schemes, strict=True):
         rows = table[(table["scheme"] == scheme) & (table["seed"] == seed)]
         axes.axvspan(CUT_S, HEAL_S, color="0.92")
         for row in rows.to_dict("records"):
-            ends_s = row["begin_s"] + max(row["latency_s"], 0.02)
-            axes.plot((row["begin_s"], ends_s), (row["client"],) * 2, color=STATUS_COLOURS[row["status"]], linewidth=6)
+            ends_s = row["begin_s"] + max(row["latency_s"], 0.03)
+            colour, width = STATUS_COLOURS[row["status"]], 18 if row["wrote"] else 7
+            span_s = (row["begin_s"], ends_s)
+            axes.plot(span_s, (row["client"],) * 2, solid_capstyle="butt", color=colour, linewidth=width)
         axes.set_yticks(range(CLIENTS))
         axes.set_ylim(-0.6, CLIENTS - 0.4)
+        axes.set_xlim(0, END_S + 1)
         promised = "linearizable" if rows["verdict"].iloc[0] == "valid" else "not linearizable"
         axes.text(0.02, 0.97, promised, transform=axes.transAxes, va="top", fontsize=12)
     return drawn

@@ -168,7 +168,8 @@ class Bug:
     model: Any = field(default_factory=CasRegister)
 
     def scenario(self, plan):
-        machines = (*nodes("r", self.replicas, storage=StorageSpec(flush_s=self.flush_s)), *nodes("c", 3), NodeSpec(name="m"))
+        storage = StorageSpec(flush_s=self.flush_s)
+        machines = (*nodes("r", self.replicas, storage=storage), *nodes("c", 3), NodeSpec(name="m"))
         job = ReplicatedStore(
             scheme=self.scheme,
             replicas=[f"r-{place}" for place in range(self.replicas)],

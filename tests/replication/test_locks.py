@@ -10,7 +10,8 @@ from simcluster.replication import Counted, LockedCounter
 
 def scenario(**fields):
     job = LockedCounter(lock="lock", resource="resource", clients=["c-0", "c-1"], rounds=5, **fields)
-    return Scenario(cluster=ClusterSpec(nodes=[*nodes("c", 2), NodeSpec(name="lock"), NodeSpec(name="resource")]), job=job, horizon_s=60.0)
+    machines = (*nodes("c", 2), NodeSpec(name="lock"), NodeSpec(name="resource"))
+    return Scenario(cluster=ClusterSpec(nodes=machines), job=job, horizon_s=60.0)
 
 
 def nothing_lost(result):

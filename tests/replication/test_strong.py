@@ -8,7 +8,7 @@ from strong import SmallDrift, scenario, swarm, trial
 
 from simcluster import NodeSpec, run
 from simcluster.faults import CrashNode, DriftClock, Finding, PartitionBridge, PartitionNetwork, search_seeds
-from simcluster.replication import Change, ChainReplication, Craq, PrimaryBackup, Raft, Views
+from simcluster.replication import ChainReplication, Change, Craq, PrimaryBackup, Raft, Views
 
 VIEWS, LEASED = Views(master="m"), Views(master="m", lease_s=0.1, drift=0.05)
 SCHEMES = {
