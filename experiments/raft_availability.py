@@ -71,9 +71,9 @@ def scenarios(small: bool = False) -> dict[Label, Seeded]:
 def measure(result: Result) -> dict[str, Any]:
     """The longest time in which nobody was answered, from the first crash on, and how often somebody became leader."""
     answered = [row["time_s"] for row in result.trace.rows("complete") if row["status"] == "ok"]
-    times = np.array([EVERY_S, *(time_s for time_s in answered if EVERY_S < time_s < END_S)])
-    leaders = sum(row["role"] == "leader" for row in result.trace.rows("role"))
-    return {"silent_s": float(np.diff(times).max()), "elections": leaders}
+    times = np.array([EVERY_S, *(time_s for time_s in answered if EVERY_S < time_s < END_S), min(END_S, result.ended_s)])
+    leaders = [row for row in result.trace.rows("role") if row["role"] == "leader"]
+    return {"silent_s": float(np.diff(times).max()), "elections": len(leaders)}
 
 
 def score(table: pd.DataFrame) -> pd.DataFrame:

@@ -78,8 +78,12 @@ class StateMachine:
                 return "refused", f"a cas must find what it expects under {key!r}, {expected!r}, got {there!r}"
             gave = True
         elif f == "append":
+            if not isinstance(there, tuple | None):
+                return "refused", f"an append must find a list under {key!r}, or nothing, got {there!r}"
             now = (*(there or ()), value)
         else:
+            if not isinstance(there, int | float | None):
+                return "refused", f"an {f} must find a number under {key!r}, or nothing, got {there!r}"
             now = (there or 0) + (value if f == "increment" else -value)
         self.values[key] = now
         self._applied(number)

@@ -178,7 +178,7 @@ class Replica:
 
     def has_majority(self, names: dict[str, None]) -> bool:
         """Whether more than half of the members are among these."""
-        return 2 * sum(name in names for name in self.members) > len(self.members)
+        return 2 * len([name for name in self.members if name in names]) > len(self.members)
 
     def _enter(self, term: int, vote: str | None, role: Literal["follower", "candidate", "leader"]) -> None:
         if (term, vote) != (self.term, self.vote):

@@ -133,7 +133,7 @@ class Master:
         yield answers.all()
         positions = {name: Position(*body) for name, body in answers.bodies.items()}
         for view in self._open:
-            heard = sum(name in positions for name in view.members)
+            heard = len([name for name in view.members if name in positions])
             if heard < self._needed(len(view.members)):
                 return None
         inside = {name: held for name, held in positions.items() if any(name in view.members for view in self._open)}
