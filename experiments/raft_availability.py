@@ -7,8 +7,8 @@ Messages take half a millisecond, or, across a continent, 30 to 40 ms.
 Expected: nobody is answered from the crash until the first of four remaining servers stands, (1 + 1/5)·T after it heard
 the leader last, has its pre-vote and its vote (two round trips), and has committed an entry (one more). So a shorter
 timeout is better, until it comes near the time of a round trip: then leaders are deposed that live, and below it nobody
-is ever elected for long (Ongaro's thesis, chapter 9: ten times the latency is enough). Clients add a quarter of a second
-where they wait in vain for the old leader, which is all that is left to see of short timeouts in one hall.
+is ever elected for long (Ongaro's thesis, chapter 9: ten times the latency is enough). Clients add a quarter of a
+second where they wait in vain for the old leader, which is all that is left to see of short timeouts in one hall.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def scenarios(small: bool = False) -> dict[Label, Seeded]:
 def measure(result: Result) -> dict[str, Any]:
     """The longest time in which nobody was answered, from the first crash on, and how often somebody became leader."""
     answered = [row["time_s"] for row in result.trace.rows("complete") if row["status"] == "ok"]
-    times = np.array([EVERY_S, *(time_s for time_s in answered if EVERY_S < time_s < END_S), min(END_S, result.ended_s)])
+    within = [time_s for time_s in answered if EVERY_S < time_s < END_S]
+    times = np.array([EVERY_S, *within, min(END_S, result.ended_s)])
     leaders = [row for row in result.trace.rows("role") if row["role"] == "leader"]
     return {"silent_s": float(np.diff(times).max()), "elections": len(leaders)}
 
@@ -89,7 +90,8 @@ def draw(table: pd.DataFrame) -> Figure:
         "How long is Raft silent when a leader is gone?",
         "election timeout T, drawn between T and 2T (s)",
         "longest time without an answer (s)",
-        subtitle=f"{SERVERS} servers, each down once for {DOWN_S:g} s; dotted: expected; 95 % intervals, {seeds_in_words(table['seed'])}",
+        subtitle=f"{SERVERS} servers, each down once for {DOWN_S:g} s; dotted: expected; 95 % intervals, "
+        f"{seeds_in_words(table['seed'])}",
     )
     for place, network in enumerate(table["network"].unique()):
         rows = table[table["network"] == network]
