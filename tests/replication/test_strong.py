@@ -60,6 +60,12 @@ def test_a_planted_bug_shrinks_to_three_faults_and_six_operations(name):
     assert len(plan) <= 6, plan
 
 
+@pytest.mark.parametrize("seed", [117, 243])
+def test_craq_keeps_apart_what_a_batch_writes_twice_and_what_the_tail_has_not_taken_over(seed):
+    for name in ("craq", "craq with leases"):
+        assert not isinstance(search(name, [seed]), Finding)
+
+
 def leaders(result):
     return [row["node"] for row in result.trace.rows("role") if row["role"] == "leader"]
 

@@ -28,7 +28,8 @@ class Craq(ChainReplication):
     def read(self, copy: Copy, message: Message, key: str) -> Program:
         """Answer from here, with what is done by now."""
         view = copy.view
-        if view is None:
+        if view is None or (copy.name != view.members[-1] and copy.acknowledged < 0):
+            # What it has taken over may not have come to the tail, so it cannot tell clean from dirty yet.
             copy.node.reply(message, ("elsewhere", None))
             return
         tail = view.members[-1]

@@ -214,11 +214,12 @@ class Copy:
             return
         new = commands[self.position.held + 1 - first :]
         if new:
-            before = tuple(None if command is None else self.machine.values.get(command.key) for command in new)
-            for command in new:
+            before = []
+            for command in new:  # one after the other: two of a batch may be of one key
+                before.append(None if command is None else self.machine.values.get(command.key))
                 if command is not None:
                     self.machine.apply(command)
-            self.take(new, before)
+            self.take(new, tuple(before))
         self.node.reply(message, (yield self.acknowledgement(first + len(commands) - 1)))
 
     def _on_done(self, message: Message) -> Program:
