@@ -276,7 +276,7 @@ class Copy:
         """What is durable here and held by enough of those behind is acknowledged."""
         behind = self._order.behind(view, self.name)
         needed = self._order.needed(len(behind))
-        by = sorted((self._by.get(name, 0) for name in behind), reverse=True)
+        by = sorted((self._by.get(name, -1) for name in behind), reverse=True)
         number = min(self._durable, by[needed - 1]) if needed else self._durable
         if number > self.acknowledged:
             self.acknowledged = number
@@ -286,7 +286,7 @@ class Copy:
                     fire(event, True)
                 else:
                     self._waiting.append((wanted, event))
-            least = min([number, *(self._by.get(name, 0) for name in behind)])
+            least = min([number, *(self._by.get(name, -1) for name in behind)])
             self.held = [each for each in self.held if each.number > least]
             if number - self._kept > KEEP:
                 self._kept = number
