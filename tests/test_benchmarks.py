@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks import learning, training
+from benchmarks import learning, replication, training
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -21,3 +21,10 @@ def test_training_on_the_cluster_gives_the_parameters_of_the_loop_whether_it_wai
     training.main(file, rounds=3, small=True)
 
     assert len(json.loads(file.read_text(encoding="utf-8"))) == 7  # three sizes, each in two ways, and the ring
+
+
+def test_a_raft_cluster_serves_what_the_loop_does(capsys):
+    rates = replication.main(clients=5, operations=4, rounds=1)
+
+    assert list(rates) == ["writes", "half", "reads"]
+    assert capsys.readouterr().out.count("Raft of five") == 3

@@ -48,6 +48,29 @@ def whole(message: Message) -> Message:
     return message
 
 
+class Sealed:
+    """A value that is frozen once, however often it travels and is written; its arrays are the same for all.
+
+    Its size is that of the value. Whoever gets it takes ``value`` out. Raises ``TypeError`` as ``freeze`` does.
+    """
+
+    __slots__ = ("size_bytes", "value")
+
+    value: Any
+    size_bytes: float
+
+    def __init__(self, value: Any) -> None:
+        frozen, size_bytes = freeze(value)
+        object.__setattr__(self, "value", frozen)
+        object.__setattr__(self, "size_bytes", size_bytes)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"what is sealed must stay as it is, got {name} = {value!r}")
+
+    def __repr__(self) -> str:
+        return f"Sealed({self.value!r})"
+
+
 def freeze(value: Any) -> tuple[Any, float]:
     """``value`` as a value that nothing can change any more, and its size in bytes; ``value`` stays as it is.
 
@@ -70,21 +93,23 @@ def freeze(value: Any) -> tuple[Any, float]:
     if kind is tuple or kind is list:
         items, size_bytes = _frozen_items(value)
         return tuple(items), size_bytes
+    if kind is Sealed:
+        return value, value.size_bytes
     return _frozen_other(value)
 
 
 def _frozen_other(value: Any) -> tuple[Any, float]:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        if hasattr(value, "__dict__"):
+            raise _refusal(value, "named tuples without attributes of their own")
+        items, size_bytes = _frozen_items(value)
+        return tuple.__new__(type(value), items), size_bytes
     if isinstance(value, np.generic):
         return _frozen_scalar(value), float(_WORD_BYTES)
     for plain, make in _PLAIN.items():
         if isinstance(value, plain):
             size_bytes = float(len(value) if isinstance(value, str | bytes) else _WORD_BYTES)
             return value if isinstance(value, Enum) else make(value), size_bytes
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        if hasattr(value, "__dict__"):
-            raise _refusal(value, "named tuples without attributes of their own")
-        items, size_bytes = _frozen_items(value)
-        return tuple.__new__(type(value), items), size_bytes
     if isinstance(value, tuple | list):
         items, size_bytes = _frozen_items(value)
         return tuple(items), size_bytes

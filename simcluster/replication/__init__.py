@@ -2,6 +2,7 @@
 
 from simcluster.replication.answers import Answers, ask_quorum
 from simcluster.replication.job import ReplicatedStore
+from simcluster.replication.locks import Counted, LockedCounter
 from simcluster.replication.protocols import (
     Asked,
     DataType,
@@ -16,8 +17,14 @@ from simcluster.replication.schemes import (
     Abd,
     AnyReplication,
     Causal,
+    ChainReplication,
+    Change,
+    Craq,
     Eventual,
+    PrimaryBackup,
     Quorum,
+    Raft,
+    Views,
 )
 from simcluster.replication.serve import ask_in_turn, serve
 from simcluster.replication.shelf import Shelf
@@ -32,22 +39,30 @@ __all__ = [
     "AnyWorkload",
     "Asked",
     "Causal",
+    "ChainReplication",
+    "Change",
+    "Counted",
+    "Craq",
     "DataType",
     "Eventual",
     "GCounter",
+    "LockedCounter",
     "LwwRegister",
     "Mix",
     "MvRegister",
     "Operation",
     "OrSet",
     "PnCounter",
+    "PrimaryBackup",
     "Quorum",
+    "Raft",
     "Refused",
     "Replicas",
     "ReplicatedStore",
     "Replication",
     "Session",
     "Shelf",
+    "Views",
     "Workload",
     "ask_in_turn",
     "ask_quorum",

@@ -5,11 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from simcluster import ClusterSpec, Scenario, Together, nodes, run
+from simcluster import ClusterSpec, NodeSpec, Scenario, Together, nodes, run
 from simcluster.engine import stream
 from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PartitionNetwork, PauseNode
 from simcluster.measurement.histories import History
-from simcluster.replication import Abd, Causal, Eventual, Mix, MvRegister, OrSet, PnCounter, Quorum, ReplicatedStore
+from simcluster.replication import (
+    Abd,
+    Causal,
+    ChainReplication,
+    Craq,
+    Eventual,
+    Mix,
+    MvRegister,
+    OrSet,
+    PnCounter,
+    PrimaryBackup,
+    Quorum,
+    Raft,
+    ReplicatedStore,
+    Views,
+)
 
 #: Each scheme, and on how many nodes.
 SCHEMES = {
@@ -21,6 +36,10 @@ SCHEMES = {
     "quorum": (Quorum(), 3),
     "sloppy quorum": (Quorum(copies=3, sloppy=True), 4),
     "abd": (Abd(), 3),
+    "raft": (Raft(), 3),
+    "primary-backup": (PrimaryBackup(views=Views(master="m")), 3),
+    "chain": (ChainReplication(views=Views(master="m")), 3),
+    "craq": (Craq(views=Views(master="m")), 3),
     "own": (None, 1),
 }
 FAULTS = (
@@ -44,12 +63,13 @@ def own(tmp_path_factory):
 def scenario(which, own, **fields):
     scheme, count = SCHEMES[which]
     scheme = scheme or own
-    machines = (*nodes("n", count), *nodes("c", 2))
+    machines = (*nodes("n", count), *nodes("c", 2), NodeSpec(name="m"))
+    asked = ("read", "write") if "cas" in scheme.operations else scheme.operations
     job = ReplicatedStore(
         scheme=scheme,
         replicas=tuple(machine.name for machine in machines[:count]),
         clients=("c-0", "c-1"),
-        workload=Mix(operations=60, keys=2, mix=dict.fromkeys(scheme.operations, 1.0), per_s=40.0),
+        workload=Mix(operations=60, keys=2, mix=dict.fromkeys(asked, 1.0), per_s=40.0),
         **{"timeout_s": 0.3, "retry_s": 0.05, **fields},
     )
     return Scenario(cluster=ClusterSpec(nodes=machines), job=job, faults=FAULTS, horizon_s=60.0)
