@@ -62,6 +62,7 @@ from simcluster.training.exchange import (
     PairwiseGossip,
     ParameterServer,
     ReduceScatter,
+    ReplicatedServer,
     ShardedServers,
     Vertical,
 )
@@ -167,6 +168,7 @@ __all__ = [
     "Reexecution",
     "Rennala",
     "Replicated",
+    "ReplicatedServer",
     "Replication",
     "Ringmaster",
     "Rows",

@@ -9,6 +9,7 @@ from simcluster.training.exchange.gossip import Gossip
 from simcluster.training.exchange.pairwise_gossip import PairwiseGossip
 from simcluster.training.exchange.parameter_server import ParameterServer
 from simcluster.training.exchange.reduce_scatter import ReduceScatter
+from simcluster.training.exchange.replicated_server import ReplicatedServer
 from simcluster.training.exchange.sharded_servers import ShardedServers
 from simcluster.training.exchange.vertical import Vertical
 from simcluster.training.protocols import Exchange
@@ -18,6 +19,7 @@ AnyExchange = Annotated[
     Open(
         Exchange,
         ParameterServer,
+        ReplicatedServer,
         ShardedServers,
         AllReduce,
         ReduceScatter,
@@ -37,6 +39,7 @@ __all__ = [
     "PairwiseGossip",
     "ParameterServer",
     "ReduceScatter",
+    "ReplicatedServer",
     "ShardedServers",
     "Vertical",
 ]
