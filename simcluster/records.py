@@ -15,7 +15,7 @@ KINDS = (
     "node", "crash", "join", "leave", "compute", "abandoned", "disk", "fault",
     "load", "step", "contribution", "loss", "held_out", "privacy", "dropout",
     "consensus", "checkpoint", "restore", "checkpoint_failed",
-    "suspect", "lead", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store", "pass",
+    "suspect", "lead", "deal", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store", "pass",
     "tested", "learned", "batch_lost", "served", "takes_over", "counts",
 )  # fmt: skip
 """What the library records."""

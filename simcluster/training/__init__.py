@@ -57,6 +57,7 @@ from simcluster.training.aggregation import (
 from simcluster.training.compression import Float16, PowerSgd, Qsgd, RandomK, SignSgd, TopK
 from simcluster.training.exchange import (
     AllReduce,
+    ElasticServer,
     EveryoneToEveryone,
     Gossip,
     PairwiseGossip,
@@ -120,6 +121,7 @@ __all__ = [
     "Dirichlet",
     "DynamicBackups",
     "ElasticAveraging",
+    "ElasticServer",
     "EveryoneToEveryone",
     "Exchange",
     "Float16",

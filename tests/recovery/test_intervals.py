@@ -1,6 +1,7 @@
-"""Intervals between checkpoints, by seconds: a number, a formula, what has been observed, or a function of one's own."""
+"""Intervals between checkpoints in seconds: a number, a formula, what has been observed, or one's own function."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from recovery.test_recovery_field import CLUSTER, STORES, under
@@ -53,9 +54,9 @@ def test_training_goes_on_from_a_checkpoint_of_any_interval_in_any_store_and_cha
 
 def test_the_first_step_that_ends_after_an_interval_is_saved():
     result = under(training(recovery=Checkpoints(every=Fixed(interval_s=0.02))))
-    gaps_s = [after - before for before, after in zip([0.0, *saved_s(result)], saved_s(result), strict=False)]
+    gaps_s = [after - before for before, after in pairwise([0.0, *saved_s(result)])]
     each = under(training(recovery=Checkpoints(every=1)))
-    step_s = max(after - before for before, after in zip(saved_s(each), saved_s(each)[1:], strict=False))
+    step_s = max(after - before for before, after in pairwise(saved_s(each)))
 
     assert len(gaps_s) > 2
     assert all(0.02 < gap_s < 0.02 + 2 * step_s for gap_s in gaps_s)
@@ -88,7 +89,7 @@ def test_a_checkpoint_that_fails_is_tried_again_after_an_interval_and_is_no_cost
     failed_s = [row["time_s"] for row in result.trace.rows("checkpoint_failed")]
 
     assert 1 < len(failed_s) < 4
-    assert all(after - before > 0.02 for before, after in zip(failed_s, failed_s[1:], strict=False))
+    assert all(after - before > 0.02 for before, after in pairwise(failed_s))
     assert saved_s(result)
 
 

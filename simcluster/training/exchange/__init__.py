@@ -4,6 +4,7 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.training.exchange.all_reduce import AllReduce
+from simcluster.training.exchange.elastic_server import ElasticServer
 from simcluster.training.exchange.everyone_to_everyone import EveryoneToEveryone
 from simcluster.training.exchange.gossip import Gossip
 from simcluster.training.exchange.pairwise_gossip import PairwiseGossip
@@ -20,6 +21,7 @@ AnyExchange = Annotated[
         Exchange,
         ParameterServer,
         ReplicatedServer,
+        ElasticServer,
         ShardedServers,
         AllReduce,
         ReduceScatter,
@@ -34,6 +36,7 @@ AnyExchange = Annotated[
 __all__ = [
     "AllReduce",
     "AnyExchange",
+    "ElasticServer",
     "EveryoneToEveryone",
     "Gossip",
     "PairwiseGossip",

@@ -98,7 +98,7 @@ class Replica:
             if self._suspected.get(serving, False):
                 yield changed
                 continue
-            heard = node.receive(self._step)
+            heard: Any = node.receive(self._step)
             yield heard | changed
             if heard.triggered:
                 node.reply(heard.value, None if self._training.done.triggered else max(self._term, 0))
