@@ -12,4 +12,5 @@ ON_LEARNING = (
     "federated",
     "byzantine",
     "compression",
+    "recovery",
 )
