@@ -65,7 +65,7 @@ def steps(mttf_h: float) -> int:
 def scenario(interval: Any, mttf_h: float, seed: int) -> Scenario:
     """One interval on a server that fails so often; when it fails depends on the mean and the seed only."""
     length_s = step_s(mttf_h)
-    # A step takes milliseconds more than its computation, so that as many as are meant are over.
+    # A step takes some milliseconds more than its computation, so that so many of them are long enough.
     every = Fixed(interval_s=interval * length_s) if isinstance(interval, int) else interval(mttf_h * HOUR_S)
     server = NodeSpec(name="server", storage=StorageSpec(bandwidth_bytes_per_s=1e18, flush_s=COST_S))
     cluster = ClusterSpec(nodes=(server, *nodes("worker", 2, flops_per_s=STEP.flops / length_s)))
