@@ -1,10 +1,10 @@
 """How often should a server save its state, for how often it fails?
 
 A server and two workers train softmax regression on the irises, synchronously. The server's disk takes a minute to keep
-a state, wherever it is in training; it fails after exponential times of mean M, is back after two minutes, and then goes
-on from its last checkpoint. Training is as long as 24 times M without checkpoints and failures, and a step is an
-eighth of Young's interval for M. An interval is a multiple of Young's, once an hour for any M, Young's or Daly's own, or
-the one that adapts itself, which begins with a failure a day.
+a state, wherever it is in training; it fails after exponential times of mean M, is back after two minutes, and then
+goes on from its last checkpoint. Training is as long as 24 times M without checkpoints and failures, and a step is an
+eighth of Young's interval for M. An interval is a multiple of Young's, once an hour for any M, Young's or Daly's own,
+or the one that adapts itself, which begins with a failure a day.
 
 Expected: work takes M e^{R/M} (e^{(τ + C)/M} − 1)/τ times as long as by itself where failures may also meet a restart
 (Daly 2006, equation 20), and (M + R)(e^{(τ + C)/M} − 1)/τ where they do not, as here. Either is least at Daly's
@@ -13,7 +13,6 @@ interval, which is about √(2CM) − C (Young 1974), and flat there: half of it
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -86,7 +85,7 @@ def scenario(interval: Any, mttf_h: float, seed: int) -> Scenario:
 
 def measure(result: Result) -> dict[str, Any]:
     """How many times as long as by itself the work took, which share of the time was good for it, and what befell."""
-    job = result.scenario.job
+    job: Any = result.scenario.job
     work_s = job.steps * STEP.flops / result.scenario.cluster.nodes[1].flops_per_s
     figures = result.metrics
     return {
