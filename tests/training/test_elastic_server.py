@@ -10,7 +10,7 @@ from simcluster import load_scenario, run, save_scenario
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, OutOfMemory, nodes
 from simcluster.engine import Constant
 from simcluster.faults import CrashNode, FlipLabels, KillProgram, PauseNode
-from simcluster.learning import Adam, KMeans, LinearRegression, Momentum
+from simcluster.learning import Adam, GradientDescent, KMeans, LinearRegression, Momentum
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore, Timeout
 from simcluster.scenario import Scenario
 from simcluster.training import (
@@ -25,6 +25,7 @@ from simcluster.training import (
     TopK,
     TrainingJob,
     arrays,
+    call,
     coordinate_median,
 )
 
@@ -89,6 +90,34 @@ def test_with_fewer_each_step_has_all_of_its_rows(fields):
         exchange=ParameterServer(server="server-0", retry_s=0.05), **fields,
     )  # fmt: skip
     assert abs(without.outcome.parameters - plain).max() > 1e-6  # which goes on without their rows
+
+
+class LeastSquares:
+    """‖Xw − y‖²/2n, as one would write it down."""
+
+    def initial(self, data, generator):
+        return np.zeros(data.features.shape[1])
+
+    def contribution(self, w, rows):
+        return call(lambda X, y: X.T @ (X @ w - y), rows.features, rows.targets)
+
+    def gradient(self, w, total, rows):
+        return total / rows
+
+    def loss(self, w, rows):
+        return call(lambda X, y: float(np.mean((X @ w - y) ** 2) / 2), rows.features, rows.targets)
+
+
+def test_with_fewer_and_more_it_is_the_descent_of_all_rows_that_a_loop_in_numpy_does():
+    faults = (gone("worker-0", 0.0, 0.03), gone("worker-1", 0.02), gone("worker-2", 0.04, 0.2), gone("worker-3", 0.25))
+    fields = {"model": LeastSquares(), "data": NUMBERS, "batch_size": None, "steps": 300}
+    result = under(*faults, optimiser=GradientDescent(learning_rate=0.02), **fields)
+
+    w = np.zeros(3)
+    for _ in range(300):
+        w -= 0.02 * NUMBERS.features.T @ (NUMBERS.features @ w - NUMBERS.targets) / 150
+    assert len({members for _, members, _ in dealt(result)}) > 2
+    np.testing.assert_allclose(result.outcome.parameters, w, rtol=0, atol=1e-10)
 
 
 def test_rows_are_shared_out_evenly_and_their_bytes_are_paid():
