@@ -7,7 +7,8 @@ import pytest
 from training.exchanges import NUMBERS, SERVERS, finished, parameters, training
 
 from simcluster import load_scenario, run, save_scenario
-from simcluster.engine import Environment, Trace
+from simcluster.cluster import Cluster, ClusterSpec, NetworkSpec, nodes
+from simcluster.engine import Constant, Environment, Trace
 from simcluster.faults import CrashNode, CutOneWay, KillProgram, PartitionNetwork, PauseNode
 from simcluster.learning import KMeans, Momentum
 from simcluster.recovery import Checkpoints, Heartbeats, Timeout
@@ -112,12 +113,14 @@ def test_a_wrong_suspicion_costs_time_and_no_bit(name, fields):
 def test_whoever_serves_on_alone_hears_of_the_later_term_and_its_longer_history_stays():
     apart = PartitionNetwork(groups=((FIRST, *WORKERS), (SECOND, THIRD)), begin_s=0.05, end_s=0.15)
     result = under(apart, steps=40)
-    (_, second, third, *_) = leads(result)
+    (_, second, third, *_), (_, _, third_s, *_) = leads(result), [row["time_s"] for row in result.trace.rows("lead")]
 
     assert second[:2] == (SECOND, 1)
     # Training went on with the first meanwhile: who took over has its steps when it is heard again, in a new term.
     assert third[2] > second[2]
     assert third[1] > 1
+    # It hears of them with the step that is complete first after a heartbeat, 10 ms each, and begins at once.
+    assert third_s < 0.15 + 0.01 + 0.02
     assert result.outcome.parameters.tobytes() == parameters(steps=40).tobytes()
 
 
@@ -223,6 +226,28 @@ def test_a_delay_is_counted_over_the_lives_of_servers():
 def test_who_is_deposed_completes_nothing():
     with pytest.raises(Deposed):
         ledger(deposed=lambda: True).due()
+
+
+def test_a_worker_that_is_sent_to_and_fro_does_not_go_on_so_at_one_moment():
+    env, asked = Environment(), []
+    network = NetworkSpec(latency=Constant(value=0.0), bandwidth_bytes_per_s=None)
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("server", 3), network=network), 0, Trace(env, ()))
+
+    def points_at(term):
+        def program(node):
+            while True:
+                message = yield node.receive("step")
+                asked.append(env.now)
+                node.reply(message, term)
+
+        return program
+
+    cluster["server-0"].boot(points_at(1))
+    cluster["server-1"].boot(points_at(3))
+    cluster["server-2"].boot(lambda node: REPLICATED.asks("step")(node, None), "worker")
+    env.run(until=1.0)
+
+    assert 10 < len(asked) < 2 + 1.0 / REPLICATED.retry_s
 
 
 def test_a_run_without_servers_does_not_end_and_says_so():

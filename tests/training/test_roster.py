@@ -77,3 +77,12 @@ def test_rows_of_two_are_shared_out_among_the_three_that_are_left():
     }
     roster.set("w1", True)
     assert roster.deal()["w1"] == ((1, 0, 1), (3, 1, 4))
+
+
+def test_spares_take_places_in_their_order():
+    roster = Roster(WORKERS, SPARES)
+    for name in ("w3", "w1"):
+        roster.set(name, False)
+        roster.deal()
+
+    assert {name: parts[0][0] for name, parts in roster.deal().items() if name in SPARES} == {"s0": 3, "s1": 1}

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def serve_members(node: Node, *, exchange: ElasticServer, training: Training) -> Program:
     """Do step after step with all that are there.
 
-    A contribution counts that was computed for the step that is open, at this server's parameters, of the very parts
-    that its sender has now. When somebody leaves, rows are dealt out anew at once, and whoever has other parts then
-    does the step anew; whoever comes has rows from the next step on.
+    A contribution counts that was computed for the step that is open, of the very parts that its sender has now, also
+    when this server has crashed since: parameters are those of the step. When somebody leaves, rows are dealt out anew
+    at once, and whoever has other parts then does the step anew; whoever comes has rows from the next step on.
     """
     job, name, record = training.job, training.job.name, node.cluster.trace.recorder
     step, asked, changed = f"{name}.step", f"{name}.parameters", f"{name}.gone"
@@ -37,8 +37,6 @@ def serve_members(node: Node, *, exchange: ElasticServer, training: Training) ->
     keeper = None if job.recovery is None else job.recovery.keeper(node, name)
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         clock, update.state = kept
-    training.lives += 1
-    life = training.lives
     roster = Roster(job.workers, exchange.spares)
     dealt: dict[str, tuple[Part, ...]] = {}
     said: dict[str, Array] = {}
@@ -73,8 +71,8 @@ def serve_members(node: Node, *, exchange: ElasticServer, training: Training) ->
             if who not in waiting or message.id > waiting[who].id:
                 waiting[who] = message  # the newest: an older one may have been overtaken on the way
             if message.body is not None:
-                of, parts, at, contribution = message.body
-                accepted = (of, parts, at) == (clock, dealt.get(who), life) and who not in said
+                of, parts, contribution = message.body
+                accepted = (of, parts) == (clock, dealt.get(who)) and who not in said
                 record_contribution(who, of, accepted)
                 if accepted:
                     said[who] = contribution
@@ -96,7 +94,7 @@ def serve_members(node: Node, *, exchange: ElasticServer, training: Training) ->
             deal()
         for each in dealt:
             if each in waiting and each not in said and not training.done.triggered:
-                node.reply(waiting.pop(each), (clock, update.parameters, dealt[each], life))
+                node.reply(waiting.pop(each), (clock, update.parameters, dealt[each]))
 
 
 def _added(said: list[Array]) -> Call[Array]:
@@ -119,11 +117,11 @@ def work_of_parts(node: Node, *, exchange: ElasticServer, training: Training, pl
         message: Message = yield from ask(node, exchange.server, f"{job.name}.step", body, timeout_s=exchange.retry_s)
         if message.body is None:  # training is over
             return
-        clock, parameters, parts, life = message.body
+        clock, parameters, parts = message.body
         if start_s:
             yield node.timer(start_s)
             start_s = 0.0
         yield from rows.bring(parts)
         record_begin(node.name, clock)
         contribution = yield node.compute(rows.contribution(parts, clock, parameters))
-        body = (clock, parts, life, contribution)
+        body = (clock, parts, contribution)

@@ -87,17 +87,10 @@ class Replica:
         return self._term != self._leads or self._overtaken
 
     def follow(self) -> Program:
-        """Tell workers who serves, until it is this server's turn.
-
-        Who asks while the one that should serve is suspected is left in the inbox, for whoever serves next.
-        """
-        node, servers = self._node, self._exchange.servers
+        """Tell workers who serves, suspected or not, until it is this server's turn."""
+        node = self._node
         while not self.is_next:
             self._changed = changed = node.env.event()
-            serving = servers[max(self._term, 0) % len(servers)]
-            if self._suspected.get(serving, False):
-                yield changed
-                continue
             heard: Any = node.receive(self._step)
             yield heard | changed
             if heard.triggered:
