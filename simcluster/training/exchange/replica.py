@@ -48,7 +48,8 @@ class Replica:
         self._step, self._gone, self._state_kind = (f"{job.name}.{what}" for what in ("step", "gone", "state"))
         self._suspected = {server: False for server in exchange.servers if server != node.name}
         self._term, self._leads, self._overtaken = -1, -1, False
-        self._clock, self._state = 0, None  # type: int, Any
+        self._clock = 0
+        self._state: Any = None
         self._changed: Event | None = None
         self._disk = None if job.recovery is None else job.recovery.keeper(node, job.name)
         self._record = node.cluster.trace.recorder("suspect", "node", "suspected")
