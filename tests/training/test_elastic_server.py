@@ -185,6 +185,14 @@ def test_a_hot_spare_is_sooner_than_a_warm_one_and_that_than_a_cold_one():
     assert cold_s - warm_s == pytest.approx(0.05, abs=0.001)
 
 
+def test_a_cold_spare_starts_once():
+    hot, cold = (
+        under(gone("worker-1"), exchange=elastic(spares=("server-1",), **STANDBY[each])) for each in ("hot", "cold")
+    )
+
+    assert cold.ended_s < hot.ended_s + 0.05 + 0.02  # seven steps are left
+
+
 def test_a_hot_spare_pays_for_all_rows_beforehand_and_a_warm_one_for_those_it_needs():
     hot = under(exchange=elastic(spares=("server-1",), standby="hot"))
     warm = under(gone("worker-2"), exchange=elastic(spares=("server-1",)))
