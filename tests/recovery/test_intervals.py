@@ -85,12 +85,20 @@ def test_without_a_cost_the_first_step_is_saved_to_see_what_that_takes():
 
 def test_a_checkpoint_that_fails_is_tried_again_after_an_interval_and_is_no_cost():
     full = FillDisk(node="head", begin_s=0.0, end_s=0.05)
-    result = under(training(recovery=Checkpoints(every=Fixed(interval_s=0.02))), full)
+    costs_s = []
+
+    def noting(observed):
+        costs_s.append(observed.cost_s)
+        return 0.02
+
+    result = under(training(recovery=Checkpoints(every=noting)), full)
     failed_s = [row["time_s"] for row in result.trace.rows("checkpoint_failed")]
 
     assert 1 < len(failed_s) < 4
     assert all(after - before > 0.02 for before, after in pairwise(failed_s))
     assert saved_s(result)
+    assert costs_s[0] is costs_s[20] is None  # while the disk is full
+    assert costs_s[-1] is not None
 
 
 @pytest.mark.parametrize("wrong", [-1.0, math.nan])
