@@ -33,6 +33,8 @@ FIELDS = (*COLUMNS, "local", "compression", "aggregation", "privacy", "model", "
 TOLD: dict[str, dict[str, Any]] = {
     "parameter_server": {"server": "server-0"},
     "secure_aggregation": {"server": "server-0"},
+    "replicated_server": {"servers": ("server-0", "server-1")},
+    "elastic_server": {"server": "server-0"},
     "sharded_servers": {"servers": ("server-0", "server-1")},
     "k_sync": {"k": 6},
     "k_batch_sync": {"k": 6},

@@ -12,6 +12,7 @@ ON_LEARNING = (
     "federated",
     "byzantine",
     "compression",
+    "recovery",
 )
 
 ON_REPLICATION = (

@@ -12,24 +12,31 @@ from simcluster.recovery.detectors import (
     Watch,
 )
 from simcluster.recovery.distributed_store import DistributedStore
+from simcluster.recovery.intervals import Adaptive, AnyInterval, Daly, Fixed, Young, daly_s, stretch, young_s
 from simcluster.recovery.local_store import LocalStore
-from simcluster.recovery.protocols import Detector, Keeper, Preloads, Recovery, Store, Suspicion
+from simcluster.recovery.protocols import Detector, Interval, Keeper, Observed, Preloads, Recovery, Store, Suspicion
 from simcluster.recovery.remote_store import RemoteStore
 from simcluster.recovery.retry import ask, ask_all
 
 __all__ = [
+    "Adaptive",
     "AnyDetector",
+    "AnyInterval",
     "AnyRecovery",
     "AnyStore",
     "AnySuspicion",
     "Checkpoint",
     "Checkpoints",
+    "Daly",
     "Detector",
     "DistributedStore",
     "ExpectedArrival",
+    "Fixed",
     "Heartbeats",
+    "Interval",
     "Keeper",
     "LocalStore",
+    "Observed",
     "PhiAccrual",
     "Preloads",
     "Recovery",
@@ -38,6 +45,10 @@ __all__ = [
     "Suspicion",
     "Timeout",
     "Watch",
+    "Young",
     "ask",
     "ask_all",
+    "daly_s",
+    "stretch",
+    "young_s",
 ]

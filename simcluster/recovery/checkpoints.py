@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from simcluster.cluster import Cluster, Failure, Node
-from simcluster.engine import Count, Open, Program, Spec
+from simcluster.engine import Open, Program, Spec
 from simcluster.recovery.checkpoint import Checkpoint
 from simcluster.recovery.distributed_store import DistributedStore
+from simcluster.recovery.intervals import StepsOrInterval
+from simcluster.recovery.intervals.pace import Pace
 from simcluster.recovery.local_store import LocalStore
 from simcluster.recovery.protocols import Recovery, Store
 from simcluster.recovery.remote_store import RemoteStore
@@ -18,11 +20,14 @@ AnyStore = Annotated[Store, Open(Store, LocalStore, RemoteStore, DistributedStor
 
 
 class Checkpoints(Spec):
-    """A checkpoint after every so many steps; one that cannot be saved, or restored, is passed over."""
+    """A checkpoint every now and then; one that cannot be saved, or restored, is passed over."""
 
     kind: Literal["checkpoints"] = "checkpoints"
-    every: Count = 10
-    """How many steps lie between two."""
+    every: StepsOrInterval = 10
+    """How many steps lie between two, or how many seconds, as ``Young`` or a rule of one's own says.
+
+    By seconds it is the first step that ends after so many since the last checkpoint.
+    """
     store: AnyStore = LocalStore()
     """Where they are kept."""
 
@@ -42,20 +47,23 @@ class CheckpointKeeper:
         record = node.cluster.trace.recorder
         local = isinstance(recovery.store, LocalStore)
         self._checkpoint = Checkpoint(node, name) if local else _Kept(node, name, recovery.store)
-        self._every = recovery.every
+        self._pace = Pace(node, recovery.every)
         self._record_save = record("checkpoint", "clock")
         self._record_restore = record("restore", "clock")
         self._record_failure = record("checkpoint_failed", "operation", "clock", "cause")
 
     def after_step(self, clock: int, state: Callable[[], Any]) -> Program:
         """Save what is due; if that fails, the checkpoint before remains, unless it is lost."""
-        if clock % self._every:
+        if not self._pace.due(clock):
             return
+        self._pace.begin()
         try:
-            yield from self._checkpoint.save((clock, state()))
+            yield from self._checkpoint.save((clock, state(), *self._pace.known))
         except Failure as failure:
+            self._pace.end(saved=False)
             self._record_failure("save", clock, failure.cause)
         else:
+            self._pace.end(saved=True)
             self._record_save(clock)
 
     def restore(self) -> Program:
@@ -63,12 +71,12 @@ class CheckpointKeeper:
         try:
             saved = yield from self._checkpoint.restore()
         except Failure as failure:
+            saved = None
             self._record_failure("restore", 0, failure.cause)
-            return None
-        if saved is None:
-            return None
-        clock, state = saved
-        self._record_restore(clock)
+        clock, state, *known = (0, None) if saved is None else saved
+        self._pace.restored(*known)
+        if saved is not None:
+            self._record_restore(clock)
         return state
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from simcluster.cluster import Cluster, Node
@@ -52,6 +53,27 @@ class Keeper(Protocol):
 
     def after_step(self, clock: int, state: Callable[[], Any]) -> Program:
         """Steps to take when ``clock`` steps are complete; ``state`` gives what would have to be kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the keeper of a state has seen so far.
+
+    A checkpoint has taken ``cost_s`` in the mean, ``None`` before the first; the node has failed ``failures`` times in
+    the ``elapsed_s`` since the run began.
+    """
+
+    cost_s: float | None
+    failures: int
+    elapsed_s: float
+
+
+class Interval(Protocol):
+    """How long a program works between two checkpoints; pure, and a plain function serves."""
+
+    def __call__(self, observed: Observed) -> float:
+        """Seconds from the end of a checkpoint, or of a restart, to the beginning of the next, 0 or more."""
         ...
 
 

@@ -16,6 +16,7 @@ NO_WHOLE = "whole number|finite number"
 FROM_NANO = "than or equal to 0.000000001"
 COUNT = [(0, FROM_1), (-1, FROM_1), (10**30, "less than or equal to"), (1.5, NO_WHOLE), (NAN, NO_WHOLE)]
 COUNT += [("x", NO_NUMBER), (True, TRUTH)]
+STEPS = [*COUNT[:-2], ("x", "kind must be one of"), (True, TRUTH)]  # or the word of an interval
 POSITIVE = [(0, ABOVE_0), (-1, ABOVE_0), (NAN, FINITE), (INF, FINITE), ("x", NO_NUMBER), (True, TRUTH)]
 PERIOD = [(0, FROM_NANO), (-1, FROM_NANO), (1e-300, FROM_NANO), *POSITIVE[2:]]
 SECONDS = [(-1, FROM_0), (NAN, FINITE), (INF, FINITE), ("x", NO_NUMBER), (True, TRUTH)]
@@ -29,7 +30,7 @@ WRONG = [
     (COUNT, """node.cores node.inbox_messages torus.rows torus.columns generated.rows kmeans.clusters
         regression.batch_size training.batch_size training.steps training.evaluate_every tasks.attempts closed.clients
         neighbours.neighbours service.queries service.shards flat_service.neighbours flat_service.queries
-        flat_service.shards checkpoints.every heartbeats.window remote.attempts store.replication
+        flat_service.shards heartbeats.window remote.attempts store.replication
         store.copies_at_once store.attempts rot.count finding.runs forest.max_depth
         forest.min_samples_leaf forest.tasks forest.trees cascade.leaves cascade.passes random_search.candidates
         halving.candidates halving.least halving.most hyperband.most forests.trees softmaxes.steps"""),
@@ -53,6 +54,7 @@ WRONG = [
         bursts.probability_in_good swarm.include top_k.share random_k.share neighbours.query_share
         flat_service.query_share"""),
     (BELOW_1, "momentum.momentum nesterov.momentum adam.beta1 adam.beta2"),
+    (STEPS, "checkpoints.every"),
     (COUNT, "lbfgs.history power_sgd.rank geometric.iterations krum.chosen clipping.iterations"),
     (NAME, """node.name node.rack node.zone star.hub edge.source edge.target crash.node kill.program lose_rack.rack
         training.name tasks.master tasks.name service.front_end service.name remote.server store.coordinator

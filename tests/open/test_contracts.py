@@ -1,5 +1,6 @@
 """What each protocol promises, asked of every part that is built in and of those of docs/your_own.md."""
 
+import math
 import runpy
 from copy import deepcopy
 from pathlib import Path
@@ -32,6 +33,7 @@ from simcluster.learning import (
     Softmax,
     arrays,
 )
+from simcluster.recovery import Adaptive, Daly, Fixed, Observed, Young
 from simcluster.scheduling import (
     Functions,
     GridSearch,
@@ -229,6 +231,29 @@ def test_under_a_waiting_rule_every_step_is_done_once_whatever_happens(own, name
     if not getattr(rule, "any_worker", False):  # whose numbers are those of a worker's own contributions
         assert {clock for _, clock in accepted} == set(range(15))
     assert len(accepted) == len(set(accepted))
+
+
+INTERVALS = [
+    Fixed(interval_s=3.0),
+    Young(mttf_s=100.0),
+    Young(mttf_s=100.0, cost_s=1.0),
+    Daly(mttf_s=100.0),
+    Daly(mttf_s=100.0, cost_s=1e6),
+    Adaptive(mttf_s=100.0),
+    Adaptive(mttf_s=100.0, worth=0.1, formula="young"),
+    lambda observed: 3.0 * (observed.cost_s or 0.0),
+]
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_an_interval_is_the_same_for_the_same_and_never_longer_for_more_failures(interval):
+    generator = stream(7)
+    for _ in range(200):
+        cost_s = None if generator.random() < 0.1 else float(generator.exponential(1.0)) + 1e-9
+        elapsed_s, failures = float(generator.exponential(1000.0)), int(generator.integers(20))
+        observed, worse = (Observed(cost_s, count, elapsed_s) for count in (failures, failures + 1))
+        assert interval(observed) == interval(Observed(cost_s, failures, elapsed_s))
+        assert 0 <= interval(worse) <= interval(observed) < math.inf
 
 
 @pytest.mark.parametrize("name", ["fifo", "utilisation", "priority", "shortest_on_the_fastest"])

@@ -11,7 +11,7 @@ from simcluster.cluster import NetworkSpec
 from simcluster.cluster.collectives import Hierarchical
 from simcluster.engine import Exponential
 from simcluster.learning import Momentum
-from simcluster.recovery import Checkpoints
+from simcluster.recovery import Checkpoints, Heartbeats, Timeout
 from simcluster.training import (
     AllReduce,
     ClientSampling,
@@ -19,13 +19,16 @@ from simcluster.training import (
     Gossip,
     LocalSteps,
     ParameterServer,
+    ReplicatedServer,
     ShardedServers,
 )
 from tests.strategies import faults
 from tests.training.exchanges import SERVERS, finished
 
+WATCHED = Heartbeats(period_s=0.01, suspicion=Timeout(after_s=0.06))
 SYNCHRONOUS = {
     "server": {"exchange": ParameterServer(server="server-0", retry_s=0.05)},
+    "replicated": {"exchange": ReplicatedServer(servers=SERVERS, retry_s=0.05, detector=WATCHED)},
     "sharded": {"exchange": ShardedServers(servers=SERVERS, retry_s=0.05)},
     "everyone": {"exchange": EveryoneToEveryone(retry_s=0.05)},
     "rabenseifner": {"exchange": AllReduce(algorithm="rabenseifner", retry_s=0.05)},

@@ -174,3 +174,23 @@ def test_so_many_times_of_hearing_are_remembered_as_the_window_says(window):
 @pytest.mark.parametrize("drift", [-0.5, 0.0, 0.9])
 def test_silence_is_measured_by_the_watcher_s_own_clock_whatever_that_is_ahead_or_behind(drift):
     assert watched(Heartbeats(period_s=0.1, suspicion=Timeout(after_s=0.35)), drift=drift) == []
+
+
+def test_nodes_watch_each_other_and_each_hears_of_those_that_are_gone():
+    env, names, told = Environment(), ("n-0", "n-1", "n-2"), []
+    cluster = Cluster(env, ClusterSpec(nodes=nodes("n", 3)), 0, Trace(env))
+    detector, over = Heartbeats(period_s=0.1, suspicion=Timeout(after_s=0.35)), env.event()
+
+    def watches(node):
+        others = [name for name in names if name != node.name]
+        yield from detector.run(node, "job.worker", others, lambda *said: told.append((node.name, *said)), over)
+
+    for name in names:
+        cluster[name].boot(watches, "job.worker")
+    for name in names:
+        detector.start(cluster, "job.worker", name, [other for other in names if other != name], over)
+    env.run(until=2.0)
+    cluster["n-1"].crash()
+    env.run(until=4.0)
+
+    assert sorted(told) == [("n-0", "n-1", True), ("n-2", "n-1", True)]

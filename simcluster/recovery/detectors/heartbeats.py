@@ -38,10 +38,11 @@ class Heartbeats(Spec):
         return self
 
     def start(self, cluster: Cluster, program: str, watcher: str, peers: Sequence[str], over: Event) -> None:
-        """Let the peers send."""
+        """Let the peers send; one that several watch has a heart for each."""
         beat = partial(_beat, detector=self, program=program, watcher=watcher, over=over)
         for peer in peers:
-            cluster[peer].boot(beat, f"{program}.heart")
+            heart = f"{program}.heart"
+            cluster[peer].boot(beat, f"{heart}.{watcher}" if heart in cluster[peer].programs else heart)
 
     def run(
         self, node: Node, program: str, peers: Sequence[str], tell: Callable[[str, bool], None], over: Event

@@ -4,11 +4,13 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.training.exchange.all_reduce import AllReduce
+from simcluster.training.exchange.elastic_server import ElasticServer
 from simcluster.training.exchange.everyone_to_everyone import EveryoneToEveryone
 from simcluster.training.exchange.gossip import Gossip
 from simcluster.training.exchange.pairwise_gossip import PairwiseGossip
 from simcluster.training.exchange.parameter_server import ParameterServer
 from simcluster.training.exchange.reduce_scatter import ReduceScatter
+from simcluster.training.exchange.replicated_server import ReplicatedServer
 from simcluster.training.exchange.sharded_servers import ShardedServers
 from simcluster.training.exchange.vertical import Vertical
 from simcluster.training.protocols import Exchange
@@ -19,6 +21,8 @@ AnyExchange = Annotated[
     Open(
         Exchange,
         ParameterServer,
+        ReplicatedServer,
+        ElasticServer,
         ShardedServers,
         AllReduce,
         ReduceScatter,
@@ -34,11 +38,13 @@ AnyExchange = Annotated[
 __all__ = [
     "AllReduce",
     "AnyExchange",
+    "ElasticServer",
     "EveryoneToEveryone",
     "Gossip",
     "PairwiseGossip",
     "ParameterServer",
     "ReduceScatter",
+    "ReplicatedServer",
     "SecureAggregation",
     "ShardedServers",
     "Vertical",

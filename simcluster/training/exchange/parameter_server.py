@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from simcluster.cluster import Cluster
-from simcluster.engine import NodeName, Period, Spec
+from simcluster.cluster import Cluster, Node
+from simcluster.engine import NodeName, Period, Program, Spec
+from simcluster.recovery import ask
 from simcluster.training.exchange.server import serve
 from simcluster.training.exchange.worker import work
 from simcluster.training.training import Training
@@ -35,6 +37,14 @@ class ParameterServer(Spec):
             cluster[worker].boot(partial(work, exchange=self, training=training, index=index), f"{name}.worker")
         if detector is not None:
             detector.start(cluster, f"{name}.worker", self.server, training.job.workers, training.done)
+
+    def asks(self, kind: str) -> Callable[[Node, Any], Program]:
+        """How a worker asks for what it does next."""
+
+        def asks(node: Node, body: Any) -> Program:
+            return (yield from ask(node, self.server, kind, body, timeout_s=self.retry_s)).body
+
+        return asks
 
     def refuses(self, job: TrainingJob) -> str | None:
         """The server computes no contributions."""

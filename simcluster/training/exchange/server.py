@@ -12,11 +12,16 @@ from simcluster.training.exchange.ledger import Ledger
 from simcluster.training.exchange.present import Present
 
 if TYPE_CHECKING:
+    from simcluster.recovery import Keeper
     from simcluster.training.training import Training
 
 
-def serve(node: Node, *, training: Training) -> Program:
+def serve(
+    node: Node, *, training: Training, ledger: Ledger | None = None, keeper: Keeper | None = None
+) -> Program:
     """Serve one training run; whoever asks for a step when it is over hears so.
+
+    ``ledger`` and ``keeper`` are those of an exchange that has its own.
 
     To a request of kind ``name.parameters``, of whomever, it replies with the complete steps and the parameters.
     """
@@ -27,9 +32,10 @@ def serve(node: Node, *, training: Training) -> Program:
     record_loss = record("loss", "step", "loss")
     record_counts = record("counts", "worker", "whose", "clock", "share")
     record_suspect = record("suspect", "node", "suspected")
-    ledger = Ledger(training)
+    ledger = Ledger(training) if ledger is None else ledger
     progress = ledger.progress
-    keeper = None if job.recovery is None else job.recovery.keeper(node, name)
+    if keeper is None and job.recovery is not None:
+        keeper = job.recovery.keeper(node, name)
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Node
 from simcluster.engine import Event, Program, stream
-from simcluster.recovery import ask
 from simcluster.training.exchange.present import holds
 
 if TYPE_CHECKING:
     from simcluster.training.exchange.parameter_server import ParameterServer
+    from simcluster.training.exchange.replicated_server import ReplicatedServer
     from simcluster.training.training import Training
 
 
-def work(node: Node, *, exchange: ParameterServer, training: Training, index: int) -> Program:
+def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: Training, index: int) -> Program:
     """Do step after step. The server says which: it knows what has been contributed, a worker may have crashed."""
     job = training.job
-    kind, server, timeout_s = f"{job.name}.step", exchange.server, exchange.retry_s
+    asks = exchange.asks(f"{job.name}.step")
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
     record_other = node.cluster.trace.recorder("takes_over", "worker", "whose", "clock")
     cancel = f"{job.name}.cancel" if training.cancels else None
@@ -29,7 +29,7 @@ def work(node: Node, *, exchange: ParameterServer, training: Training, index: in
     given: Any = None
     while True:
         if given is None:
-            given = (yield from ask(node, server, kind, body, timeout_s=timeout_s)).body
+            given = yield from asks(node, body)
         if given is None:  # training is over
             return
         clock, parameters, *version = given
