@@ -126,6 +126,8 @@ def test_a_metric_that_is_not_defined_is_left_out_and_one_of_no_number_is_nan():
     one = arrays([[1.0]], [2.0], labels=False)
     assert evaluation(predictions(Line(), np.ones(1), [one.all])) == {"rmse": 1.0}
     assert list(evaluation(predictions(KMeans(), np.zeros((1, 4)), [IRIS.all]))) == ["inertia"]
+    each_its_own = Predictions("clusters", np.zeros(3), np.arange(3), None, np.arange(3.0)[:, np.newaxis])
+    assert evaluation(each_its_own) == {}
     with np.errstate(all="ignore"):
         lost = predictions(Softmax(), np.array([[np.inf, 1.0], [0.0, 0.0]]), [arrays([[1.0]] * 2, [0, 1]).all])
         beyond = predictions(Line(), np.array([np.inf]), [arrays([[1.0]] * 2, [0.5, 1.5]).all])
@@ -144,8 +146,10 @@ def test_rows_of_one_class_of_two_have_a_score_for_it_and_rows_of_two_of_three_a
 
     assert (evaluation(found)["accuracy"], evaluation(found)["f1_binary"]) == (1.0, label)
     assert confusion(found)["rows"].tolist() == ([3, 0, 0, 0] if label == 0 else [0, 0, 0, 3])
-    few = Predictions("labels", np.array([0, 1]), np.array([0, 1]), classes=3)
-    assert "f1_binary" not in evaluation(few)
+    likely = np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2]])
+    few = Predictions("labels", np.array([0, 1]), np.array([0, 1]), likely, classes=3)
+    assert {"f1_binary", "roc_auc"}.isdisjoint(evaluation(few))
+    assert evaluation(few)["log_loss"] == pytest.approx(-np.log([0.8, 0.6]).mean())
     assert len(confusion(few)) == 9
 
 

@@ -9,39 +9,17 @@ from simcluster import ClusterSpec, NodeSpec, Scenario, Together, nodes, run
 from simcluster.engine import stream
 from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PartitionNetwork, PauseNode
 from simcluster.measurement.histories import History
-from simcluster.replication import (
-    Abd,
-    Causal,
-    ChainReplication,
-    Craq,
-    Eventual,
-    Mix,
-    MvRegister,
-    OrSet,
-    PnCounter,
-    PrimaryBackup,
-    Quorum,
-    Raft,
-    ReplicatedStore,
-    Views,
-)
+from simcluster.replication import Eventual, Mix, Quorum, ReplicatedStore
+from tests.built_ins import one, words
 
 #: Each scheme, and on how many nodes.
 SCHEMES = {
-    "eventual": (Eventual(), 3),
-    "values": (Eventual(data=MvRegister()), 3),
-    "set": (Eventual(data=OrSet()), 3),
-    "counter": (Eventual(data=PnCounter()), 3),
-    "causal": (Causal(), 3),
-    "quorum": (Quorum(), 3),
+    **{word: (one("Replication", word), 3) for word in words("Replication")},
+    **{f"eventual {word}": (Eventual(data=one("DataType", word)), 3) for word in words("DataType")},
     "sloppy quorum": (Quorum(copies=3, sloppy=True), 4),
-    "abd": (Abd(), 3),
-    "raft": (Raft(), 3),
-    "primary-backup": (PrimaryBackup(views=Views(master="m")), 3),
-    "chain": (ChainReplication(views=Views(master="m")), 3),
-    "craq": (Craq(views=Views(master="m")), 3),
     "own": (None, 1),
 }
+COUNTERS = ("eventual g_counter", "eventual pn_counter")
 FAULTS = (
     LoseMessages(probability=0.1, begin_s=0.0, end_s=2.0),
     DuplicateMessages(probability=0.2, begin_s=0.0, end_s=2.0),
@@ -93,7 +71,7 @@ def test_nothing_is_read_that_nobody_asked_to_be_written_or_that_has_failed(name
     asked = {each.value for each in history if each.f in ("write", "add") and each.status != "fail"}
 
     for each in history:
-        if each.f == "read" and each.status == "ok" and name != "counter":
+        if each.f == "read" and each.status == "ok" and name not in COUNTERS:
             values = each.result if isinstance(each.result, tuple) else (each.result,)
             assert {*values} <= {None, *asked}
 
@@ -104,25 +82,28 @@ def test_an_effect_is_recorded_where_it_is_taken_in_by_a_replica_and_after_it_wa
     begun = {row["operation"]: row["time_s"] for row in result.trace.rows("invoke")}
     rows = list(result.trace.rows("apply"))
 
-    assert rows or name == "counter"  # of which totals do not tell
+    assert rows or name in COUNTERS  # of which totals do not tell
     assert all(row["time_s"] >= begun[row["operation"]] for row in rows)
     assert {row["node"] for row in rows} <= set(result.scenario.job.replicas)
 
 
 @every_scheme
 def test_two_stores_beside_each_other_are_told_apart_by_their_names(name, own):
-    one, other = (scenario(name, own, name=word) for word in ("first", "second"))
-    both = Together(jobs=(one.job, other.job))
-    result = run(Scenario(cluster=one.cluster, job=both, horizon_s=60.0), 0)
+    first, other = (scenario(name, own, name=word) for word in ("first", "second"))
+    both = Together(jobs=(first.job, other.job))
+    result = run(Scenario(cluster=first.cluster, job=both, horizon_s=60.0), 0)
 
     assert result.ended == "finished"
     assert [sum(outcome.values()) for outcome in result.outcome] == [120, 120]
 
 
-def test_a_workload_asks_what_it_says_and_the_same_for_the_same_generator():
-    mix = Mix(operations=30, keys=3, mix={"read": 1, "write": 1, "cas": 1, "add": 1, "remove": 1})
-    one, same = (list(mix.client(0, 2, stream(0, "asks"))) for _ in range(2))
+@pytest.mark.parametrize("mix", [
+    *(one("Workload", word, operations=30) for word in words("Workload")),
+    Mix(operations=30, keys=3, mix={"read": 1, "write": 1, "cas": 1, "add": 1, "remove": 1}),
+])  # fmt: skip
+def test_a_workload_asks_what_it_says_and_the_same_for_the_same_generator(mix):
+    first, same = (list(mix.client(0, 2, stream(0, "asks"))) for _ in range(2))
 
-    assert one == same
-    assert {each.f for each in one} <= set(mix.asks)
-    assert len(one) == 30
+    assert first == same
+    assert {each.f for each in first} <= set(mix.asks)
+    assert len(first) == 30
