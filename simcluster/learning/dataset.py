@@ -65,24 +65,35 @@ class Dataset:
 
     def check_squares(self) -> None:
         """Raise ``ValueError`` for a feature so great that sums of its squares may overflow."""
-        greatest = np.abs(self.features).max(initial=0.0)
-        if greatest > GREATEST:
-            raise ValueError(
-                f"features must be at most {GREATEST:g}, so that sums of squares are numbers, got {greatest}"
-            )
+        if self.greatest > GREATEST:
+            rule = f"features must be at most {GREATEST:g}, so that sums of squares are numbers"
+            raise ValueError(f"{rule}, got {self.greatest}")
 
     def load(self, seed: int) -> Dataset:
         """Itself: data that one has is a source of data."""
         return self
 
     def take(self, rows: NDArray[np.int64]) -> Dataset:
-        """These rows of it, in this order."""
-        return Dataset(self.features[rows], self.targets[rows], self.classes)
+        """These rows of it, in this order. Raises ``ValueError`` for none."""
+        if not len(rows):
+            raise ValueError("rows must be at least one, got none")
+        made = object.__new__(Dataset)  # rows of what has been checked need no check, and indexing has copied them
+        taken = {"features": self.features[rows], "targets": self.targets[rows], "classes": self.classes}
+        for name, value in taken.items():
+            object.__setattr__(made, name, value)
+        made.features.flags.writeable = made.targets.flags.writeable = False
+        return made
 
     @property
     def all(self) -> Rows:
         """Every row."""
         return Rows(self)
+
+    @cached_property
+    def greatest(self) -> float:
+        """The greatest feature, whatever its sign."""
+        least, most = (each.reduce(self.features, axis=None, initial=0.0) for each in (np.minimum, np.maximum))
+        return float(max(-least, most))
 
     @cached_property
     def with_ones(self) -> NDArray[np.float64]:

@@ -103,7 +103,9 @@ class NearestNeighbourBatch(Spec):
 
     def split(self, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The numbers of the rows that are searched, and of those that are asked, ascending."""
-        rows = len(self.data.load(seed))
+        return self._split(len(self.data.load(seed)), seed)
+
+    def _split(self, rows: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         asked = max(1, round(rows * self.query_share))
         order = stream(seed, "queries").permutation(rows)
         return np.sort(order[asked:]), np.sort(order[:asked])
@@ -125,11 +127,12 @@ class NearestNeighbourBatch(Spec):
         return {"rmse": float(np.sqrt(np.mean((said.predictions - said.targets) ** 2)))}
 
     def _prepared(self, seed: int) -> _Batch:
-        data, (known, asked) = self.data.load(seed), self.split(seed)
+        data = self.data.load(seed)
         data.check_squares()
+        known, asked = self._split(len(data), seed)
         if self.neighbours > len(known):
             raise ValueError(f"neighbours must be at most the {len(known)} rows searched, got {self.neighbours}")
-        searched = Dataset(data.features[known], data.targets[known], data.classes)
+        searched = data.take(known)
         shares = np.full(len(self.servers), 1 / len(self.servers))
         parts = shard(self.sharding, searched, shares, stream(seed, "partition"))
         shards = [NeighbourShard(data.features, known[np.sort(part)]) for part in parts]

@@ -14,7 +14,7 @@ from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.initialisation import AnyInitialisation, random
 from simcluster.learning.protocols import Array
 
-_GREATEST = 1e150  # whose square is finite, in sums too
+_GREATEST = 1e300  # sum of squares of centres whose distances to rows have finite squares
 
 
 class Centres(Spec):
@@ -82,17 +82,17 @@ class KMeans(Centres):
 
 def sums_and_counts(centres: Array, rows: Rows) -> Call[Array]:
     """For each centre (k, d) the sum of the rows that are nearest to it, and last their number, (k, d + 1)."""
-    call = nearest_centre.call(rows.features, centres)
+    features = rows.features
 
     def joined() -> Array:
-        if not _finite(centres):  # a liar's, say: no row has a nearest centre
-            return np.full((len(centres), centres.shape[1] + 1), np.nan)
-        _, sums, counts, _ = call()
-        said = np.empty((sums.shape[0], sums.shape[1] + 1))
-        said[:, :-1], said[:, -1] = sums, counts
+        said = np.empty((centres.shape[0], centres.shape[1] + 1))
+        if _finite(centres):
+            _, said[:, :-1], said[:, -1], _ = nearest_centre(features, centres)
+        else:  # a liar's, say: no row has a nearest centre
+            said.fill(np.nan)
         return said
 
-    return Call(joined, call.cost)
+    return Call(joined, nearest_centre.cost(features, centres))
 
 
 def inertia(centres: Array, rows: Rows) -> Call[float]:
@@ -103,4 +103,4 @@ def inertia(centres: Array, rows: Rows) -> Call[float]:
 
 def _finite(centres: Array) -> bool:
     """Whether the squared distances to the centres are numbers: centres that are not, or as large, say nothing."""
-    return bool(np.maximum.reduce(np.abs(centres), axis=None, initial=0.0) < _GREATEST)  # which NaN is not
+    return bool(np.vdot(centres, centres) < _GREATEST)  # which NaN is not; at a fifth of the time of abs and max
