@@ -47,6 +47,9 @@ class Ensemble:
         place, found = self.HEAD, {}
         for name, shape in shapes.items():
             size = math.prod(shape)
+            if place + size > flat.size:
+                rule = f"parameters must be those of {rounds} rounds of trees of depth {depth}"
+                raise ValueError(f"{rule}, got an array {array.shape}, which is too small")
             found[name] = flat[place : place + size].reshape(shape)
             place += size
         self.edges, self.baseline, self.trees, self.parents = (found[name] for name in shapes)

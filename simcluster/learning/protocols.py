@@ -77,7 +77,8 @@ class Predicts(Model, Protocol):
 
     A clusterer, whose whole numbers are no labels of the data, has ``predicts = "clusters"`` beside it. A method
     ``classes_of(parameters)``, which need not be, says of how many classes its labels are, 0 where they are none, or
-    ``None`` where the parameters do not tell: what is saved with another number of classes is refused.
+    ``None`` where the parameters do not tell: what is saved with another number of classes is refused. So are
+    parameters of another number of axes than a class attribute ``parameter_axes`` names, as ``("d + 1", "k")``.
     """
 
     def predict(self, parameters: Array, features: Array) -> NDArray[Any]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,12 @@ from pydantic import ValidationError
 
 from simcluster.engine import broken_rules, write_whole
 from simcluster.learning.protocols import Array
+from simcluster.learning.saved_parts import of_json, of_npz
 from simcluster.learning.standardisation import Scaling
-from simcluster.learning.trained_model import TrainedModel, check_finite, model_field
+from simcluster.learning.trained_model import TrainedModel, model_field
 
 FORMAT, FORMAT_VERSION = "simcluster model", 1
 SUFFIXES = (".npz", ".json")
-_BROKEN = (
-    ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, OSError, MemoryError, zlib.error,
-    zipfile.BadZipFile,
-)  # fmt: skip
 
 
 def save_model(
@@ -80,41 +75,21 @@ def model_of(content: bytes, path: Path | str) -> TrainedModel:
     """The model in the bytes of a file that ``save_model`` wrote at this path: see ``load_model``."""
     target = _with_suffix(path)
     try:
-        head, arrays = (_of_json if target.suffix == ".json" else _of_npz)(content)
-        if (head.pop("format"), head.pop("format_version")) != (FORMAT, FORMAT_VERSION):
-            raise ValueError(f"it is no {FORMAT} of version {FORMAT_VERSION}")
+        head, arrays = (of_json if target.suffix == ".json" else of_npz)(content)
+        known, got = (FORMAT, FORMAT_VERSION), (head["format"], head["format_version"])
+        if got != known:
+            raise ValueError(f"its format and format_version must be {known}, got {got!r:.80}")
         said = head.pop("checksum")
-        if _checksum({"format": FORMAT, "format_version": FORMAT_VERSION, **head}, arrays) != said:
-            raise ValueError("it is not what was written: the checksum is another")
-        model, classes = head.pop("model"), head.pop("classes")
-        if head or not isinstance(model, dict) or not set(arrays) <= {"parameters", "mean", "scale"}:
-            raise ValueError("it has other parts than a model has")
+        if (written := _checksum(head, arrays)) != said:
+            raise ValueError(f"it must be as it was written: its checksum must be {written!r}, got {said!r:.60}")
+        if ("mean" in arrays) != ("scale" in arrays):
+            raise ValueError(f"its arrays must have 'mean' and 'scale', or neither, got {list(arrays)}")
         scaling = Scaling(arrays["mean"], arrays["scale"]) if "mean" in arrays else None
-        parameters = arrays["parameters"]
-    except _BROKEN as error:
-        raise _not_a_model(path, error) from error
-    try:
-        return TrainedModel(model_field().validate_python(model), parameters, scaling, classes)
+        model = model_field().validate_python(head["model"])
+        return TrainedModel(model, arrays["parameters"], scaling, head["classes"])
     except ValueError as error:
-        raise _not_a_model(path, error) from error
-
-
-def _of_json(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
-    head = json.loads(content)
-    written = head.pop("arrays")
-    arrays = {
-        name: np.array(each["values"], dtype=np.float64).reshape(each["shape"]) for name, each in written.items()
-    }
-    return head, arrays
-
-
-def _of_npz(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as read:
-        arrays = {name: read[name] for name in read.files}
-    head = json.loads(str(arrays.pop("model")))
-    for name, array in arrays.items():
-        check_finite(name, array)
-    return head, arrays
+        rule = "path: must be a model as save_model writes it"
+        raise ValueError(f"{rule}, got {str(path)!r} ({_said(error)})") from error
 
 
 def _checksum(head: dict[str, Any], arrays: dict[str, Array]) -> str:
@@ -130,10 +105,6 @@ def _with_suffix(path: Path | str) -> Path:
     if target.suffix not in SUFFIXES:
         raise ValueError(f"path: the name of a saved model must end in .npz or .json, got {target.name!r}")
     return target
-
-
-def _not_a_model(path: Path | str, error: BaseException) -> ValueError:
-    return ValueError(f"path: must be a model as save_model writes it, got {str(path)!r} ({_said(error)})")
 
 
 def _said(error: BaseException) -> str:

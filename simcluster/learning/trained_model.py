@@ -30,8 +30,9 @@ class TrainedModel:
 
     They are scikit-learn's. What it is given are features as the data has them: where the training standardised them by
     a ``scaling``, so does it. It is no estimator and says so by having no ``fit``; ``simcluster.learning.estimators``
-    has one. Raises ``ValueError`` for parameters that are no finite numbers, as those of a run that diverged, for a
-    scaling by what is not more than 0, and for ``classes`` that are not those of the parameters.
+    has one. Raises ``ValueError`` for parameters that are no finite numbers, as those of a run that diverged, or that
+    are of another shape than the model's, for a scaling by what is not more than 0, and for ``classes`` that are not
+    those of the parameters.
     """
 
     model: Any
@@ -41,6 +42,10 @@ class TrainedModel:
 
     def __post_init__(self) -> None:
         check_finite("parameters", self.parameters)
+        axes, got = getattr(self.model, "parameter_axes", None), self.parameters.shape
+        if axes is not None and (len(got) != len(axes) or 0 in got):
+            shape = f"({', '.join(axes)}{',' * (len(axes) == 1)})"
+            raise ValueError(f"parameters must be {shape} for {type(self.model).__name__}, got {got}")
         if self.scaling is not None:
             check_finite("scaling.mean", self.scaling.mean)
             check_finite("scaling.scale", self.scaling.scale)

@@ -54,9 +54,9 @@ class SavedModel(Spec):
             rule = "path must name a file that can be read"
             raise ValueError(f"{rule}, got {str(self.path)!r} ({error.strerror})") from None
         file = ModelFile(np.frombuffer(content, np.uint8), str(self.path))
-        features = self.data.load(0).features[:1]
+        model, features = _loaded(file)(), self.data.load(0).features[:1]
         try:
-            _loaded(file)().predict(features)
+            model.predict(features)
         except ValueError as error:
             raise ValueError(f"data must fit the model in {str(self.path)!r}: {error}") from error
         return [file]

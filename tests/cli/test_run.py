@@ -1,9 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from simcluster import Result, load_scenario, run
 from simcluster.cli.new import STARTERS, starter
+
+SCENARIOS = Path(__file__).parents[2] / "experiments" / "scenarios"
 
 
 @pytest.fixture
@@ -109,6 +112,21 @@ def test_a_file_of_data_that_is_nowhere_is_what_a_user_got_wrong(scenario, call)
 
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == "error: path must name a file that there is, got 'nowhere.csv'\n"
+
+
+def test_a_broken_model_s_file_is_what_a_user_got_wrong_by_the_rule_that_it_breaks(folder, call):
+    service = (SCENARIOS / "model_service.yaml").read_text()
+    (folder / "s.yaml").write_text(service.replace("experiments/scenarios/iris_model.json", "broken.npz"))
+    for content, rule in (
+        (b"PK", "it must be a whole .npz file, got 2 bytes that are none, or that are cut off"),
+        (b"\x93NUMPY", "it must be a .npz file, got one of a single array (.npy)"),
+    ):
+        (folder / "broken.npz").write_bytes(content)
+
+        ended = call("run", "s.yaml")
+
+        said = f"path: must be a model as save_model writes it, got 'broken.npz' ({rule})"
+        assert (ended.code, ended.out, ended.err) == (2, "", f"error: s.yaml:11: job.service.path: {said}\n")
 
 
 def test_each_broken_rule_of_a_file_has_its_line(folder, call):

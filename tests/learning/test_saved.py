@@ -1,5 +1,6 @@
 """A model that was saved is the model that was learned, to the last bit; what is damaged says so; no code is run."""
 
+import io
 import json
 import sys
 
@@ -13,6 +14,7 @@ from simcluster import run
 from simcluster.engine import plugins, stream
 from simcluster.learning import (
     Bundled,
+    GradientBoosting,
     KMeans,
     LinearRegression,
     LogisticRegression,
@@ -26,6 +28,7 @@ from simcluster.learning import (
     save_model,
     scaling,
 )
+from simcluster.learning.saved import _checksum
 from tests.strategies import training
 
 IRIS = Bundled(name="iris").load()
@@ -120,7 +123,7 @@ def test_clusters_are_scored_by_minus_their_inertia_and_have_no_probabilities(tm
 def test_every_finite_number_survives_json(tmp_path_factory, numbers):
     path = tmp_path_factory.mktemp("j") / "m.json"
 
-    save_model(path, Softmax(), np.array(numbers))
+    save_model(path, LinearRegression(), np.array(numbers))
 
     assert load_model(path).parameters.tobytes() == np.array(numbers).tobytes()
 
@@ -163,10 +166,88 @@ def test_a_file_of_another_kind_is_refused(tmp_path, suffix, content):
         load_model(tmp_path / f"m{suffix}")
 
 
+def npz(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+HEAD = {"format": "simcluster model", "format_version": 1, "model": {"kind": "softmax"}, "classes": 3, "checksum": "c"}
+ONE = {"shape": [2, 2], "values": [1.0, 2.0, 3.0, 4.0]}
+
+
+def written(**changes):
+    """A model as JSON has it, changed; what is ``None`` there is left out."""
+    return json.dumps({k: v for k, v in {**HEAD, "arrays": {"parameters": ONE}, **changes}.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"", "it must be a whole .npz file, got 0 bytes that are none, or that are cut off"),
+        (b"PK\x03\x04 cut off", "it must be a whole .npz file, got 12 bytes that are none, or that are cut off"),
+        (npz(parameters=WEIGHTS)[:-30], "it must be a whole .npz file, got "),
+        (npy(WEIGHTS), "it must be a .npz file, got one of a single array (.npy)"),
+        (npz(features=WEIGHTS), "its arrays must have 'model', got ['features']"),
+        (npz(model="{}", parameters=WEIGHTS, more=WEIGHTS), "its arrays must be among ['model', 'parameters', "),
+        (npz(model=WEIGHTS, parameters=WEIGHTS), "its array 'model' must be one text, got float64 of the shape (5, 3)"),
+        (npz(model="{", parameters=WEIGHTS), "its array 'model' must be JSON, got the end in line 1, column 2"),
+        (npz(model="[]", parameters=WEIGHTS), "its array 'model' must be JSON of a mapping, got []"),
+        (npz(model="{}", parameters=np.ones(3, dtype=int)), "its array 'parameters' must be of float64, got int64"),
+        (npz(model="{}", parameters=WEIGHTS), "its parts must have 'format', got []"),
+        ("", "it must be JSON, got the end in line 1, column 1"),
+        (written()[:60], "it must be JSON, got "),
+        ("[1]", "it must be JSON of a mapping, got [1]"),
+        (b"\xff{}", "it must be text in UTF-8, got the byte 0xff at 0"),
+        (written(checksum=None), "its parts must have 'checksum', got ['format', "),
+        (written(more=1), "its parts must be among ['format', 'format_version', 'model', 'classes', 'checksum'], got "),
+        (written(model="softmax"), "its model must be a mapping with kind, got 'softmax'"),
+        (written(arrays=None), "its arrays must be a mapping, got None"),
+        (written(arrays={}), "its arrays must have 'parameters', got []"),
+        (written(arrays={"parameters": [1]}), "its array 'parameters' must be a mapping of shape and values, got [1]"),
+        (written(arrays={"parameters": ONE | {"shape": [2, 3]}}), "as many as those of the shape (2, 3), 6, got 4"),
+        (written(arrays={"parameters": ONE | {"shape": [2, -2]}}), "must be a list of whole numbers, got [2, -2]"),
+        (written(arrays={"parameters": ONE | {"values": 4}}), "values of its array 'parameters' must be a list, got 4"),
+        (written(arrays={"parameters": ONE | {"values": [1, "x", 3, 4]}}), "'parameters' must be numbers, got 'x'"),
+        (written(arrays={"parameters": ONE | {"values": [10**400] * 4}}), "'parameters' must be finite numbers, got 1"),
+        (written(format="other"), "its format and format_version must be ('simcluster model', 1), got ('other', 1)"),
+        (written(), "it must be as it was written: its checksum must be '"),
+    ],
+)
+def test_a_broken_file_is_refused_by_its_name_the_rule_and_what_stands_there(tmp_path, content, rule):
+    path = tmp_path / ("m.json" if isinstance(content, str) or content[:1] == b"\xff" else "m.npz")
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    with pytest.raises(ValueError, match="path: must be a model as save_model writes it, got ") as said:
+        load_model(path)
+
+    assert f"got {str(path)!r} (" in str(said.value)
+    assert rule in str(said.value)
+    assert "\n" not in str(said.value)
+
+
+def test_scaling_has_both_of_its_arrays_and_parameters_are_of_the_model_s_shape(tmp_path):
+    for arrays, rule in (
+        ({"parameters": WEIGHTS, "mean": np.zeros(4)}, r"must have 'mean' and 'scale', or neither, got \['parameters'"),
+        ({"parameters": WEIGHTS[0]}, r"parameters must be \(d \+ 1, k\) for Softmax, got \(3,\)"),
+    ):
+        head = {name: value for name, value in HEAD.items() if name != "checksum"}
+        head["checksum"] = _checksum(head, arrays)
+        (tmp_path / "m.npz").write_bytes(npz(model=json.dumps(head), **arrays))
+        with pytest.raises(ValueError, match=rule):
+            load_model(tmp_path / "m.npz")
+
+
 def test_a_pickle_is_not_read(tmp_path):
     np.savez(tmp_path / "m.npz", parameters=np.array([{1: 2}], dtype=object), model=np.array("{}"))
 
-    with pytest.raises(ValueError, match=r"path: must be a model as save_model writes it.*allow_pickle"):
+    with pytest.raises(ValueError, match=r"its array 'parameters' must be whole and of numbers or text"):
         load_model(tmp_path / "m.npz")
 
 
@@ -201,8 +282,20 @@ def test_a_model_of_ones_own_is_loaded_from_an_allowed_module_alone(tmp_path, mo
         ({"scaling": Scaling(np.zeros(4), np.ones(3))}, r"scaling must be of a mean \(d,\) and a scale \(d,\), got"),
         ({"classes": 0}, "classes must be at least 1, got 0"),
         ({"classes": 5}, "classes must be those of the parameters, 3, got 5"),
-        ({"model": LogisticRegression(), "classes": 3}, "classes must be those of the parameters, 2, got 3"),
-        ({"model": LinearRegression(), "classes": 3}, "classes must be those of the parameters, None, got 3"),
+        (
+            {"model": LogisticRegression(), "parameters": np.zeros(5), "classes": 3},
+            "classes must be those of the parameters, 2, got 3",
+        ),
+        (
+            {"model": LinearRegression(), "parameters": np.zeros(5), "classes": 3},
+            "classes must be those of the parameters, None, got 3",
+        ),
+        ({"model": LinearRegression()}, r"parameters must be \(d \+ 1,\) for LinearRegression, got \(5, 3\)"),
+        ({"parameters": np.zeros((0, 3))}, r"parameters must be \(d \+ 1, k\) for Softmax, got \(0, 3\)"),
+        (
+            {"model": GradientBoosting(rounds=7), "parameters": np.zeros((1, 4, 2, 3)), "classes": 2},
+            "parameters must be those of 7 rounds of trees of depth 3, got an array",
+        ),
         ({"model": KMeans(), "classes": 3}, "classes must be those of the parameters, None, got 3"),
         (
             {"model": MultilayerPerceptron(hidden=()), "parameters": np.zeros(15), "scaling": SCALING, "classes": 2},

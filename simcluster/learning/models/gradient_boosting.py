@@ -65,6 +65,8 @@ class GradientBoosting(Spec):
 
     needs_whole_steps: ClassVar[bool] = True
 
+    parameter_axes: ClassVar[tuple[str, ...]] = ("K", "d", "B", "…")
+
     @property
     def steps(self) -> int:
         """How many steps it takes."""

@@ -53,6 +53,8 @@ class KMeans(Centres):
 
     kind: Literal["kmeans"] = "kmeans"
 
+    parameter_axes: ClassVar[tuple[str, ...]] = ("k", "d")
+
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Centres by ``initialisation``; drawn like the data, before time begins."""
         return self._begin(data, generator)

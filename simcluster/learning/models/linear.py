@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -39,6 +40,8 @@ class Linear(Spec):
 
 class LinearDescent(Linear):
     """A linear model that goes down its gradient, or a subgradient."""
+
+    parameter_axes: ClassVar[tuple[str, ...]] = ("d + 1",)
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights of zero, a convex problem's usual start."""

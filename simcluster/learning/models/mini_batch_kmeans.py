@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class MiniBatchKMeans(Centres):
     """
 
     kind: Literal["mini_batch_kmeans"] = "mini_batch_kmeans"
+
+    parameter_axes: ClassVar[tuple[str, ...]] = ("k", "d + 1")
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Centres by ``initialisation``, which have seen no rows: the first that come replace them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ class MultilayerPerceptron(Spec):
     """What is lowered: the mean softmax cross-entropy of labels, or half the mean squared error of numbers."""
     l2: Seconds = 1e-4
     """l2/2·‖W‖² is added to the objective, of all weights but the biases."""
+
+    parameter_axes: ClassVar[tuple[str, ...]] = ("p",)
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights at random, by He or Glorot (``DenseLayer.initial``), layer after layer; biases of 0."""

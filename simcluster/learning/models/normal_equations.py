@@ -36,6 +36,8 @@ class NormalEquations(Linear):
 
     needs_whole_steps: ClassVar[bool] = True
 
+    parameter_axes: ClassVar[tuple[str, ...]] = ("2", "d + 1")
+
     @property
     def _kernel(self) -> Kernel[..., tuple[float, Array]]:
         return least_squares

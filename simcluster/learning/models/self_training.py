@@ -39,6 +39,8 @@ class SelfTraining(Spec):
 
     needs_whole_steps: ClassVar[bool] = True
 
+    parameter_axes: ClassVar[tuple[str, ...]] = ("p",)
+
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Known labels, and no classifier. Raises ``ValueError`` without labels, or with too few of a class."""
         data.check_squares()
@@ -84,7 +86,10 @@ class SelfTraining(Spec):
 
     def probabilities(self, parameters: Array, features: Array) -> Array:
         """P(class | x) of each of ``features`` (n, d), (n, c); of no class more than another before the first step."""
-        return _probabilities(_read(parameters, features.shape[1], int(parameters[0])), features)
+        classes, d = int(parameters[0]), features.shape[1]
+        if classes < 1 or len(parameters) <= 1 + d + classes * (2 * d + 1):
+            raise ValueError(f"parameters must be those of self_training of {d} features, got {len(parameters)}")
+        return _probabilities(_read(parameters, d, classes), features)
 
     def predict(self, parameters: Array, features: Array) -> NDArray[np.int64]:
         """The most probable class of each of ``features`` (n, d): labels (n,)."""

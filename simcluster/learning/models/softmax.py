@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class Softmax(Spec):
     kind: Literal["softmax"] = "softmax"
     l2: Seconds = 1e-4
     """The objective is the mean cross-entropy + l2/2·‖W‖²."""
+
+    parameter_axes: ClassVar[tuple[str, ...]] = ("d + 1", "k")
 
     def initial(self, data: Dataset, generator: np.random.Generator) -> Array:
         """Weights of zero, a convex problem's usual start."""
