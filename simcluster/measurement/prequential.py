@@ -14,11 +14,12 @@ def prequential(
     """The mean score of the rows so far, after each batch (b,): a learner's accuracy, where a row that is right has 1.
 
     ``totals`` (b,) are the sums of the scores of batches that have so many ``rows`` (b,) each, in the order in which
-    they were tested. With a ``window`` it is the mean of the newest batches that have no more rows than that together,
-    and of the last one at least. With ``fading`` α, S ← αⁿ·S + total and N ← αⁿ·N + n for each batch of n rows, and it
-    is S/N: the rows of a batch, which one and the same model was tested by, count alike. For batches of one row these
-    are the sliding window and the fading factor of Gama, Sebastião & Rodrigues, "On evaluating stream learning
-    algorithms", Machine Learning, 2013, who show that the mean over all rows hides for long that something has changed.
+    they were tested. With a ``window`` it is the mean of the newest so many rows, all where there are fewer. With
+    ``fading`` α, S ← αⁿ·S + total and N ← αⁿ·N + n for each batch of n rows, and it is S/N. In both the rows of a
+    batch, which one and the same model was tested by, count alike: of a batch of which the window holds some rows, each
+    of these counts the batch's mean. For batches of one row these are the sliding window and the fading factor of Gama,
+    Sebastião & Rodrigues, "On evaluating stream learning algorithms", Machine Learning, 2013, who show that the mean
+    over all rows hides for long that something has changed.
 
     Raises ``ValueError`` for batches without rows, for a ``fading`` that is not within (0, 1], and for both at once.
     """
@@ -45,7 +46,9 @@ def _windowed(sums: NDArray[np.float64], counts: NDArray[np.float64], window: in
     """Means of slices, each summed by itself: a difference of running sums would keep the rounding of what has left."""
     ends, first, found = np.cumsum(counts), 0, np.empty(len(sums))
     for last in range(len(sums)):
-        while first < last and ends[last] - ends[first] + counts[first] > window:
+        while ends[last] - ends[first] >= window and first < last:  # none of its rows is among the newest
             first += 1
-        found[last] = sums[first : last + 1].sum() / counts[first : last + 1].sum()
+        whole = slice(first + 1, last + 1)
+        kept = min(counts[first], window - counts[whole].sum())
+        found[last] = (sums[first] * (kept / counts[first]) + sums[whole].sum()) / (kept + counts[whole].sum())
     return found

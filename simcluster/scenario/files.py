@@ -8,6 +8,7 @@ relative one begins where the process runs.
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from functools import cache
 from itertools import islice
@@ -36,8 +37,9 @@ def load_spec(path: Path | str, kind: type[AnySpec]) -> AnySpec:
 
     Raises ``InvalidFile``, a ``ValueError`` with a line for each field that breaks a rule,
     "FILE:LINE: field: rule, got value; did you mean `word`?", or for what keeps the file from being read.
+    ``TypeError`` for what is no path.
     """
-    path = Path(path)
+    path = _path(path, "")
     root = read_document(path)
     try:
         found: AnySpec = _adapter(kind).validate_python(root.plain())
@@ -54,9 +56,11 @@ def save_spec(path: Path | str, spec: Spec) -> None:
     """Write a specification to a ``.yaml``, ``.yml`` or ``.json`` file: what differs from its defaults, and each kind.
 
     The file is whole, or as it was before. Raises ``ValueError`` for what a file would not give back, and for a file
-    that cannot be written.
+    that cannot be written. ``TypeError`` for what is no path, or no specification.
     """
-    path = Path(path)
+    path = _path(path, ", and stands before what is written there")
+    if not isinstance(spec, Spec):
+        raise TypeError(f"what is written to {path} must be a specification, got {spec!r:.80}")
     check_suffix(path)
     fields = sparse(spec)
     if _read_back(fields, spec) != spec.model_dump_json():
@@ -72,6 +76,12 @@ def load_scenario(path: Path | str) -> Scenario:
 def save_scenario(path: Path | str, scenario: Scenario) -> None:
     """Write a scenario to a file, as ``save_spec`` does."""
     save_spec(path, scenario)
+
+
+def _path(path: Any, hint: str) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be the name of a file{hint}, got {type(path).__name__}")
+    return Path(path)
 
 
 @cache

@@ -318,6 +318,19 @@ def test_a_file_is_read_as_it_says_of_labels_and_scales(tmp_path, options):
     assert (read.features.max() == 1.0) == options.get("scaled", False)
 
 
+@pytest.mark.filterwarnings("error")
+def test_features_over_a_range_that_is_no_number_are_refused_when_they_are_scaled_by_one_error(tmp_path):
+    features = np.array([[1.0, 1e308], [2.0, -1e308], [3.0, 0.0]])
+    np.savez(tmp_path / "wide.npz", features=features, targets=[0, 1, 0])
+
+    rule = r"wide\.npz: features must go over a range that is a number to be scaled, got -1e\+308 to 1e\+308 in col"
+    with pytest.raises(ValueError, match=rule):
+        Npz(path=tmp_path / "wide.npz", scaled=True).load()
+    with pytest.raises(ValueError, match="features must be finite numbers, got inf in row 2, column 1"):
+        arrays(np.where(features == 0, np.inf, features), [0, 1, 0], scaled=True)
+    assert Npz(path=tmp_path / "wide.npz").load().features.max() == 1e308
+
+
 def test_what_is_generated_is_scaled_where_that_is_said_and_else_the_same():
     made, scaled = (Generated(name="blobs", rows=40, scaled=scaled).load(3) for scaled in (False, True))
 

@@ -25,11 +25,24 @@ def test_of_single_rows_they_are_the_formulas_of_the_paper(right, window, fading
         )
 
 
-def test_a_window_holds_whole_batches_and_the_last_one_at_least():
+def test_a_window_holds_so_many_rows_and_of_a_batch_that_is_partly_in_it_each_counts_its_mean():
     totals, rows = [4, 1, 2, 9], [4, 2, 3, 10]
 
-    np.testing.assert_array_equal(prequential(totals, rows, window=5), [1.0, 0.5, 3 / 5, 0.9])
+    np.testing.assert_array_equal(prequential(totals, rows, window=5), [1.0, 4 / 5, 3 / 5, 0.9])
+    wide = [1, 5 / 6, 7 / 9, (9 + 2 + 1 / 2) / 14]
+    np.testing.assert_allclose(prequential(totals, rows, window=14), wide, rtol=1e-15)
     np.testing.assert_array_equal(prequential(totals, rows, window=1000), np.cumsum(totals) / np.cumsum(rows))
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=20), st.integers(1, 60))
+def test_a_window_is_that_of_rows_which_each_count_the_mean_of_their_batch(batches, window):
+    counts, totals = zip(*batches, strict=True)
+    each = np.concatenate([np.full(count, total / count) for count, total in batches])
+
+    found = prequential(totals, counts, window=window)
+
+    expected = [each[max(0, end - window) : end].mean() for end in np.cumsum(counts)]
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
 
 
 def test_rows_of_a_batch_fade_alike_and_a_batch_fades_what_was_before_it_by_its_rows():

@@ -179,6 +179,21 @@ def _mask():
     return mask
 
 
+def test_arguments_that_are_swapped_or_no_path_are_said_in_a_line(tmp_path):
+    scenario = strategies.training()
+    for wrong, rule in (
+        (
+            lambda: save_scenario(scenario, tmp_path / "s.yaml"),
+            "path must be the name of a file, and stands before what is written there, got Scenario",
+        ),
+        (lambda: save_scenario("s.yaml", "t.yaml"), "what is written to s.yaml must be a specification, got 't.yaml'"),
+        (lambda: load_scenario(scenario), "path must be the name of a file, got Scenario"),
+    ):
+        with pytest.raises(TypeError) as said:
+            wrong()
+        assert str(said.value) == rule
+
+
 def test_another_specification_is_read_by_the_same_rules(tmp_path):
     service = next(each for each in EXAMPLES if each.stem == "service")
     study = Study(scenario=load_scenario(service), seeds=(3,))

@@ -98,5 +98,14 @@ def _numbers(what: str, given: Any) -> Any:
 
 
 def _unit(features: Array) -> Array:
+    """Each feature from 0 to 1. Raises ``ValueError`` where one goes over a range that is no number."""
+    if not np.isfinite(features).all():  # which no data set takes
+        return features
     low, high = features.min(axis=0), features.max(axis=0)
-    return np.asarray((features - low) / np.where(high > low, high - low, 1.0))
+    with np.errstate(over="ignore"):
+        spread = high - low
+    if not np.isfinite(spread).all():
+        column = int(np.argmax(~np.isfinite(spread)))
+        rule = "features must go over a range that is a number to be scaled"
+        raise ValueError(f"{rule}, got {low[column]:g} to {high[column]:g} in column {column}")
+    return np.asarray((features - low) / np.where(high > low, spread, 1.0))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +46,9 @@ class Course:
         if not self.count:
             raise ValueError(f"batch_size must be at most the {len(self.data)} rows, got {job.batch_size}")
         self.initial: Array = job.model.initial(self.data, stream(seed, "initial"))
-        self.optimiser: Optimiser = fitted(job.optimiser, job.model, self._first)
+        #: The optimiser, and whether its rate is yet to be found, by the first batch that is learned from.
+        self.given: Any = job.optimiser
+        self.automatic = self.fitted(self.rows(0)) is not self.given
         self.learned: list[int] = []
         self.lost: dict[int, str] = {}
         self._tested: set[int] = set()
@@ -75,11 +76,20 @@ class Course:
         """
         return Call(lambda: judged(self.job.model, parameters, rows), self.job.model.loss(parameters, rows).cost)
 
-    def step(self, parameters: Array, memory: Array, total: Array, clock: int) -> Call[Any]:
+    def fitted(self, rows: Rows) -> Any:
+        """The optimiser, an automatic rate being that of these rows, all that is known when learning begins.
+
+        Raises ``ValueError`` for an automatic rate that the model does not know.
+        """
+        if getattr(self.given, "learning_rate", None) != "auto":
+            return self.given
+        return fitted(self.given, self.job.model, Dataset(rows.features, rows.targets, self.data.classes))
+
+    def step(self, optimiser: Optimiser, parameters: Array, memory: Array, total: Array, clock: int) -> Call[Any]:
         """The parameters that follow a contribution, and what the optimiser remembers then."""
         model: Any = self.job.model
         gradient = model.gradient(parameters, total, float(self.job.batch_size))
-        stepped = self.optimiser.step(parameters, gradient, memory, clock, 1.0)
+        stepped = optimiser.step(parameters, gradient, memory, clock, 1.0)
         return Call(stepped, call(model.gradient, parameters, total).cost + stepped.cost)
 
     # What became of the batches
@@ -122,12 +132,6 @@ class Course:
             sentence = f"{self.job.name}: {len(self.lost)} of {self.feed.position} batches were lost ({causes})"
             self._trace.verdict("batches lost", sentence)
         self.done.succeed(Learned(parameters, tuple(self.learned), dict(sorted(self.lost.items()))))
-
-    @cached_property
-    def _first(self) -> Dataset:
-        """The first batch by itself, which is all that is known when learning begins."""
-        size = self.job.batch_size
-        return Dataset(self.data.features[:size], self.data.targets[:size], self.data.classes)
 
 
 def judged(model: Any, parameters: Array, rows: Rows) -> tuple[str, float]:

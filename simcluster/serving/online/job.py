@@ -50,7 +50,7 @@ class OnlineLearning(Spec):
     batch_size: Count = 32
     """How many rows come at once; those that are left over at the end do not come."""
     optimiser: AnyOptimiser = GradientDescent()
-    """How the parameters follow the gradient; an automatic rate is that of the first batch."""
+    """How the parameters follow the gradient; an automatic rate is that of the first batch that is learned from."""
     batches: AnyBatches = StoredBatches()
     """Where batches come from."""
     learner: NodeName
@@ -60,7 +60,7 @@ class OnlineLearning(Spec):
     copies: Copies | None = None
     """Who predicts meanwhile with copies of the parameters, and what is asked (``None``: nobody)."""
     window: Count = 1000
-    """Over how many rows the sliding mean in ``series`` goes."""
+    """Over how many rows the sliding mean in ``series`` goes; of a batch partly among them each counts its mean."""
     fading: Annotated[float, Field(gt=0, le=1), NUMBER] = 0.999
     """By which factor a row counts less for each that came after it, in the faded mean there."""
     name: Name = "online"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from simcluster.cluster import Message, Node
 from simcluster.engine import Program
@@ -15,7 +16,7 @@ class Known:
     """What the learner knows: parameters, what the optimiser remembers, and what both come from.
 
     They have learned from ``clock`` batches, the next is ``following`` or a later one, and they are so since
-    ``since_s``.
+    ``since_s``. An automatic learning ``rate`` is that of the first of these batches; before it there is none.
     """
 
     clock: int
@@ -23,12 +24,13 @@ class Known:
     parameters: Array
     memory: Array
     since_s: float
+    rate: float | None = None
 
 
 def learn(node: Node, *, course: Course) -> Program:
     """Test, then train, batch by batch; to a request of kind ``name.parameters``, of whomever, reply with them."""
-    job, feed = course.job, course.feed
-    known = Known(0, 0, course.initial, course.optimiser.start(course.initial), node.env.now)
+    job, feed, optimiser = course.job, course.feed, course.given
+    known = Known(0, 0, course.initial, optimiser.start(course.initial), node.env.now)
     keeper = None if job.recovery is None else job.recovery.keeper(node, job.name)
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         known = Known(*kept)
@@ -36,11 +38,16 @@ def learn(node: Node, *, course: Course) -> Program:
     if course.done.triggered:
         return
     course.resume(known.clock)
+    if known.rate is not None:
+        optimiser = optimiser.replace(learning_rate=known.rate)
     while (batch := (yield from feed.next(node, known.following))) is not None:
         number, rows = batch
         course.tested(number, (yield node.compute(course.test(known.parameters, rows))))
+        if course.automatic and known.rate is None:
+            optimiser = course.fitted(rows)
+            known.rate = optimiser.learning_rate
         total = yield node.compute(job.model.contribution(known.parameters, rows))
-        moved = yield node.compute(course.step(known.parameters, known.memory, total, known.clock))
+        moved = yield node.compute(course.step(optimiser, known.parameters, known.memory, total, known.clock))
         known.parameters, known.memory = moved
         known.clock, known.following, known.since_s = known.clock + 1, number + 1, node.env.now
         course.learn(number, known.parameters)
@@ -49,8 +56,10 @@ def learn(node: Node, *, course: Course) -> Program:
     course.finish(known.parameters)
 
 
-def _state(known: Known) -> tuple[int, int, Array, Array, float]:
-    return known.clock, known.following, known.parameters, known.memory, known.since_s
+def _state(known: Known) -> tuple[Any, ...]:
+    """What a checkpoint holds: an automatic rate too, for the batch that it is of does not come again."""
+    rate = () if known.rate is None else (known.rate,)
+    return known.clock, known.following, known.parameters, known.memory, known.since_s, *rate
 
 
 def _tell(node: Node, asked: str, known: Known) -> Program:
