@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simcluster.scenario import schema
+from simcluster.training.short_forms import COMMENT
 
 PAGE = Path(__file__).resolve().with_suffix(".md")
 MARKER = "<!-- Below here python docs/scenario.py writes. -->\n"
@@ -28,6 +29,7 @@ UNITS = {
     "s": "s",
 }
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+RULES = ("allOf", "dependentSchemas")  # what goes together, which names nothing that no field names
 TYPES = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false", "null": "null"}
 
 
@@ -66,9 +68,10 @@ def _refs(part: Any) -> Iterator[str]:
     if isinstance(part, dict):
         if isinstance(part.get("$ref"), str):
             yield part["$ref"].rpartition("/")[2]
-        part = [value for key, value in part.items() if key not in ("discriminator", "default")]
+        part = [value for key, value in part.items() if key not in ("discriminator", "default", *RULES)]
     for each in part if isinstance(part, list) else ():
-        yield from _refs(each)
+        if not _beside_short_forms(each):
+            yield from _refs(each)
 
 
 def _section(name: str, spec: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
@@ -84,7 +87,11 @@ def _section(name: str, spec: dict[str, Any], known: dict[str, Any]) -> Iterator
         yield "| field | type | default | unit | what it says |\n|---|---|---|---|---|\n"
     for field in rows:
         said = fields[field]
-        default = "must be given" if field in spec.get("required", ()) else _default(said.get("default"))
+        default = _default(said["default"]) if "default" in said else ""
+        if field in spec.get("required", ()):
+            default = "must be given"
+        elif any(field in rule["else"].get("required", ()) for rule in spec.get("allOf", ())):
+            default = "must be given, or its short form"
         words = " ".join(_prose(said.get("description", "")).split())
         cells = (f"`{field}`", _type(said, known), default, unit(field), words)
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
@@ -141,8 +148,13 @@ def _type(part: dict[str, Any], known: dict[str, Any]) -> str:
     return " ".join([TYPES.get(part.get("type", ""), "anything"), *bounds]) + named
 
 
+def _beside_short_forms(part: Any) -> bool:
+    """Whether it is what may stand beside the short form of one of its fields, which the schema says by itself."""
+    return isinstance(part, dict) and part.get("$comment") == COMMENT
+
+
 def _bare(part: dict[str, Any]) -> bool:
-    return set(part) == {"enum"} and "Infinity" not in part["enum"]
+    return (set(part) == {"enum"} and "Infinity" not in part["enum"]) or _beside_short_forms(part)
 
 
 if __name__ == "__main__":

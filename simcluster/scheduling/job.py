@@ -9,7 +9,9 @@ from copy import deepcopy
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart
@@ -68,6 +70,15 @@ class TaskGraphJob(Spec):
             rule = "search must not be given beside work, for which it is short"
             raise ValueError(f"{rule}, got {given['search']!r} beside {given['work']!r}")
         return {("work" if name == "search" else name): value for name, value in given.items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """With the short form."""
+        schema = super().__get_pydantic_json_schema__(core, handler)
+        job = handler.resolve_ref_schema(schema)
+        job["properties"]["search"] = {"anyOf": job["properties"]["work"]["anyOf"], "description": "Short for `work`."}
+        job["dependentSchemas"] = {"search": {"not": {"required": ["work"]}}}
+        return schema
 
     def replace(self, **fields: Any) -> Self:
         """The same with other ``fields``, checked like any that is made anew; ``search`` is its work."""

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from simcluster.cluster import Cluster, ClusterSpec, NodeSpec, Ran
 from simcluster.engine import NUMBER, Count, Environment, Event, Finite, Name, NodeNames, Positive, Spec, Trace
@@ -39,7 +41,7 @@ from simcluster.training.placement import AnyPlacement, InMemory
 from simcluster.training.privacy import AnyPrivacy
 from simcluster.training.redundancy import AnyRedundancy
 from simcluster.training.redundancy.refusal import refusal, refused_by_code
-from simcluster.training.short_forms import changed, spelled_out
+from simcluster.training.short_forms import changed, describe, spelled_out
 from simcluster.training.training import Trained, Training
 from simcluster.training.trial import try_model
 from simcluster.training.waiting import AnyWaiting, BoundedStaleness
@@ -130,6 +132,13 @@ class TrainingJob(Spec):
                 raise ValueError(f"{twice[0]} must not be given beside a SoftmaxRegression, which has one, got both")
             fields |= model.parts()
         return spelled_out(fields)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """With the short forms."""
+        schema = super().__get_pydantic_json_schema__(core, handler)
+        describe(handler.resolve_ref_schema(schema), handler)
+        return schema
 
     def replace(self, **fields: Any) -> Self:
         """The same with other ``fields``, checked like any that is made anew; a short form changes its part."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import GetJsonSchemaHandler
+
 from simcluster.engine import Spec
+from simcluster.engine.descriptions import descriptions
 from simcluster.recovery import Checkpoints
 from simcluster.training.exchange import ParameterServer
 from simcluster.training.waiting import BoundedStaleness
@@ -18,6 +21,8 @@ SHORT_FORMS: dict[str, tuple[type[Spec], dict[str, str]]] = {
 }
 NEVER = {"every": None}
 """Checkpoints after no number of steps are no recovery."""
+COMMENT = "beside a short form"
+"""How the JSON Schema marks what a part may say only there."""
 
 
 def spelled_out(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,6 +50,50 @@ def changed(job: Spec, fields: Mapping[str, Any]) -> dict[str, Any]:
         if known is not None and found[part] is not None:
             found[part] = known.replace(**{names[short]: value for short, value in given.items()})
     return found
+
+
+def describe(job: dict[str, Any], handler: GetJsonSchemaHandler) -> None:
+    """Say in a job's JSON Schema which short forms a file may have, and what of their part may stand beside them."""
+    job |= {"dependentSchemas": {}, "allOf": []}
+    for part, (kind, names) in SHORT_FORMS.items():
+        whole, alone = handler.resolve_ref_schema(handler(kind.__pydantic_core_schema__)), job["properties"][part]
+        of_part = {name: {key: of[key] for key in of if key != "default"} for name, of in whole["properties"].items()}
+        beside: list[dict[str, Any]] = [
+            {"$comment": COMMENT, "type": "object", "properties": of_part, "additionalProperties": False}
+        ]
+        if NEVER.keys() & names.values():
+            beside.append(_NULL)
+        for short, field in names.items():
+            own = {"anyOf": [of_part[field], _NULL]} if field in NEVER else dict(of_part[field])
+            job["properties"][short] = own
+            own["description"] = f"Short for `{part}.{field}`: {descriptions(kind)[field]}"
+            job["dependentSchemas"][short] = _once(part, short, field)
+        then, other = _of(part, {"anyOf": beside}), _of(part, {"anyOf": alone["anyOf"]})
+        for short, field in names.items():
+            if field in whole.get("required", ()):
+                then["anyOf"] = [{"required": [short]}, {**_of(part, {"required": [field]}), "required": [part]}]
+        if part in job["required"]:
+            job["required"].remove(part)
+            other["required"] = [part]
+        given = {"anyOf": [{"required": [short]} for short in names]}
+        job["allOf"].append({"if": given, "then": then, "else": other})
+        job["properties"][part] = {**alone, "anyOf": [*alone["anyOf"], *beside]}
+
+
+_NULL = {"type": "null"}
+
+
+def _once(part: str, short: str, field: str) -> dict[str, Any]:
+    """What stands beside a short form does not say the same field, and is none beside one that says so."""
+    other = _of(part, {"properties": {field: False}})
+    if field not in NEVER:
+        return other
+    some = _of(part, {"type": "object", "properties": {field: False}})
+    return {"if": _of(short, _NULL), "then": _of(part, _NULL), "else": some}
+
+
+def _of(name: str, rule: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": {name: rule}}
 
 
 def _made(kind: type[Spec], names: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any] | None:

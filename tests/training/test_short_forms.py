@@ -2,12 +2,14 @@
 
 import math
 
+import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcluster.learning import Softmax
 from simcluster.recovery import Checkpoints
+from simcluster.scenario import schema
 from simcluster.scheduling import GridSearch, TaskGraphJob
 from simcluster.training import AllReduce, BoundedStaleness, ParameterServer, TrainingJob, Waiting
 from simcluster.training.short_forms import SHORT_FORMS
@@ -24,6 +26,29 @@ OTHERS = {"exchange": AllReduce(), "waiting": type("Mine", (Waiting,), {})(), "r
 
 one = st.sampled_from([(part, short) for part, (_, names) in SHORT_FORMS.items() for short in names])
 words = st.sampled_from(["all_reduce", "reduce_scatter", "gossip", "module:Class", "", "Parameter_Server"])
+
+
+MISSING = object()
+#: What a file may have, or somebody may try to have, for each part.
+WRITTEN = {
+    "exchange": [
+        MISSING, None, 3, "all_reduce", {"kind": "all_reduce"}, {"kind": "all_reduce", "server": "s"},
+        {"kind": "parameter_server"}, {"kind": "parameter_server", "server": "s"}, {}, {"server": "s"}, {"retry_s": 2},
+        {"server": "t", "retry_s": 2}, {"kind": "parameter_server", "retry_s": 3},
+    ],
+    "waiting": [
+        MISSING, None, "bounded_staleness", {"kind": "bounded_staleness"}, {}, {"staleness": 1}, {"backup_workers": 1},
+        {"kind": "bounded_staleness", "staleness": "Infinity"}, {"kind": "k_sync", "k": 1}, "rennala",
+    ],
+    "recovery": [
+        MISSING, None, "checkpoints", {"kind": "checkpoints"}, {}, {"every": 3}, {"kind": "checkpoints", "every": 3},
+        {"store": {"kind": "local"}}, {"other": 1},
+    ],
+}  # fmt: skip
+SHORT = {
+    "server": ["s", 3], "retry_s": [2.0, -1], "staleness": [2, "Infinity", "x"], "backup_workers": [1, None],
+    "checkpoint_every": [4, None, 0],
+}  # fmt: skip
 
 
 def drawn(data):
@@ -107,6 +132,42 @@ def test_checkpoints_after_no_number_of_steps_are_none():
     assert TrainingJob(**WHOLE, checkpoint_every=3).replace(checkpoint_every=None) == never
     with pytest.raises(ValueError, match=r"checkpoint_every must not be None beside a recovery, got Checkpoints\("):
         TrainingJob(**WHOLE, checkpoint_every=None, recovery=Checkpoints(every=3))
+
+
+EDITOR = jsonschema.Draft202012Validator(schema(TrainingJob))
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_an_editor_accepts_the_short_forms_that_are_read_and_refuses_what_is_not(data):
+    fields = {"model": {"kind": "softmax"}, "workers": ["a", "b", "c"], "steps": 2}
+    for name, values in (WRITTEN | SHORT).items():
+        value = data.draw(st.sampled_from([MISSING, *values] if name in SHORT else values), name)
+        fields |= {} if value is MISSING else {name: value}
+    broken = []
+    try:
+        TrainingJob.model_validate(fields)
+    except ValueError as error:
+        broken = str(error).splitlines()
+
+    # A mapping without kind, and parts that do not go together, are what no schema of ours tells.
+    if not broken or not all("got none" in rule or "must be bulk-synchronous with" in rule for rule in broken):
+        assert EDITOR.is_valid(fields) == (not broken), broken
+
+
+def test_the_schema_says_what_a_short_form_is_short_for():
+    job, search = schema(TrainingJob), schema(TaskGraphJob)
+
+    for part, (_, names) in SHORT_FORMS.items():
+        for short, field in names.items():
+            assert job["properties"][short]["description"].startswith(f"Short for `{part}.{field}`: ")
+            assert "default" not in job["properties"][short]
+    grid = {"search": {"kind": "grid_search", "dataset": "iris"}, "master": "m", "workers": ["a"]}
+    editor = jsonschema.Draft202012Validator(search)
+    assert editor.is_valid(grid)
+    assert TaskGraphJob.model_validate(grid).work == GridSearch(dataset="iris")
+    assert not editor.is_valid(grid | {"work": grid["search"]})
+    assert not editor.is_valid(grid | {"search": {"kind": "grid_serch"}})
 
 
 def test_a_search_is_the_work_of_a_task_graph_and_not_beside_another():
