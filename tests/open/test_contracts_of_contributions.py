@@ -6,27 +6,17 @@ import pytest
 from simcluster.engine import stream
 from simcluster.learning import Cost
 from simcluster.training import (
-    Bulyan,
-    CentredClipping,
     CyclicCode,
-    Float16,
     FractionalRepetition,
-    GeometricMedian,
-    Krum,
-    NearestNeighbourMixing,
     PowerSgd,
     Progress,
-    Qsgd,
     RandomK,
     Replication,
-    SignSgd,
     Speculation,
     TopK,
-    TrimmedMean,
-    coordinate_median,
-    majority_vote,
     total,
 )
+from tests.built_ins import one, words
 
 pytestmark = pytest.mark.slow
 
@@ -45,19 +35,20 @@ def test_what_is_compressed_has_its_shape_again_and_what_is_missing_is_remembere
     np.testing.assert_allclose(decoded.ravel() + missing, values.ravel())
 
 
-@pytest.mark.parametrize("compression", [Float16(), TopK(), RandomK(), Qsgd(), SignSgd(), PowerSgd()])
-def test_a_compression_changes_nothing_that_it_is_given_and_draws_from_the_generator_alone(compression):
+@pytest.mark.parametrize("word", words("Compression"))
+def test_a_compression_changes_nothing_that_it_is_given_and_draws_from_the_generator_alone(word):
+    compression = one("Compression", word)
     values = stream(0).standard_normal((4, 5))
     before, (_, memory) = values.copy(), compression.encode(values, None, stream(1))()
     kept = None if memory is None else memory.copy()
 
     calls = [compression.encode(values, memory, stream(2)) for _ in range(2)]
-    one, again = (compression.decode(made()[0]) for made in calls)
+    first, again = (compression.decode(made()[0]) for made in calls)
 
-    np.testing.assert_array_equal(one(), again())
+    np.testing.assert_array_equal(first(), again())
     np.testing.assert_array_equal(values, before)
     assert memory is None or np.array_equal(memory, kept)
-    assert all(isinstance(each.cost, Cost) for each in (*calls, one))
+    assert all(isinstance(each.cost, Cost) for each in (*calls, first))
 
 
 def test_total_makes_the_sum_of_several():
@@ -66,12 +57,9 @@ def test_total_makes_the_sum_of_several():
     np.testing.assert_allclose(total(values, np.ones(3))(), values.sum(axis=0))
 
 
-AGGREGATIONS = (total, coordinate_median, majority_vote, TrimmedMean(), GeometricMedian(), Krum(), Bulyan(),
-                CentredClipping(), NearestNeighbourMixing())  # fmt: skip
-
-
-@pytest.mark.parametrize("rule", AGGREGATIONS, ids=lambda rule: getattr(rule, "__name__", type(rule).__name__))
-def test_an_aggregation_makes_one_of_several_in_whatever_order_and_changes_nothing(rule):
+@pytest.mark.parametrize("word", words("Aggregation"))
+def test_an_aggregation_makes_one_of_several_in_whatever_order_and_changes_nothing(word):
+    rule = one("Aggregation", word)
     values = stream(0).standard_normal((9, 7))
     before, order = values.copy(), stream(1).permutation(9)
 

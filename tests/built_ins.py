@@ -1,0 +1,121 @@
+"""Every built-in of every open field that a scenario can have, by protocol and word, and one of each."""
+
+from functools import cache
+from typing import get_args
+
+from pydantic import BaseModel
+
+from simcluster import Scenario
+from simcluster.engine import Open
+
+#: What must be given, or is given so that it suits a small cluster of nodes n-0 to n-5; by protocol and word.
+FIELDS = {
+    ("Algorithm", "hierarchical"): {"group": 2},
+    ("Arrivals", "poisson"): {"per_s": 10.0},
+    ("Arrivals", "at"): {"times_s": (0.5, 0.1, 0.1)},
+    ("Arrivals", "closed"): {"clients": 2},
+    ("Batches", "arriving"): {"arrivals": {"kind": "poisson", "per_s": 100.0}},
+    ("CommunicationGraph", "edges"): {"edges": ((0, 1), (1, 2), (2, 3), (3, 0), (0, 4))},
+    ("DataSource", "rotated_labels"): {"data": {"kind": "bundled", "name": "iris"}, "rows": 30, "every": 10},
+    ("DataSource", "sea"): {"rows": 30},
+    ("DataSource", "rotating_hyperplane"): {"rows": 30},
+    ("DataSource", "generated"): {"rows": 30},
+    ("Descends", "kmeans"): {"clusters": 4},
+    ("Descends", "mini_batch_kmeans"): {"clusters": 4},
+    ("Descends", "gradient_boosting"): {"rounds": 5, "depth": 2},
+    ("Descends", "multilayer_perceptron"): {"hidden": (5,)},
+    ("Descends", "principal_components"): {"components": 2},
+    ("Descends", "power_iteration"): {"components": 2},
+    ("Distribution", "constant"): {"value": 1.5},
+    ("Distribution", "exponential"): {"mean": 1.5},
+    ("Distribution", "uniform"): {"low": 1.0, "high": 2.0},
+    ("Distribution", "lognormal"): {"mean": 1.5, "sigma": 0.5},
+    ("Distribution", "pareto"): {"mean": 1.5, "shape": 5.0},
+    ("Distribution", "weibull"): {"mean": 1.5, "shape": 2.0},
+    ("Distribution", "empirical"): {"values": (1.0, 1.5, 2.0)},
+    ("Estimator", "random_forest"): {"trees": 3},
+    ("Estimator", "softmax"): {"steps": 20},
+    ("Estimator", "logistic_regression"): {"steps": 20},
+    ("Exchange", "elastic_server"): {"server": "n-0"},
+    ("Exchange", "replicated_server"): {"servers": ("n-0", "n-4", "n-5")},
+    ("Exchange", "parameter_server"): {"server": "n-0", "retry_s": 0.05},
+    ("Exchange", "secure_aggregation"): {"server": "n-0", "retry_s": 0.05},
+    ("Exchange", "sharded_servers"): {"servers": ("n-0", "n-5"), "retry_s": 0.05},
+    ("Optimiser", "buffered"): {"size": 2},
+    ("Service", "nearest_neighbours"): {"data": {"kind": "bundled", "name": "iris"}},
+    ("Service", "saved_model"): {
+        "path": "experiments/scenarios/iris_model.json", "data": {"kind": "bundled", "name": "iris"},
+    },
+    ("Sharding", "by_hash"): {"key": "row"},
+    ("Store", "remote"): {"server": "n-0"},
+    ("Store", "distributed"): {"coordinator": "n-0", "servers": ("n-3", "n-4", "n-5")},
+    ("Topology", "star"): {"hub": "n-0"},
+    ("Topology", "torus"): {"rows": 2, "columns": 3},
+    ("Topology", "racks"): {"racks": 2},
+    ("Topology", "fat_tree"): {"k": 4},
+    ("Topology", "wide_area"): {
+        "zones": {"a": ("n-0", "n-1", "n-2"), "b": ("n-3", "n-4", "n-5")},
+        "latency_s": {"a": {"b": 0.1}, "b": {"a": 0.1}},
+    },
+    ("Topology", "graph"): {"edges": [{"source": f"n-{i}", "target": f"n-{(i + 1) % 6}"} for i in range(6)]},
+    ("Waiting", "k_sync"): {"k": 2},
+    ("Waiting", "k_batch_sync"): {"k": 4},
+    ("Waiting", "client_sampling"): {"fraction": 0.5},
+    ("Waiting", "sampled_staleness"): {"share": 0.4},
+    ("Waiting", "rennala"): {"batch": 4},
+    ("Waiting", "ringmaster"): {"delay": 2},
+    ("Work", "grid_search"): {
+        "dataset": "iris", "folds": 2, "learning_rates": (0.1, 0.5), "l2s": (0.0,), "steps": (5,),
+    },
+    ("Work", "random_search"): {
+        "estimator": {"kind": "decision_tree"}, "space": {"max_depth": (1, 2, 3)}, "candidates": 3, "folds": 2,
+    },
+    ("Work", "successive_halving"): {
+        "space": {"max_depth": (1, 2)}, "candidates": 2, "folds": 2, "most": 2, "factor": 2,
+    },
+    ("Work", "hyperband"): {"space": {"max_depth": (1, 2)}, "folds": 2, "most": 2, "factor": 2},
+    ("Work", "random_forest"): {"data": {"kind": "bundled", "name": "iris"}, "trees": 4, "tasks": 2},
+    ("Work", "voting"): {
+        "data": {"kind": "bundled", "name": "iris"}, "members": ({"kind": "naive_bayes"}, {"kind": "decision_tree"}),
+    },
+    ("Work", "cascade_svm"): {"data": {"kind": "bundled", "name": "iris"}, "leaves": 2, "passes": 3},
+}  # fmt: skip
+SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy"}
+"""Protocols of fields that take both, or the same built-ins."""
+
+
+@cache
+def unions() -> dict[str, dict[str, Open]]:
+    """By protocol each word that an open field takes, and the field's union."""
+    found: dict[str, dict[str, Open]] = {}
+    seen: set[type[BaseModel]] = set()
+
+    def look(part: object) -> None:
+        if isinstance(part, Open):
+            name = part.protocols[0].__name__
+            for word, kind in part.kinds.items():
+                found.setdefault(name, {}).setdefault(word, part)
+                look(kind)
+        elif isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
+            seen.add(part)
+            for field in part.model_fields.values():
+                for each in (field.annotation, *field.metadata):
+                    look(each)
+        for each in (*get_args(part), *getattr(part, "__metadata__", ())):
+            look(each)
+
+    look(Scenario)
+    return found
+
+
+def words(protocol: str) -> list[str]:
+    """The built-ins of a protocol."""
+    return list(unions()[SAME.get(protocol, protocol)])
+
+
+def one(protocol: str, word: str, /, **fields: object) -> object:
+    """A built-in that is right, but for these fields."""
+    union = unions()[SAME.get(protocol, protocol)][word]
+    if word in union.functions:
+        return union.functions[word]
+    return union.kinds[word](**{**FIELDS.get((SAME.get(protocol, protocol), word), {}), **fields})
