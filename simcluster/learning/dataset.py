@@ -75,10 +75,10 @@ class Dataset:
 
     def take(self, rows: NDArray[np.int64]) -> Dataset:
         """These rows of it, in this order. Raises ``ValueError`` for none."""
-        if not len(rows):
-            raise ValueError("rows must be at least one, got none")
-        made = object.__new__(Dataset)  # rows of what has been checked need no check, and indexing has copied them
         taken = {"features": self.features[rows], "targets": self.targets[rows], "classes": self.classes}
+        if not len(taken["targets"]):
+            raise ValueError(f"rows must be at least one, got none of {len(self)}")
+        made = object.__new__(Dataset)  # rows of what has been checked need no check, and indexing has copied them
         for name, value in taken.items():
             object.__setattr__(made, name, value)
         made.features.flags.writeable = made.targets.flags.writeable = False

@@ -318,6 +318,22 @@ def test_a_file_is_read_as_it_says_of_labels_and_scales(tmp_path, options):
     assert (read.features.max() == 1.0) == options.get("scaled", False)
 
 
+def test_rows_that_are_taken_are_a_data_set_of_their_own_that_nobody_can_change():
+    data = Bundled(name="iris").load()
+    rows = np.array([3, 3, 149])
+    taken = data.take(rows)
+
+    np.testing.assert_array_equal(taken.features, data.features[rows])
+    assert (taken.targets.tolist(), taken.classes, len(taken)) == ([0, 0, 2], 3, 3)
+    assert taken.features.flags.c_contiguous
+    assert not (taken.features.flags.writeable or taken.targets.flags.writeable or data.features.flags.writeable)
+    assert taken.with_ones.shape == (3, 5)
+    assert (taken.greatest, data.greatest) == (data.features[rows].max(), 1.0)
+    for none in (np.array([], dtype=np.int64), np.zeros(150, dtype=bool)):
+        with pytest.raises(ValueError, match="rows must be at least one, got none of 150"):
+            data.take(none)
+
+
 @pytest.mark.filterwarnings("error")
 def test_features_over_a_range_that_is_no_number_are_refused_when_they_are_scaled_by_one_error(tmp_path):
     features = np.array([[1.0, 1e308], [2.0, -1e308], [3.0, 0.0]])

@@ -40,9 +40,11 @@ def ladder():
     return Functions(graph)
 
 
-def laddered(execution, policy="fifo", speeds=(1.0,) * WIDTH, faults=(), retry_s=100.0):
+def laddered(execution, policy="fifo", speeds=(1.0,) * WIDTH, faults=(), retry_s=100.0, cores=1):
     """The ladder on workers of a million operations a second, over links that have latency alone."""
-    workers = (NodeSpec(name=f"w-{place}", flops_per_s=1e6, speed=speed) for place, speed in enumerate(speeds))
+    workers = (
+        NodeSpec(name=f"w-{place}", flops_per_s=1e6, speed=speed, cores=cores) for place, speed in enumerate(speeds)
+    )
     network = NetworkSpec(latency=Constant(value=LATENCY_S), bandwidth_bytes_per_s=None)
     cluster = ClusterSpec(nodes=(NodeSpec(name="master"), *workers), network=network)
     job = TaskGraphJob(
@@ -68,9 +70,10 @@ def test_every_mode_gives_the_same_answer_to_the_last_bit(mode, policy):
     np.testing.assert_array_equal(result.outcome["last"], alone())
 
 
-def test_one_after_the_other_takes_the_sum_of_all_on_the_fastest_and_two_messages_each():
+@pytest.mark.parametrize("cores", [1, 3])
+def test_one_after_the_other_takes_the_sum_of_all_on_the_fastest_and_two_messages_each(cores):
     tasks, work_s = 3 * WIDTH + 2, (2e6 + sum(map(sum, LEVELS))) / 8e6
-    result = laddered(Serial(), speeds=(1.0, 8.0, 8.0, 2.0))
+    result = laddered(Serial(), cores=cores, speeds=(1.0, 8.0, 8.0, 2.0))
 
     # And two messages for the last output, which the master asks for.
     assert result.ended_s == pytest.approx(work_s + 2 * LATENCY_S * (tasks + 1), rel=1e-12)
