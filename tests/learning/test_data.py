@@ -326,7 +326,8 @@ def test_rows_that_are_taken_are_a_data_set_of_their_own_that_nobody_can_change(
     np.testing.assert_array_equal(taken.features, data.features[rows])
     assert (taken.targets.tolist(), taken.classes, len(taken)) == ([0, 0, 2], 3, 3)
     assert taken.features.flags.c_contiguous
-    assert not (taken.features.flags.writeable or taken.targets.flags.writeable or data.features.flags.writeable)
+    assert not taken.features.flags.writeable
+    assert not taken.targets.flags.writeable
     assert taken.with_ones.shape == (3, 5)
     assert (taken.greatest, data.greatest) == (data.features[rows].max(), 1.0)
     for none in (np.array([], dtype=np.int64), np.zeros(150, dtype=bool)):

@@ -144,8 +144,10 @@ def test_rows_of_one_class_of_two_have_a_score_for_it_and_rows_of_two_of_three_a
 
     assert (evaluation(found)["accuracy"], evaluation(found)["f1_binary"]) == (1.0, label)
     assert confusion(found)["rows"].tolist() == ([3, 0, 0, 0] if label == 0 else [0, 0, 0, 3])
-    few = Predictions("labels", np.array([0, 1]), np.array([0, 1]), classes=3)
-    assert "f1_binary" not in evaluation(few)
+    likely = np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2]])
+    few = Predictions("labels", np.array([0, 1]), np.array([0, 1]), likely, classes=3)
+    assert {"f1_binary", "roc_auc"}.isdisjoint(evaluation(few))
+    assert evaluation(few)["log_loss"] == pytest.approx(-np.log([0.8, 0.6]).mean())
     assert len(confusion(few)) == 9
 
 
