@@ -75,13 +75,13 @@ class Dataset:
 
     def take(self, rows: NDArray[np.int64]) -> Dataset:
         """These rows of it, in this order. Raises ``ValueError`` for none."""
-        taken = {"features": self.features[rows], "targets": self.targets[rows], "classes": self.classes}
-        if not len(taken["targets"]):
+        features, targets = self.features[rows], self.targets[rows]
+        if not len(targets):
             raise ValueError(f"rows must be at least one, got none of {len(self)}")
+        features.flags.writeable = targets.flags.writeable = False
         made = object.__new__(Dataset)  # rows of what has been checked need no check, and indexing has copied them
-        for name, value in taken.items():
+        for name, value in (("features", features), ("targets", targets), ("classes", self.classes)):
             object.__setattr__(made, name, value)
-        made.features.flags.writeable = made.targets.flags.writeable = False
         return made
 
     @property

@@ -126,6 +126,8 @@ def test_a_metric_that_is_not_defined_is_left_out_and_one_of_no_number_is_nan():
     one = arrays([[1.0]], [2.0], labels=False)
     assert evaluation(predictions(Line(), np.ones(1), [one.all])) == {"rmse": 1.0}
     assert list(evaluation(predictions(KMeans(), np.zeros((1, 4)), [IRIS.all]))) == ["inertia"]
+    each_its_own = Predictions("clusters", np.zeros(3), np.arange(3), None, np.arange(3.0)[:, np.newaxis])
+    assert evaluation(each_its_own) == {}
     with np.errstate(all="ignore"):
         lost = predictions(Softmax(), np.array([[np.inf, 1.0], [0.0, 0.0]]), [arrays([[1.0]] * 2, [0, 1]).all])
         beyond = predictions(Line(), np.array([np.inf]), [arrays([[1.0]] * 2, [0.5, 1.5]).all])

@@ -72,6 +72,15 @@ def test_passes_that_run_out_are_said():
     assert len(found.objectives) == 2
 
 
+def test_the_tolerance_is_a_share_of_the_objective():
+    work = IRIS.replace(sharding="by_key", leaves=3)
+    first, second = undisturbed(work).objectives[:2]
+    share = (second - first) / second
+
+    assert len(outcome(work.replace(tolerance=1.01 * share)).objectives) == 2
+    assert len(outcome(work.replace(tolerance=0.99 * share)).objectives) > 2
+
+
 def test_passes_after_the_objective_has_settled_cost_nothing():
     few, many = IRIS.replace(passes=8), IRIS.replace(passes=16)
 
