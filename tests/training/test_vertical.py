@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from simcluster import ClusterSpec, Scenario, nodes, run
+from simcluster.cluster import OutOfMemory
 from simcluster.engine import stream
 from simcluster.faults import CrashNode, LoseDisk
 from simcluster.learning import Bundled, Rows, arrays, column_summary, deal_columns
@@ -40,9 +41,9 @@ LINEAR = {
 EACH = pytest.mark.parametrize("name", LINEAR)
 
 
-def scenario(name="softmax", workers=3, faults=(), exchange=None, **fields):
+def scenario(name="softmax", workers=3, faults=(), exchange=None, memory_bytes=None, **fields):
     model, data, optimiser = LINEAR[name]
-    machines = nodes("w", workers, flops_per_s=1e7)
+    machines = nodes("w", workers, flops_per_s=1e7, memory_bytes=memory_bytes)
     given = {"model": model, "data": data, "optimiser": optimiser, "batch_size": None, "steps": 20, **fields}
     job = TrainingJob(exchange=exchange or Vertical(retry_s=0.05), workers=[each.name for each in machines], **given)
     return Scenario(cluster=ClusterSpec(nodes=machines), job=job, faults=tuple(faults), horizon_s=60.0)
@@ -91,6 +92,14 @@ def test_the_bytes_on_the_network_are_those_of_the_docstring(name, workers):
     sent = [row["size_bytes"] for row in result.trace.rows("send")]
     assert sum(sent) == 5 * 2 * (p - 1) * (8 * scores + 80 * p) + 2 * (p - 1) * (8 * weights + 80 * p)
     assert len(sent) == 6 * 2 * p * (p - 1)
+
+
+def test_a_worker_holds_its_columns_and_all_targets_in_its_memory():
+    most = 8 * 150 * (2 + 1)  # two of the four columns on the first of three workers
+
+    trained(memory_bytes=most, steps=2)
+    with pytest.raises(OutOfMemory, match=f"w-0 has {most - 1} bytes available, {most} were asked"):
+        trained(memory_bytes=most - 1, steps=2)
 
 
 def test_doubling_comes_to_the_same_and_losses_are_seen_as_steps_are_done():
