@@ -86,3 +86,10 @@ def test_features_whose_squares_are_no_numbers_are_refused(factor):
 
     with pytest.raises(ValueError, match="deviations from the mean must have squares that are numbers above 0"):
         moments(data.all)()
+
+
+def test_a_spread_that_rounding_makes_of_a_great_mean_is_none():
+    # (1000 rows · 10^6 · ε)² is 5e-14: variances of 1e-20 and of 1e-12 are below and above it.
+    found = scaling(Moments(1000.0, np.array([1e6, 1e6]), np.array([1e-17, 1e-9])))
+
+    np.testing.assert_allclose(found.scale, [1.0, 1e-6], rtol=1e-12)

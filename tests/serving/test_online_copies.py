@@ -137,3 +137,15 @@ def test_two_learners_share_a_cluster_with_a_training_job():
     assert result.ended == "finished"
     np.testing.assert_array_equal(first.parameters, second.parameters)
     assert result.metrics["online.batches_learned"] == result.metrics["other.batches_learned"] == COUNT
+
+
+def test_a_query_that_comes_to_a_full_inbox_is_lost_and_counted():
+    machines = (NodeSpec(name="l"), *nodes("c", 2, inbox_messages=3))
+    pauses = [PauseNode(node=name, begin_s=0.05, end_s=0.2) for name in ("c-0", "c-1")]
+    result = served(pauses, cluster=ClusterSpec(nodes=machines))
+
+    lost, answered = ({row["query"]: row for row in result.trace.rows(kind)} for kind in ("query_lost", "served"))
+    early = [number for rows in (lost, answered) for number, row in rows.items() if row["arrival_s"] < 0.25]
+    assert len(lost) > 20
+    assert lost.keys().isdisjoint(answered)
+    assert sorted(early) == list(range(len(early)))
