@@ -182,7 +182,8 @@ def test_where_rows_lie_changes_no_bit_of_what_is_learned(part):
 
 @parts("Code")
 def test_redundancy_learns_what_training_without_it_does(part):
-    fields = {"workers": NAMES[1:5]} | ({"sharding": Replicated()} if part.kind == "speculation" else {})
+    copies = {"sharding": Replicated(), "detector": one("Detector", "heartbeats")}
+    fields = {"workers": NAMES[1:5]} | (copies if part.kind == "speculation" else {})
 
     found = trained(redundancy=part, **fields).outcome.parameters
 
