@@ -227,7 +227,6 @@ def test_an_interval_is_the_same_for_the_same_and_never_longer_for_more_failures
         assert 0 <= interval(worse) <= interval(observed) < math.inf
 
 
-@pytest.mark.parametrize("name", ["fifo", "utilisation", "priority", "shortest_on_the_fastest"])
 def is_planner(word):
     return hasattr(one("Policy", word), "plan")
 
