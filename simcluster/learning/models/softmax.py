@@ -39,8 +39,14 @@ class Softmax(Spec):
         if not (count := len(rows)):
             return nothing(parameters.shape)
         data = rows.data
-        given = parameters, data.with_ones, data.targets, 0.0, rows.index
-        return Call(lambda: count * softmax(*given)[1], softmax.cost(*given))
+        computed = softmax.call(parameters, data.with_ones, data.targets, 0.0, rows.index)
+
+        def added() -> Array:
+            mean = computed()[1]  # which nobody else has
+            mean *= count
+            return mean
+
+        return Call(added, computed.cost)
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·W."""
