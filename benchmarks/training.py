@@ -1,5 +1,8 @@
 """Training on a simulated cluster beside the same mathematics in a plain loop: ``python benchmarks/training.py``.
 
+And beside Flower's simulation engine, where it is installed (``pip install "flwr[simulation]"``), be it in another
+environment, whose Python ``--flower`` names.
+
 64 workers learn softmax regression from their shards, in batches of at most 128 rows: the digits, of which a shard has
 28, and generated data of the same width, of which it has 128; and 1,000 workers from generated data. The loop computes
 the same gradients with the same kernel on the same rows, and descends: by the sum of a step's where training is
@@ -7,7 +10,8 @@ bulk-synchronous, by each in the order of its arrival where it is asynchronous. 
 worker-step is an update where nobody waits. All take turns; times are those of the process, so what else runs on the
 machine does not count, except for the caches it takes. Prints the ratio of medians, and in brackets that of the least.
 
-And a ring of 256 workers adds up 1 MB, beside NumPy's sum of the same arrays.
+A ring of 256 workers adds up 1 MB, beside NumPy's sum of the same arrays. Flower trains the bulk-synchronous digits to
+the same parameters, which is asserted; Ray's processes take all cores that there are, so that its time is the clock's.
 """
 
 from __future__ import annotations
@@ -15,6 +19,9 @@ from __future__ import annotations
 import json
 import math
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +33,7 @@ import typer
 from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
 from simcluster.cluster import Cluster, Node
 from simcluster.cluster.collectives import Member, ring
-from simcluster.engine import Environment, Trace
+from simcluster.engine import Environment, Event, Trace
 from simcluster.kernels import softmax
 from simcluster.learning import DataSource
 from simcluster.training import (
@@ -97,31 +104,69 @@ def compared(
     return lambda: run(scenario, 0), loop
 
 
-def all_reduce(members: int, size_bytes: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """A ring's sum on a cluster, and the sum that it must be."""
-    spec = ClusterSpec(nodes=nodes("w", members))
-    arrays = list(np.arange(members * (size_bytes // 8), dtype=np.float64).reshape(members, -1))
+class Sum:
+    """A job: each node of a cluster has an array, and all add them up round a ring."""
 
-    def cluster() -> np.ndarray:
-        env, sums = Environment(), {}
-        made = Cluster(env, spec, 0, Trace(env, ()))
+    def __init__(self, arrays: list[np.ndarray]) -> None:
+        self.arrays = arrays
+
+    def start(self, cluster: Cluster, seed: int) -> Event:
+        """Begin; the event's value is the sum that each node has come to."""
+        sums: list[np.ndarray] = []
+        done, names = cluster.env.event(), tuple(cluster.nodes)
 
         def add_up(node: Node) -> Any:
-            member = Member(node, spec.names, "sum", ring, 1e3, None)
+            member = Member(node, names, "sum", ring, 1e3, None)
             node.spawn(member.answer())
-            sums[node.name] = yield from member.add_up(arrays[spec.names.index(node.name)])
+            sums.append((yield from member.add_up(self.arrays[names.index(node.name)])))
+            if len(sums) == len(names):
+                done.succeed(sums)
 
-        for name in spec.names:
-            made[name].boot(add_up)
-        env.run()
-        assert len(sums) == members
-        return sums[spec.names[-1]]
+        for name in names:
+            cluster[name].boot(add_up)
+        return done
+
+
+def all_reduce(members: int, size_bytes: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A ring's sum on a cluster, and the sum that it must be."""
+    arrays = list(np.arange(members * (size_bytes // 8), dtype=np.float64).reshape(members, -1))
+    scenario = Scenario(cluster=ClusterSpec(nodes=nodes("w", members)), job=Sum(arrays), trace_kinds=())
 
     def loop() -> np.ndarray:
         return np.add.reduce(arrays, axis=0)
 
-    np.testing.assert_array_equal(cluster(), loop())  # whole numbers, whose sums are exact
-    return cluster, loop
+    for found in run(scenario, 0).outcome:
+        np.testing.assert_array_equal(found, loop())  # whole numbers, whose sums are exact
+    return lambda: run(scenario, 0), loop
+
+
+def flower(python: str, workers: int, steps: int) -> float | None:
+    """Seconds of a worker-step on Flower's simulation engine, ``None`` where that is not installed."""
+    if subprocess.run([python, "-c", "import flwr, ray"], capture_output=True).returncode != 0:
+        print(f'Flower: skipped, {python} does not import flwr and ray (pip install "flwr[simulation]")')
+        return None
+    cluster = ClusterSpec(nodes=(NodeSpec(name="server"), *nodes("w", workers)))
+    job = TrainingJob(
+        model=Softmax(l2=L2),
+        data=Bundled(),
+        batch_size=None,  # all that a worker has, which of 64 is less than a batch
+        exchange=ParameterServer(server="server"),
+        workers=cluster.names[1:],
+        steps=steps,
+    )
+    prepared = Training(job, 0, (env := Environment()).event(), Trace(env))
+    whose = np.zeros(len(prepared.data), dtype=np.int64)
+    for worker in range(workers):
+        whose[prepared.rows(worker, 0).numbers] = worker
+    with tempfile.TemporaryDirectory() as folder:
+        file, script = Path(folder) / "digits.npz", Path(__file__).parent / "peers" / "training_flower.py"
+        data = prepared.data
+        np.savez(file, features=data.with_ones, labels=data.targets, whose=whose, rate=RATE, l2=L2)
+        command = [python, str(script), str(file), str(steps)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout.split()
+    parameters = run(Scenario(cluster=cluster, job=job, trace_kinds=()), 0).outcome.parameters
+    np.testing.assert_allclose(float(said[-1]), np.vdot(parameters, parameters), rtol=1e-9)
+    return float(said[-2])
 
 
 def taken(calls: tuple[Callable[[], Any], Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
@@ -140,6 +185,7 @@ def main(
     rounds: Annotated[
         int, typer.Option(min=3, help="How often each is timed, the last three thrice.")
     ] = 15,
+    python: Annotated[str, typer.Option("--flower", help="The Python that has Flower.")] = sys.executable,
     small: Annotated[bool, typer.Option("--small", help="Only few workers and steps: to see that it runs.")] = False,
 ) -> None:
     """Compare on each data set and in both ways to wait, print a table."""
@@ -159,7 +205,12 @@ def main(
                   f"{1e6 / middle['cluster']:12,.0f}", flush=True)  # fmt: skip
     label = f"ring of {members}, {RING_BYTES / 1e6:g} MB"
     figures[label] = times = taken(all_reduce(members, RING_BYTES), 3)
-    print(f"{label}: {min(times['cluster']):.2f} s on the cluster, {min(times['loop']):.2f} s in NumPy")
+    print(f"{label}: {min(times['cluster']):.2f} s on the cluster, {min(times['loop']):.2f} s in NumPy", flush=True)
+    if (seconds := flower(python, workers, 3 if small else 10)) is not None:
+        label = f"digits, {workers} workers, bulk-synchronous"
+        ours = statistics.median(figures[label]["cluster"]) / workers / steps
+        figures[f"{label}, Flower"] = {"flower": [seconds]}
+        print(f"{label}: {1e6 * seconds:,.0f} µs for a worker-step on Flower, {seconds / ours:.0f} times ours")
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -193,7 +193,7 @@ def keep(node: Node) -> Program:
                 see(node, f"write: {key}", "done")
             except Failure as failure:
                 see(node, f"write: {key}", f"refused ({failure.cause})")
-        for change in node.storage.poisons.values():
+        for change in node.poisons.values():
             see(node, "labels altered", change(np.array([0, 1]), 2).tolist())
     yield until(node, LOOK_S)
     for key in ("flushed", "unflushed", "under way"):

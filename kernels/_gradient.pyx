@@ -60,7 +60,6 @@ cdef object _regression(Loss kind, weights, features, targets, double delta, dou
 cdef object _classification(Loss kind, weights, features, labels, double l2, rows):
     cdef const int64_t[::1] y = checked_labels("labels", labels)
     check_length("labels", "elements", y.shape[0], "rows of features", len(features))
-    check_index_range("labels", y, 2)
     return _gradient(kind, weights, features, None, y, 1.0, l2, rows)
 
 
@@ -72,6 +71,8 @@ cdef object _gradient(
     cdef const double[:, ::1] X = checked_matrix("features", features)
     cdef const int64_t[::1] index = _checked_rows(rows, X.shape[0])
     check_length("weights", "elements", w.shape[0], "columns of features", X.shape[1])
+    if labels is not None:
+        _check_labels(labels, index, 2)
     check_finite_at_least("l2", l2, 0.0)
     gradient = cnp.PyArray_ZEROS(1, [X.shape[1]], cnp.NPY_FLOAT64, 0)
     cdef double[::1] g = gradient
@@ -90,6 +91,19 @@ cdef const int64_t[::1] _checked_rows(rows, Py_ssize_t n):
     check_some("rows", "elements", index.shape[0])
     check_index_range("rows", index, n)
     return index
+
+
+cdef int _check_labels(const int64_t[::1] y, const int64_t[::1] index, Py_ssize_t k) except -1:
+    """Raise unless the labels of the mini-batch are all in 0..k-1. Others are not read: it may be one of very many."""
+    cdef Py_ssize_t i
+    cdef int64_t label
+    if index is None:
+        return check_index_range("labels", y, k)
+    for i in range(index.shape[0]):
+        label = read_once(&y[index[i]])
+        if not 0 <= label < k:
+            raise ValueError(f"labels must be within [0, {k - 1}], got {label} at index {index[i]}")
+    return 0
 
 
 cdef void _linear(
@@ -238,7 +252,7 @@ def softmax(weights, features, labels, double l2=0.0, rows=None):
     check_some("weights", "columns", W.shape[1])
     check_length("weights", "rows", W.shape[0], "columns of features", X.shape[1])
     check_length("labels", "elements", y.shape[0], "rows of features", X.shape[0])
-    check_index_range("labels", y, W.shape[1])
+    _check_labels(y, index, W.shape[1])
     check_finite_at_least("l2", l2, 0.0)
     cdef Py_ssize_t d = W.shape[0], width = padded(W.shape[1])
     gradient = cnp.PyArray_EMPTY(2, [d, W.shape[1]], cnp.NPY_FLOAT64, 0)

@@ -354,14 +354,13 @@ cdef class Environment(_Struct, PlainEnvironment):
         negative or NaN.
         """
         cdef ScheduledCall call = ScheduledCall.__new__(ScheduledCall)
-        if not delay >= 0:
-            refuse_delay(delay)
         if not callable(function):
+            if not delay >= 0:
+                refuse_delay(delay)
             raise TypeError(f'{function} is not callable')
-        call.environment = self
         call.function = function
         call.argument = argument
-        push_after(self, call, NORMAL_KEY, delay)
+        call_after_any(call, self, delay)
         return call
 
     def schedule(self, event, priority=NORMAL, delay=0):
@@ -581,6 +580,14 @@ cdef int call_after(ScheduledCall call, Environment env, double delay) except -1
     call.environment = env
     if env.tuples is None and push_step(env, call, NORMAL_KEY, delay, False):
         return 0
+    return push_after(env, call, NORMAL_KEY, delay)
+
+
+cdef int call_after_any(ScheduledCall call, Environment env, object delay) except -1:
+    """The same, for a *delay* that may be any kind of number."""
+    if not delay >= 0:
+        refuse_delay(delay)
+    call.environment = env
     return push_after(env, call, NORMAL_KEY, delay)
 
 

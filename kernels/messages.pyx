@@ -35,7 +35,7 @@ from simpy.events import PENDING
 from simpy.events import Condition as PlainCondition
 
 from simcluster.kernels.events cimport (
-    Environment, Event, ScheduledCall, Waiters, call_after, fire_event, is_awaited, present, seconds
+    Environment, Event, ScheduledCall, Waiters, call_after, call_after_any, fire_event, is_awaited, present, seconds
 )
 
 cdef extern from *:
@@ -704,6 +704,23 @@ cdef class Reply(Event):
     cdef readonly object message
 
 
+cdef class Patience(ScheduledCall):
+    """The time in which a request is replied to is over: of the ``function``, an endpoint, the ``argument``, a reply.
+
+    ``source`` is that time, as the user has written it.
+    """
+
+    cdef int make(self) except -1:
+        cdef Endpoint endpoint = <Endpoint> self.function
+        message = (<Reply> self.argument).message
+        timeout_s = self.source
+        self.function = self.argument = self.source = None
+        endpoint._expire((
+            field(message, REQUEST_ID), field(message, ID), timeout_s, field(message, TARGET), field(message, KIND)
+        ))
+        return 0
+
+
 cdef class Endpoint:
     """The part of a node that sends, receives, requests, replies and waits: ``Node`` adds the rest."""
 
@@ -806,7 +823,7 @@ cdef class Endpoint:
         first reply answers all of them.
         """
         cdef Reply reply
-        cdef ScheduledCall expiry = None
+        cdef Patience expiry = None
         if timeout_s is not None:
             check_seconds("timeout_s", timeout_s)
         if request_id is None:
@@ -816,8 +833,10 @@ cdef class Endpoint:
         reply.message = self.post(target, kind, body, size_bytes, request_id, None)
         message_id = field(reply.message, ID)
         if timeout_s is not None:
+            expiry = Patience.__new__(Patience)
+            expiry.function, expiry.argument, expiry.source = self, reply, timeout_s
             delay_s = timeout_s if self.true_clock else self.clock.due_s(timeout_s) - seconds(self.env)
-            expiry = self.env.call_later(delay_s, self._expire, (request_id, message_id, timeout_s, target, kind))
+            call_after_any(expiry, self.env, delay_s)
         if self.request_id is None and not self.requests:
             self.request_id = request_id
             self.awaited_reply = reply
@@ -923,21 +942,24 @@ cdef class Endpoint:
                 if timer.endpoint is self:
                     timer.cease()
                     timer.begin()
-            elif type(call) is ScheduledCall and (<ScheduledCall> call).function == self._expire:
+            elif type(call) is Patience and (<Patience> call).function is self:
                 delay_s = max(0.0, self.clock.renewed_s(due_s, before) - seconds(self.env))
-                argument = (<ScheduledCall> call).argument
-                self.replace(argument, self.env.call_later(delay_s, self._expire, argument))
-                (<ScheduledCall> call).cancel()
+                self.replace(<Patience> call, delay_s)
 
-    cdef int replace(self, tuple request, ScheduledCall expiry) except -1:
-        """An attempt at a request gives up at another time."""
-        if self.request_id is not None and self.request_id == request[0]:
+    cdef int replace(self, Patience before, double delay_s) except -1:
+        """An attempt at a request gives up at another time, so far from now."""
+        cdef Reply reply = <Reply> before.argument
+        cdef Patience expiry = Patience.__new__(Patience)
+        expiry.function, expiry.argument, expiry.source = self, reply, before.source
+        call_after(expiry, self.env, delay_s)
+        before.cancel()
+        if self.awaited_reply is reply:
             self.expiry = expiry
             return 0
-        attempts = self.requests[request[0]]
+        attempts = self.requests[field(reply.message, REQUEST_ID)]
         for place, attempt in enumerate(attempts):
-            if attempt[0] == request[1]:
-                attempts[place] = (attempt[0], attempt[1], expiry)
+            if attempt[1] is reply:
+                attempts[place] = (attempt[0], reply, expiry)
         return 0
 
     def _close_all(self):

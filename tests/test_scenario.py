@@ -1,6 +1,8 @@
 """A scenario is checked when it is made, equals what its own dump gives back, and says how its run ended."""
 
+import gc
 import json
+from contextlib import nullcontext
 
 import pytest
 from pydantic import Field
@@ -163,3 +165,35 @@ def test_a_wrong_name_is_refused_by_the_whole_path_to_its_field():
         Scenario(cluster=TWO, job=job)
     with pytest.raises(ValueError, match=r"jobs\.exchange\.server must name a node .*, got 'n-7'"):
         Scenario(cluster=TWO, job=Together(jobs=(job,)))
+
+
+@pytest.mark.parametrize(("before", "meanwhile"), [(700, 16 * 200), (10**6, 10**6), (0, 0)])
+@pytest.mark.parametrize("fails", [False, True])
+def test_python_looks_for_garbage_after_a_round_of_all_nodes_while_a_run_lasts_and_as_before_when_it_is_over(
+    before, meanwhile, fails
+):
+    seen = []
+
+    class Looks:
+        def start(self, cluster, seed):
+            def looks(node):
+                yield node.timer(1.0)
+                seen.append(gc.get_threshold())
+                if fails:
+                    raise ZeroDivisionError
+                done.succeed()
+
+            done = cluster.env.event()
+            cluster["n-0"].boot(looks)
+            return done
+
+    found = gc.get_threshold()
+    gc.set_threshold(before, 11, 12)
+    try:
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+            run(Scenario(cluster=ClusterSpec(nodes=nodes("n", 200)), job=Looks()), 0)
+        after = gc.get_threshold()
+    finally:
+        gc.set_threshold(*found)
+    assert seen == [(meanwhile, 11, 12)]
+    assert after == (before, 11, 12)

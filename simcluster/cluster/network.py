@@ -128,7 +128,6 @@ class Network(Transport):
     def attach(self, name: str, bytes_per_s: float | None) -> None:
         """Give a node its interface."""
         self._names.add(name)
-        self._throttles[name] = Slowdowns(1 / MOST)
         nominal = bytes_per_s or self.spec.bandwidth_bytes_per_s
         self._nominal_bytes_per_s[name] = nominal or math.inf
         self._carrier.attach(name, nominal)
@@ -357,7 +356,7 @@ class Network(Transport):
         if not 0 < factor < math.inf:
             raise ValueError(f"factor must be finite and greater than 0, got {factor}")
         for name in nodes:
-            self._throttles[name].begin(key, factor)
+            self._throttles.setdefault(name, Slowdowns(1 / MOST)).begin(key, factor)
             self._throttled.setdefault(key, {})[name] = None
             self._carrier.throttle(name, self._throttles[name].product)
         self._carrier.replan()

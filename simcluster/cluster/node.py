@@ -17,7 +17,7 @@ from simcluster.cluster.mistakes import explain, not_a_program, sleeps
 from simcluster.cluster.processor import Processor, ProcessorSharing
 from simcluster.cluster.running import Running
 from simcluster.cluster.slowdown import Slowdowns
-from simcluster.cluster.storage import DISK_RECORD, Storage
+from simcluster.cluster.storage import DISK_RECORD, Poison, Storage
 from simcluster.engine import Event, Process, Program, abandon, fail, kill, stream
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ class Node(Endpoint):
 
     def __init__(self, cluster: Cluster, spec: NodeSpec) -> None:
         super().__init__(cluster.env, spec.name, cluster.network, spec.inbox_messages)
-        self.cluster = cluster
-        self.spec, self._seconds = spec, spec.seconds
-        self._since_s = cluster.env.now
+        self.cluster, self._since_s = cluster, cluster.env.now
+        self.spec, self._seconds, self._jitters = spec, spec.seconds, spec.jitter is not None
         self.true_clock = spec.clock.is_true
         self._slowdowns = Slowdowns()
         self._boots: dict[str, Bootable] = {}
@@ -59,6 +58,7 @@ class Node(Endpoint):
         self._processes: dict[Process, str | None] = {}
         self._crash_listeners: list[Callable[[], object]] = []
         self._restarts_due = 0
+        self.poisons: dict[str, Poison] = {}  # what faults make of the labels on its disk, by the fault's key, in order
         self._ended: Process | None = None  # the last that crashed this node, or killed its program, itself
         discipline = FirstComeFirstServed if spec.discipline == "fcfs" else ProcessorSharing
         self._processor: Processor = discipline(self.env, spec.name, spec.cores, spec.speed, cluster.trace)
@@ -169,7 +169,7 @@ class Node(Endpoint):
         made = self.__dict__
         parts = [made[part] for part in ("storage", "memory", "clock") if part in made]
         whole = self.state == "up" and not self._slowdowns and self._processor.speed == self.spec.speed
-        return whole and not self._kills and all(part.at_baseline for part in parts)
+        return whole and not self._kills and not self.poisons and all(part.at_baseline for part in parts)
 
     @property
     def queue_length(self) -> int:
@@ -316,7 +316,7 @@ class Node(Endpoint):
         self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
 
     def _occupy(self, seconds: float, result: Any) -> Event:
-        if self.spec.jitter is not None:
+        if self._jitters:
             seconds *= self._jitter()
         done = Event(self.env)
         self._processor.submit(done, result, seconds, self.env.active_process)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from simcluster.cluster.machine import NodeSpec
 from simcluster.cluster.message import Message
-from simcluster.engine import Name, Open, Seconds, Spec
+from simcluster.engine import Name, NotNegative, Open, Spec
 
 
 class Authentication(Protocol):
@@ -54,7 +54,7 @@ class Hmac(Spec):
     kind: Literal["hmac"] = "hmac"
     digest: Literal["sha256", "sha512"] = "sha256"
     """The hash; its length is what a tag weighs."""
-    flops_per_byte: Seconds = 30.0
+    flops_per_byte: NotNegative = 30.0
     """What it takes at each end: of SHA-256 64 rounds of some 30 operations for each block of 64 bytes."""
 
     @property
@@ -78,11 +78,11 @@ class Encryption(Spec):
     """
 
     kind: Literal["encryption"] = "encryption"
-    bytes_per_message: Seconds = 28.0
+    bytes_per_message: NotNegative = 28.0
     """How many bytes a message weighs more."""
-    flops_per_byte: Seconds = 2.0
+    flops_per_byte: NotNegative = 2.0
     """How many operations each end spends on a byte of it."""
-    flops_per_message: Seconds = 0.0
+    flops_per_message: NotNegative = 0.0
     """How many more on a message."""
 
     def __call__(self, size_bytes: float) -> tuple[float, float]:

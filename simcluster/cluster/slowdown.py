@@ -14,6 +14,8 @@ class Slowdowns:
     back leaves no rounding behind.
     """
 
+    __slots__ = ("_free", "_least", "_places", "_tree")
+
     def __init__(self, least: float = LEAST) -> None:
         self._least = least
         self._places: dict[object, int] = {}

@@ -81,8 +81,6 @@ class Storage:
         self._lost_unflushed = False
         self._filled: dict[object, None] = {}
         self._tearing: dict[object, None] = {}
-        #: What faults have made of the labels of the rows that lie here, by the fault's key, in the order of beginning.
-        self.poisons: dict[str, Poison] = {}
 
     # What programs use
 
@@ -163,7 +161,7 @@ class Storage:
     @property
     def at_baseline(self) -> bool:
         """Whether no fault is at work on the disk."""
-        return self._disk.at_baseline and not self._filled and not self._tearing and not self.poisons
+        return self._disk.at_baseline and not self._filled and not self._tearing
 
     def intact(self, key: str) -> bool:
         """Whether ``key`` is there with the right checksum: what a checker may see, and a program only by reading."""

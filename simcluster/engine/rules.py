@@ -27,7 +27,8 @@ NUMBER = BeforeValidator(_no_truth)
 PRINTABLE = AfterValidator(_printable)
 """Metadata of a field that takes a name: no control characters, no line breaks."""
 
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), NUMBER]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), NUMBER]
+Seconds = NotNegative
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER]
 Period = Annotated[float, Field(ge=1e-9, allow_inf_nan=False), NUMBER]
 """Seconds that are waited again and again: with less than a nanosecond a run would never come to its end."""

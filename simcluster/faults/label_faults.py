@@ -24,10 +24,10 @@ class FlipLabels(NodeFault):
 
     def begin(self, cluster: Cluster, key: str) -> Lift:
         """Poison the labels on its disk."""
-        disks = [node.storage for node in self.nodes(cluster)]
-        for disk in disks:
-            disk.poisons[key] = flipped
-        return lift_all([lambda disk=disk: disk.poisons.pop(key) for disk in disks])  # type: ignore[misc]
+        nodes = self.nodes(cluster)
+        for node in nodes:
+            node.poisons[key] = flipped
+        return lift_all([lambda node=node: node.poisons.pop(key) for node in nodes])  # type: ignore[misc]
 
 
 def flipped(labels: Numbers, classes: int | None) -> Any:

@@ -83,5 +83,6 @@ cdef class ScheduledCall:
 cdef object present(Environment self)
 cdef double seconds(Environment self) except? -1
 cdef int call_after(ScheduledCall call, Environment env, double delay) except -1
+cdef int call_after_any(ScheduledCall call, Environment env, object delay) except -1
 cdef int fire_event(Event event, object value) except -1
 cdef bint is_awaited(object event) except -1

@@ -4,7 +4,7 @@ All take weights, features (n, d) and one target or label per row, all float64 (
 C-contiguous; *rows* (m,) picks the rows of a mini-batch, repeats allowed, without copying them. The loss is
 the mean over the rows plus l2/2 |w|². NaN and infinity in weights, features or targets propagate: loss and
 gradient are never both finite of what is not. TypeError for another dtype; ValueError for shapes that disagree, no
-rows, a label or row out of range, l2 below 0.
+rows, a row out of range or a label of one of them, l2 below 0; other labels are not read.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from simcluster.engine import Count, Positive, Seconds, Spec
+from simcluster.engine import Count, NotNegative, Positive, Spec
 from simcluster.learning.data import AnySharding, Bundled, DatasetName, random
 from simcluster.learning.models import Softmax
 from simcluster.learning.optimisers import GradientDescent
@@ -17,7 +17,7 @@ class SoftmaxRegression(Spec):
     dataset: DatasetName = "digits"
     partition: AnySharding = random
     learning_rate: Positive = 0.5
-    l2: Seconds = 1e-4
+    l2: NotNegative = 1e-4
     batch_size: Count | None = 32
 
     def parts(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from simcluster.engine import AnyDistribution, Constant, Count, Name, Open, Positive, Seconds, Spec
+from simcluster.engine import AnyDistribution, Constant, Count, Name, NotNegative, Open, Positive, Spec
 from simcluster.replication.protocols import Asked, Workload
 
 
@@ -27,7 +27,7 @@ class Mix(Spec):
     """The operations, each with its weight: ``{"read": 9, "write": 1}`` are nine reads to a write."""
     keys: Annotated[Count, Field(le=10**6)] = 1
     """How many keys there are, "k0" and so on; at most a million."""
-    zipf: Seconds = 0.0
+    zipf: NotNegative = 0.0
     """The exponent s of Zipf's law: key i has a weight of (i + 1)^−s; 0 is uniform, YCSB has 0.99."""
     think_s: AnyDistribution = Constant(value=0.0)
     """How long a client waits after an answer before it asks again (a closed loop)."""

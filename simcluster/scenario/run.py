@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from simcluster.scenario.result import Result
 from simcluster.scenario.scenario import Scenario, started
 from simcluster.scenario.verdicts import Observed, verdicts
 
+_ROUND = 16
+"""How many objects that may be part of a cycle a node has in a round, about, for what is on its way and computed."""
+
 
 @own_lines
 def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
@@ -35,7 +39,7 @@ def run(scenario: Scenario, seed: int, *, check: bool = False) -> Result:
     env = Environment()
     env.events_per_instant = scenario.events_per_instant
     trace = Trace(env, scenario.trace_kinds)
-    with _arithmetic(env) as met:
+    with _arithmetic(env) as met, _collected_by(len(scenario.cluster.nodes)):
         cluster, injector, done = started(scenario, seed, env, trace)
         happened: list[Event] = []
         done.callbacks.append(happened.append)
@@ -81,6 +85,21 @@ def _arithmetic(env: Environment) -> Iterator[dict[str, tuple[int, float]]]:
     warned: Any = {kind: "call" for kind, how in np.geterr().items() if how == "warn"}
     with np.errstate(call=count, **warned):
         yield met
+
+
+@contextmanager
+def _collected_by(nodes: int) -> Iterator[None]:
+    """Meanwhile Python looks for cycles of garbage after as many new objects as a round of all nodes has.
+
+    Were it after 700, what is on its way in a large cluster would be looked through several times in each round: a
+    message would be dearer the more nodes there are.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], _ROUND * nodes) if before[0] else 0, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _to_the_end(go_on: Callable[[], None], cluster: Cluster, scenario: Scenario) -> list[str]:

@@ -275,7 +275,7 @@ class TrainingJob(Spec):
         if self.recovery is not None:
             self.recovery.start(cluster)
         speeds = [_speed(cluster[worker].spec) for worker in self.workers]
-        poisons = [cluster[worker].storage.poisons for worker in self.workers]
+        poisons = [cluster[worker].poisons for worker in self.workers]
         training = self._try(Training(self, seed, done, cluster.trace, speeds, poisons))
         self.placement.start(training, cluster)
         self.exchange.start(training, cluster)

@@ -136,6 +136,7 @@ class Training:
             if self._rate is not None:
                 self.batch_rows = self._rate * np.array(sizes, dtype=np.float64)
         self._asked_steps = job.steps
+        self._rows: list[float] = self.batch_rows.tolist()
         #: Which share of a step each worker's contribution is, where all contribute.
         self.shares: list[float] = (self.batch_rows / self.batch_rows.sum()).tolist()
         #: How often a server has begun: whole numbers, which tell one life from another, are what no liar rewrites.
@@ -151,6 +152,14 @@ class Training:
         if self.job.batch_size is None or self.job.shares == "equal":
             return self.job.batch_size or largest
         return np.maximum(np.rint(self.job.batch_size * len(shares) * shares), 1)
+
+    def rows_of(self, workers: list[int]) -> tuple[Array, float]:
+        """How many rows the contributions of these workers count, (m,), and all together."""
+        if len(workers) == 1:  # as each update has that waits for nobody
+            (worker,) = workers
+            return self.batch_rows[worker : worker + 1].copy(), self._rows[worker]
+        rows = self.batch_rows[workers]
+        return rows, math.fsum(rows.tolist())
 
     def shard(self, worker: int) -> Rows:
         """All rows that a worker has: those that it learns from, and its copies of others'."""
@@ -203,7 +212,8 @@ class Training:
         rows are sampled for privacy's sake, it is those of the shard that are drawn.
         """
         numbers, size = self._numbers[worker], self._sizes[worker]
-        data = self._read_by(worker if reader is None else reader)
+        poisons = self._poisons[worker if reader is None else reader] if self._poisons else None
+        data = self._poisoned_by(poisons) if poisons else self.data
         if self.private is not None and self._rate is not None:
             return Rows(data, self.private.sampled(numbers, clock))
         if size == len(numbers):
@@ -215,11 +225,9 @@ class Training:
             known = self._orders[worker] = (epoch, order)
         return Rows(data, known[1][place * size : (place + 1) * size])
 
-    def _read_by(self, worker: int) -> Dataset:
-        """The data as a worker reads it."""
-        at_work = tuple(self._poisons[worker].items()) if self._poisons else ()
-        if not at_work:
-            return self.data
+    def _poisoned_by(self, poisons: Mapping[str, Any]) -> Dataset:
+        """The data as a worker reads it whose labels faults have changed."""
+        at_work = tuple(poisons.items())
         if at_work not in self._poisoned:
             targets = self.data.targets
             for _, change in at_work:

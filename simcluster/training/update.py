@@ -46,6 +46,7 @@ class Descent:
 
     def __init__(self, training: Training, model: Descends) -> None:
         self._training, self._model = training, model
+        self._aggregation, self._optimiser = training.job.aggregation, training.optimiser
         self.parameters = training.initial
         self._memory = training.optimiser.start(self.parameters)
         self._remembered: Array = np.empty(0)
@@ -64,10 +65,10 @@ class Descent:
         self, workers: list[int], values: Sequence[Array], clock: int, share: float, read: Array | None = None
     ) -> Call[None]:
         """Aggregate, find the gradient, and make a step of it."""
-        rows = self._training.batch_rows[workers]
-        added = aggregated(self._training.job.aggregation, _flat(values), rows, self._remembered)
+        rows, count = self._training.rows_of(workers)
+        added = aggregated(self._aggregation, _flat(values), rows, self._remembered)
         one, remembered = added()
-        stepped = self._step(one.reshape(values[0].shape), math.fsum(rows), clock, share, read)
+        stepped = self._step(one.reshape(values[0].shape), count, clock, share, read)
 
         def moved() -> None:
             stepped()
@@ -77,7 +78,7 @@ class Descent:
 
     def move(self, total: Array, clock: int) -> Call[None]:
         """Find the gradient, and make a step of it."""
-        return self._step(total, math.fsum(self._training.batch_rows), clock, 1.0)
+        return self._step(total, math.fsum(self._training.batch_rows.tolist()), clock, 1.0)
 
     def _step(self, total: Array, rows: float, clock: int, share: float, read: Array | None = None) -> Call[None]:
         parameters, private = self.parameters, self._training.private
@@ -88,7 +89,7 @@ class Descent:
         if self._gradient_cost is None:  # which depends on sizes alone
             self._gradient_cost = call(self._model.gradient, parameters, total).cost
         gradient = self._model.gradient(parameters, total, rows)
-        optimiser: Any = self._training.optimiser
+        optimiser: Any = self._optimiser
         if read is None:
             stepped = optimiser.step(parameters, gradient, self._memory, clock, share)
         else:

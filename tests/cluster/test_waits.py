@@ -115,7 +115,7 @@ def test_an_error_of_ours_keeps_its_lines_and_a_refusal_ends_on_the_users():
         node.send("n-1", "hi")
 
     def broken(node):
-        node.spec = None
+        node._processor = None
         yield node.timer(1)
         yield node.busy(1)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from simcluster import plugins, run
+from simcluster.cluster import Cluster, ClusterSpec, nodes
 from simcluster.engine import Environment, Trace
-from simcluster.faults import ATTACKS, Collude, FlipLabels
+from simcluster.faults import ATTACKS, Collude, FlipLabels, Injector
 from simcluster.learning import Bundled, KMeans, LinearRegression, Softmax, arrays
 from simcluster.training import AllReduce, Training, TrainingJob
 from tests.strategies import training
@@ -145,3 +146,13 @@ def test_a_model_that_looks_at_no_labels_does_not_notice():
     found = [run(training(faults, model=KMeans(clusters=3)), 0).outcome.parameters for faults in ([], [flip])]
 
     np.testing.assert_array_equal(*found)
+
+
+def test_a_node_whose_labels_are_poisoned_is_at_its_baseline_when_the_fault_is_over_and_needs_no_disk_for_it():
+    cluster = Cluster(env := Environment(), ClusterSpec(nodes=nodes("n", 2)), 0, Trace(env))
+    Injector(cluster, [FlipLabels(node="n-0", begin_s=1.0, end_s=2.0)])
+    env.run(until=1.5)
+    assert [node.at_baseline for node in cluster.nodes.values()] == [False, True]
+    env.run(until=2.5)
+    assert cluster.at_baseline
+    assert not any("storage" in vars(node) for node in cluster.nodes.values())

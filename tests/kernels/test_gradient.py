@@ -111,6 +111,20 @@ def test_bad_values_are_refused_with_the_rule_and_the_value():
         least_squares(np.ones(3), features, np.ones(2), rows=zeros[:0])
 
 
+@pytest.mark.parametrize(("kernel", "last"), [(logistic, 1), (hinge, 1), (squared_hinge, 1), (softmax, 2)])
+def test_the_labels_of_a_mini_batch_are_checked_and_no_others_are_read(kernel, last):
+    features, labels = np.eye(3), np.array([0, 9, last])
+    weights = np.ones((3, 3)) if kernel is softmax else np.ones(3)
+    loss, gradient = kernel(weights, features, labels, rows=np.array([2, 0]))
+    same, again = kernel(weights, features[[2, 0]], labels[[2, 0]])
+    assert (loss, gradient.tolist()) == (same, again.tolist())
+    with pytest.raises(ValueError, match=rf"labels must be within \[0, {last}\], got 9 at index 1"):
+        kernel(weights, features, labels, rows=np.array([2, 1]))
+    labels[1] = -1
+    with pytest.raises(ValueError, match=rf"labels must be within \[0, {last}\], got -1 at index 1"):
+        kernel(weights, features, labels, rows=np.array([1]))
+
+
 @pytest.mark.parametrize("kernel", [*LINEAR, softmax])
 def test_a_loss_does_not_depend_on_where_its_arrays_lie(kernel):
     """The sum of the penalty stood beside a store once, and rounded otherwise where the gradient lay near weights."""

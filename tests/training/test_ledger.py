@@ -13,8 +13,10 @@ from simcluster.kernels import Call, Cost
 from simcluster.learning import call
 from simcluster.training import (
     BoundedStaleness,
+    Bundled,
     KBatchSync,
     Ringmaster,
+    Softmax,
     StalenessAware,
     Training,
     TrainingJob,
@@ -209,13 +211,13 @@ def test_a_rule_may_go_by_who_was_left_out_also_after_a_crash():
 def test_a_step_of_any_workers_takes_several_contributions_of_one_in_the_order_of_their_numbers():
     ledger = ledger_of(KBatchSync(k=4))
     for worker, clock, value in [("b", 0, 1.0), ("a", 0, 10.0), ("b", 1, 100.0)]:
-        assert ledger.accept(worker, clock, np.array([value]), *ledger.version)
+        assert ledger.accept(worker, clock, np.array([value]), ledger.version)
         assert ledger.due() is None
 
-    assert not ledger.accept("b", 1, np.array([1e9]), *ledger.version)  # a repetition
+    assert not ledger.accept("b", 1, np.array([1e9]), ledger.version)  # a repetition
     assert ledger.progress.arrived == ["b", "a", "b"]
     kept = ledger.state()
-    ledger.accept("b", 2, np.array([1000.0]), *ledger.version)
+    ledger.accept("b", 2, np.array([1000.0]), ledger.version)
     settle(ledger)
     assert ledger.parameters.tolist() == [1111.0]
     assert (ledger.progress.clock, ledger.progress.left_out) == (1, ["c"])
@@ -230,18 +232,18 @@ def test_a_contribution_counts_as_much_as_its_delay_says_and_what_is_stale_is_do
     ledger = ledger_of(Ringmaster(delay=2))
     read = ledger.version
     for worker in "ab":
-        assert ledger.accept(worker, 0, np.array([1.0]), *read)
+        assert ledger.accept(worker, 0, np.array([1.0]), read)
         settle(ledger)
 
-    assert not ledger.accept("c", 0, np.array([1.0]), *read)
+    assert not ledger.accept("c", 0, np.array([1.0]), read)
     assert ledger.progress.next_clock["c"] == 0
-    assert ledger.accept("c", 0, np.array([1.0]), *ledger.version)
+    assert ledger.accept("c", 0, np.array([1.0]), ledger.version)
 
     weighed = ledger_of(StalenessAware())
     read = weighed.version
     shares = []
     for worker in "abc":
-        assert weighed.accept(worker, 0, np.array([1.0]), *read)
+        assert weighed.accept(worker, 0, np.array([1.0]), read)
         settle(weighed)
         memory = weighed.state()[-1][1]
         shares.append(memory[1])
@@ -255,7 +257,7 @@ def test_parameters_that_a_crash_has_undone_are_infinitely_old():
             return 1.0
 
     delays, ledger = [], ledger_of(Later(delay=2))
-    ledger.accept("a", 0, np.array([1.0]), -1.0, 0)
+    ledger.accept("a", 0, np.array([1.0]), (-1.0, 0))
 
     assert delays == [math.inf]
 
@@ -286,3 +288,17 @@ def test_whoever_is_gone_but_had_contributed_is_waited_for_no_less_than_the_othe
 
     give(ledger, "c", 0)
     assert ledger.progress.clock == 1
+
+
+def test_a_contribution_counts_the_rows_of_its_own_worker_and_those_of_several_add_up():
+    job = TrainingJob(
+        model=Softmax(), data=Bundled(), shares=(1, 2, 4), batch_size=32, server="s", workers=WORKERS, steps=1
+    )
+    training = Training(job, 0, (env := Environment()).event(), Trace(env))
+    assert len(set(training.batch_rows)) == 3
+    for workers in ([0], [1], [2], [0, 2], [0, 1, 2]):
+        rows, together = training.rows_of(workers)
+        assert rows.tolist() == training.batch_rows[workers].tolist()
+        assert together == math.fsum(training.batch_rows[workers])
+        rows[:] = 0.0  # whoever aggregates may write to what it is given
+    assert training.batch_rows.all()

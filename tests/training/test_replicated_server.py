@@ -205,11 +205,11 @@ def ledger(before=(), deposed=lambda: False, **fields):
 def test_contributions_count_that_belong_to_the_history_and_no_others():
     found, something = ledger(before=((7, 2), (9, 5))), np.zeros((5, 3))
 
-    assert not found.accept("worker-0", 3, something, 8, 0)  # a life that nobody here comes from
-    assert not found.accept("worker-0", 3, something, 7, 3)  # one that went on otherwise
-    assert not found.accept("worker-0", 2, something, 9, 5)
-    assert found.accept("worker-0", 3, something, 9, 5)
-    assert not found.accept("worker-0", 3, something, 9, 5)
+    assert not found.accept("worker-0", 3, something, (8, 0))  # a life that nobody here comes from
+    assert not found.accept("worker-0", 3, something, (7, 3))  # one that went on otherwise
+    assert not found.accept("worker-0", 2, something, (9, 5))
+    assert found.accept("worker-0", 3, something, (9, 5))
+    assert not found.accept("worker-0", 3, something, (9, 5))
     assert found.accept("worker-1", 3, something, 7, 2)
     assert found.accept("worker-2", 3, something, *found.version)
     assert found.state()[-1] == ((7, 2), (9, 5), found.version)
@@ -218,9 +218,9 @@ def test_contributions_count_that_belong_to_the_history_and_no_others():
 def test_a_delay_is_counted_over_the_lives_of_servers():
     found, something = ledger(before=((7, 4), (9, 5)), waiting=Ringmaster(delay=2)), np.zeros((5, 3))
 
-    assert not found.accept("worker-0", 3, something, 7, 2)  # three updates ago
-    assert not found.accept("worker-0", 3, something, 8, 5)
-    assert found.accept("worker-0", 3, something, 7, 4)
+    assert not found.accept("worker-0", 3, something, (7, 2))  # three updates ago
+    assert not found.accept("worker-0", 3, something, (8, 5))
+    assert found.accept("worker-0", 3, something, (7, 4))
 
 
 def test_who_is_deposed_completes_nothing():

@@ -46,7 +46,7 @@ class Member:
         self._rounds: dict[int, tuple[Round, ...]] = {}  # by the size of the array, which is hardly ever another
         self._own = (self._place + 1) % len(members)  # the block that a ring leaves here when it is added up
         self._part, self._state, self._repeat = f"{name}.part", f"{name}.state", f"{name}.repeat"
-        self._sent: dict[int, Message] = {}  # of the sum that is under way, by round
+        self._sent: dict[int, tuple[str, Any]] = {}  # of the sum that is under way, by round: to whom, and what
         self._arrived: dict[tuple[int, int], Any] = {}  # by sum and round: a peer may be ahead
         #: The blocks that came last and are in the array as they came: what is frozen is passed on without a copy.
         self._passing: tuple[tuple[Blocks, int], Any] | None = None
@@ -135,9 +135,9 @@ class Member:
             if number < self.number:
                 self._node.send(message.source, self._state, (self.number, self.state))
             elif number == self.number:
-                for later, sent in self._sent.items():
-                    if later >= place and sent.target == message.source:  # it may have lost them all, if it was down
-                        self._node.send(sent.target, self._part, sent.body)
+                for later, (target, part) in self._sent.items():
+                    if later >= place and target == message.source:  # it may have lost them all, if it was down
+                        self._node.send(target, self._part, (number, later, part))
 
     def _run(self, array: NDArray[np.float64], first: int, behind: int) -> Program:
         """Do these rounds on ``array``; whether they were done, and no state has come instead."""
@@ -157,7 +157,9 @@ class Member:
                 part = self._passing[1]
             else:
                 part = array[_slice(*blocks, len(array))]
-            self._sent[place] = self._node.send(self._members[each.target], self._part, (self.number, place, part))
+            target = self._members[each.target]
+            sent = self._node.send(target, self._part, (self.number, place, part))
+            self._sent[place] = target, sent.body[2]  # not the message, which Python would look at for cycles
 
     def _take(self, place: int, each: Round, array: NDArray[np.float64]) -> Program:
         if each.source is not None:
@@ -176,21 +178,23 @@ class Member:
 
     def _receive(self, place: int, source: str) -> Program:
         """The part that ``source`` sends in a round, or ``None`` when its state has come instead."""
-        wanted = self.number, place
-        while wanted not in self._arrived:
-            receive = self._node.receive(self._part, self._state)
-            yield receive | self._node.timer(self._retry_s)
+        node, arrived, wanted = self._node, self._arrived, (self.number, place)
+        while wanted not in arrived:
+            receive = node.receive(self._part, self._state)
+            yield receive | node.timer(self._retry_s)
             message = receive.value if receive.triggered else None
             if message is None:
-                self._node.send(source, self._repeat, wanted)
+                node.send(source, self._repeat, wanted)
             elif message.kind == self._part:
                 number, its_place, part = message.body
+                if number == self.number and its_place == place:
+                    return part
                 if number >= self.number:
-                    self._arrived[number, its_place] = part
+                    arrived[number, its_place] = part
             elif message.body[0] > self.number:
                 self._go_to(*message.body)
                 return None
-        return self._arrived.pop(wanted)
+        return arrived.pop(wanted)
 
     def _await(self, *kinds: str) -> Program:
         """The next message of these kinds, or ``None`` after ``retry_s``."""

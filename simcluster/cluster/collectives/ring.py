@@ -14,10 +14,10 @@ def ring(member: int, members: int, size_bytes: float) -> tuple[Round, ...]:
     2(p − 1)(α + (m/p)/β) for m bytes.
     """
     before, after = (member - 1) % members, (member + 1) % members
+    blocks = [(block, block + 1) for block in range(members)]
 
     def step(sent: int, adds: bool) -> Round:
-        out, into = sent % members, (sent - 1) % members
-        return Round(after, (out, out + 1), before, (into, into + 1), adds, members)
+        return Round(after, blocks[sent % members], before, blocks[(sent - 1) % members], adds, members)
 
     scatter = [step(member - turn, adds=True) for turn in range(members - 1)]
     gather = [step(member + 1 - turn, adds=False) for turn in range(members - 1)]

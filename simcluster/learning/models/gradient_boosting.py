@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from simcluster.engine import NUMBER, Count, Positive, Seconds, Spec
+from simcluster.engine import NUMBER, Count, NotNegative, Positive, Spec
 from simcluster.kernels import Call, Cost, best_split, histograms, subtract_histograms
 from simcluster.learning.binning import bin_edges
 from simcluster.learning.boosting_objectives import objective_of, probabilities
@@ -52,11 +52,11 @@ class GradientBoosting(Spec):
     """How many splits lie between a root and its leaves at most."""
     learning_rate: Positive = 0.1
     """By what each leaf's step is multiplied."""
-    l2: Seconds = 0.0
+    l2: NotNegative = 0.0
     """λ of a leaf's step, −G/(H + λ)."""
     min_samples_leaf: Count = 20
     """How many rows a leaf has at least."""
-    min_hessian: Seconds = 1e-3
+    min_hessian: NotNegative = 1e-3
     """The least sum of curvatures of a leaf."""
     max_bins: Annotated[int, Field(ge=2, le=256), NUMBER] = 255
     """How many bins a feature has at most."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from simcluster.engine import Seconds, Spec
+from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.kernels.blas import one_thread
 from simcluster.kernels.call import Kernel
@@ -22,7 +22,7 @@ class Linear(Spec):
     answer would depend on where the origin of the targets, or of the features, lies.
     """
 
-    l2: Seconds = 1e-4
+    l2: NotNegative = 1e-4
     """The objective is the mean loss of the rows + l2/2·‖w‖², the bias left out."""
 
     @property

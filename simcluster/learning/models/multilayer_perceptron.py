@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from simcluster.engine import Count, Seconds, Spec
+from simcluster.engine import Count, NotNegative, Spec
 from simcluster.kernels import Call, Cost, softmax_cross_entropy
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.dense_layer import NOTHING, Activation, DenseLayer, backward_pass, forward_pass, pieces
@@ -34,7 +34,7 @@ class MultilayerPerceptron(Spec):
     """What a hidden unit makes of its input."""
     objective: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     """What is lowered: the mean softmax cross-entropy of labels, or half the mean squared error of numbers."""
-    l2: Seconds = 1e-4
+    l2: NotNegative = 1e-4
     """l2/2·‖W‖² is added to the objective, of all weights but the biases."""
 
     parameter_axes: ClassVar[tuple[str, ...]] = ("p",)

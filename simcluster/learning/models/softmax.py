@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simcluster.engine import Seconds, Spec
+from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost, softmax, softmax_cross_entropy
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import nothing, scores, steepest_curvature
@@ -23,7 +23,7 @@ class Softmax(Spec):
     """
 
     kind: Literal["softmax"] = "softmax"
-    l2: Seconds = 1e-4
+    l2: NotNegative = 1e-4
     """The objective is the mean cross-entropy + l2/2·‖W‖²."""
 
     parameter_axes: ClassVar[tuple[str, ...]] = ("d + 1", "k")
@@ -41,8 +41,14 @@ class Softmax(Spec):
         if not (count := len(rows)):
             return nothing(parameters.shape)
         data = rows.data
-        given = parameters, data.with_ones, data.targets, 0.0, rows.index
-        return Call(lambda: count * softmax(*given)[1], softmax.cost(*given))
+        computed = softmax.call(parameters, data.with_ones, data.targets, 0.0, rows.index)
+
+        def added() -> Array:
+            mean = computed()[1]  # which nobody else has
+            mean *= count
+            return mean
+
+        return Call(added, computed.cost)
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·W."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simcluster.engine import Seconds, Spec
+from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.learning.optimisers.momentum import Decay
 from simcluster.learning.optimisers.rate import Rate, number
@@ -25,7 +25,7 @@ class DelayCompensated(Spec):
     kind: Literal["delay_compensated"] = "delay_compensated"
     learning_rate: Rate = 0.5
     """η; ``auto`` is 1/L, with L the Lipschitz constant of the objective's gradient."""
-    compensation: Seconds = 0.04
+    compensation: NotNegative = 0.04
     """λ, or λ₀; 0 is ``GradientDescent``."""
     mean_square: Decay | None = None
     """m of the mean square s ← m·s + (1 − m)·g⊙g by which λ = λ₀/√(s + 10⁻⁷) (DC-ASGD-a; ``None``: λ is λ₀)."""

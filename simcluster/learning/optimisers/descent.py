@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simcluster.engine import Seconds, Spec
+from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.learning.optimisers.rate import Rate, number
 from simcluster.learning.protocols import Array
@@ -24,7 +24,7 @@ class GradientDescent(Spec):
     learning_rate: Rate = 0.5
     """η; ``auto`` is 1/L, with L the Lipschitz constant of the objective's gradient."""
 
-    decay: Seconds = 0.0
+    decay: NotNegative = 0.0
     """How the rate falls with the steps: after 1/decay of them it is half of what it was."""
 
     def start(self, parameters: Array) -> Array:

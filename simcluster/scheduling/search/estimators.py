@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from simcluster.engine import Count, Open, Positive, Seconds, Spec
+from simcluster.engine import Count, NotNegative, Open, Positive, Spec
 from simcluster.learning import Array, Call, Cost, Dataset
 from simcluster.learning.cross_validation import Floats, Integers, accuracy_cost, split, train, training_cost
 from simcluster.learning.support_vectors import KernelSolver, Vectors, separating_cost
@@ -54,7 +54,7 @@ class SoftmaxEstimator(Spec):
     kind: Literal["softmax"] = "softmax"
     learning_rate: Positive = 0.3
     """How long a step is."""
-    l2: Seconds = 0.0
+    l2: NotNegative = 0.0
     """The penalty on the squared weights."""
     steps: Count = 30
     """How many steps there are."""

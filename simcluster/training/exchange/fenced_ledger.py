@@ -36,14 +36,14 @@ class FencedLedger(Ledger):
             raise Deposed
         return super().due()
 
-    def accept(self, worker: str, clock: int, contribution: Array, *version: Any) -> bool:
+    def accept(self, worker: str, clock: int, contribution: Array, version: tuple[Any, ...] = ()) -> bool:
         """Take a contribution, as a ledger does, unless it was computed at parameters of another history."""
         life, updates = version
         if updates <= self._before.get(life, -1):
             life = self._life
         if life != self._life and self._weight is None:
             return False
-        return super().accept(worker, clock, contribution, life, updates)
+        return super().accept(worker, clock, contribution, (life, updates))
 
     def state(self) -> tuple[Any, ...]:
         """What another server has to know to go on from here."""

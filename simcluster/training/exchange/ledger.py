@@ -89,23 +89,31 @@ class Ledger:
             found.append(worker)
         return found
 
-    def accept(self, worker: str, clock: int, contribution: Array, *version: Any) -> bool:
+    def accept(self, worker: str, clock: int, contribution: Array, version: tuple[Any, ...] = ()) -> bool:
         """Take a contribution unless it is a repetition, too late, or ahead of what the server remembers.
 
         ``version`` is that of the parameters it was computed at.
         """
         if self._waits is not None:
             self._waits.hear(worker, clock)
-        if clock != self._next[worker]:
+        following, index = self._next, self._index
+        if clock != following[worker]:
             return False
-        key = clock * len(self._index) + self._index[worker]
+        key = clock * len(index) + index[worker]
         if version and not self._weigh(worker, key, *version):
             return False
-        step = self.progress.clock if self.any_worker else clock
-        self._next[worker] = clock + 1
-        self._arrived.setdefault(step, []).append(worker)
-        self._pending.setdefault(step, {})[key] = contribution
-        self.progress.arrived = self._arrived.get(self.progress.clock, ())
+        progress = self.progress
+        step = progress.clock if self.any_worker else clock
+        following[worker] = clock + 1
+        arrived, pending = self._arrived.get(step), self._pending.get(step)
+        if arrived is None:
+            arrived = self._arrived[step] = []
+        if pending is None:
+            pending = self._pending[step] = {}
+        arrived.append(worker)
+        pending[key] = contribution
+        if step == progress.clock:
+            progress.arrived = arrived
         return True
 
     def _weigh(self, worker: str, key: int, life: int, updates: int) -> bool:
@@ -121,8 +129,9 @@ class Ledger:
 
     def due(self) -> Call[None] | None:
         """The next computation: to complete a step, or to take in what everybody may see. ``None``: there is none."""
-        clock = self.progress.clock
-        if clock < self._steps and self._is_complete(self.progress):
+        progress = self.progress
+        clock = progress.clock
+        if clock < self._steps and self._is_complete(progress):
             return self._complete(clock)
         if not self._pending:
             return None

@@ -34,12 +34,14 @@ def serve(
     record_suspect = record("suspect", "node", "suspected")
     ledger = Ledger(training) if ledger is None else ledger
     progress = ledger.progress
+    next_clock = progress.next_clock
     if keeper is None and job.recovery is not None:
         keeper = job.recovery.keeper(node, name)
     if keeper is not None and (kept := (yield from keeper.restore())) is not None:
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
     steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, training.waiting.may_start, training.done
+    workers, compression = job.workers, job.compression
     follows, versioned = ledger.follows, ledger.versioned
     most = math.inf if ledger.any_worker else steps
     helping = None if training.helps is None else Helping(training, training.helps)
@@ -67,21 +69,22 @@ def serve(
         if kind == step and done.triggered:
             node.reply(message, None)
             continue
-        if kind == step and worker in progress.next_clock:
-            if worker not in waiting or message.id > waiting[worker].id:
+        if kind == step and worker in next_clock:
+            known, body = waiting.get(worker), message.body
+            if known is None or message.id > known.id:
                 waiting[worker] = message  # the newest: an older one may have been overtaken on the way
                 if follows:
                     ledger.asks(worker)
                 if helping is not None:
                     helping.asks(worker)
-            if message.body is not None:
-                clock, contribution, *version = message.body
+            if body is not None:
+                clock, contribution, version = body[0], body[1], body[2:]
                 whom = worker
                 if copied:  # then there is no version, but a shard that may be another's
-                    whom, version = present.shard_of(worker, version), []
-                if job.compression is not None:
-                    contribution = yield node.compute(job.compression.decode(contribution))
-                accepted = ledger.accept(whom, clock, contribution, *version)
+                    whom, version = present.shard_of(worker, version), ()
+                if compression is not None:
+                    contribution = yield node.compute(compression.decode(contribution))
+                accepted = ledger.accept(whom, clock, contribution, version)
                 record_contribution(whom, clock, accepted)
                 if accepted and whom != worker:
                     record_counts(worker, whom, clock, 1.0)
@@ -93,35 +96,37 @@ def serve(
             moved = True
             if keeper is not None and before < progress.clock < steps:
                 yield from keeper.after_step(progress.clock, ledger.state)
-        counted = ledger.steps if moved else evaluated  # of which an evaluation is due only when more count
-        due_now, moved = counted // evaluate_every > evaluated // evaluate_every, False
-        if due_now or (evaluated < counted and progress.clock == steps):
-            evaluated = counted
-            objective = training.loss(ledger.parameters)
-            loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))
-            record_loss(evaluated, loss)
-            training.evaluated(evaluated, loss, ledger.parameters)
-            if job.target_loss is not None and loss <= job.target_loss:
-                training.finish(ledger.parameters, evaluated)
+        if moved:  # an evaluation is due only when more steps count
+            counted, moved = ledger.steps, False
+            due_now = counted // evaluate_every > evaluated // evaluate_every
+            if due_now or (evaluated < counted and progress.clock == steps):
+                evaluated = counted
+                objective = training.loss(ledger.parameters)
+                loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))
+                record_loss(evaluated, loss)
+                training.evaluated(evaluated, loss, ledger.parameters)
+                if job.target_loss is not None and loss <= job.target_loss:
+                    training.finish(ledger.parameters, evaluated)
         if progress.clock == steps:
             training.finish(ledger.parameters, steps)
             continue
         parameters, current = ledger.parameters, ledger.version if versioned else ()
-        everybody = asks_always or progress.clock != began or message.kind == gone
-        for ready in job.workers if everybody else (worker,):
+        everybody = progress.clock != began or asks_always or kind == gone
+        for ready in workers if everybody else (worker,):
             if ready in waiting:
                 whom = present.turn(ready, progress)
-                clock = progress.next_clock[whom]
+                clock = next_clock[whom]
                 if clock < most and may_start(whom, clock, progress):
                     about = present.gives(ready, whom, clock) if copied else current
-                    sent = node.reply(waiting.pop(ready), (clock, parameters, *about))
+                    told = (clock, parameters, *about) if about else (clock, parameters)
+                    sent = node.reply(waiting.pop(ready), told)
                     parameters = sent.body[1]  # frozen: who is answered next shares their memory
                     if follows:
                         ledger.gives(ready, parameters)
         overtaken = ledger.overtaken() if helping is None else helping.overtaken()
         for late in overtaken:
             whom = present.turn(late, progress)
-            clock = progress.next_clock[whom]
+            clock = next_clock[whom]
             if may_start(whom, clock, progress):
                 about = present.gives(late, whom, clock) if copied else current
                 parameters = node.send(late, cancel, (clock, parameters, *about)).body[1]

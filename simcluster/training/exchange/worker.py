@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: Training, index: int) -> Program:
     """Do step after step. The server says which: it knows what has been contributed, a worker may have crashed."""
     job = training.job
-    asks = exchange.asks(f"{job.name}.step")
+    asks, compression = exchange.asks(f"{job.name}.step"), job.compression
+    plain = job.local is None and training.code is None  # else there is more to a step than a contribution
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
     record_other = node.cluster.trace.recorder("takes_over", "worker", "whose", "clock")
     cancel = f"{job.name}.cancel" if training.cancels else None
@@ -32,7 +33,7 @@ def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: 
             given = yield from asks(node, body)
         if given is None:  # training is over
             return
-        clock, parameters, *version = given
+        clock, parameters, version = given[0], given[1], given[2:]
         shard = index
         if training.copied and version and holds(training.holders, version[-1], index):
             shard = version[-1]  # it may be another's, and goes back with the contribution as a version does
@@ -42,24 +43,30 @@ def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: 
         if clock <= lasts.get(shard, -1):  # the server has gone back: what was left out since is of other steps
             memories.pop(shard, None)
             owns.pop(shard, None)
-        given, computed = None, node.compute(training.work(shard, clock, parameters, owns.get(shard), index))
+        if plain:
+            computed = node.compute(training.contribution(shard, clock, parameters, index))
+        else:
+            computed = node.compute(training.work(shard, clock, parameters, owns.get(shard), index))
+        given = None
         if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
             continue
-        payload, owns[shard] = yield computed
+        payload = yield computed
         lasts[shard] = clock
-        if job.compression is not None:
+        if not plain:
+            payload, owns[shard] = payload
+        if compression is not None:
             memory = memories.get(shard)
             if memory is None:
                 training.remembers_nothing(shard, clock)
             noise = stream(training.seed, "compression", shard, clock)
-            payload, memory = yield node.compute(job.compression.encode(payload, memory, noise))
+            payload, memory = yield node.compute(compression.encode(payload, memory, noise))
             memories[shard] = memory
             if memory is not None and memory.any():
                 training.remembers(shard, clock)
-        body = (clock, payload, *version)
+        body = (clock, payload, *version) if version else (clock, payload)
 
 
-def _overtaken(node: Node, kind: str, version: list[Any], computed: Event) -> Program:
+def _overtaken(node: Node, kind: str, version: tuple[Any, ...], computed: Event) -> Program:
     """Wait for what is computed, or until the server gives something newer, which is returned."""
     while True:
         heard: Any = node.receive(kind)
@@ -67,6 +74,6 @@ def _overtaken(node: Node, kind: str, version: list[Any], computed: Event) -> Pr
         if computed.triggered:
             return None
         given = heard.value.body
-        if list(given[2:]) > version:  # and not one that was overtaken on the way itself
+        if given[2:] > version:  # and not one that was overtaken on the way itself
             node.give_up()
             return given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from simcluster.engine import Count, Seconds, Spec
+from simcluster.engine import Count, NotNegative, Spec
 from simcluster.learning import AnyOptimiser, Array, Call, Cost, GradientDescent
 from simcluster.training.local.learner import Learner
 
@@ -24,7 +24,7 @@ class LocalSteps(Spec):
     kind: Literal["local_steps"] = "local_steps"
     steps: Count = 1
     """How many batches a worker learns from before it contributes, H."""
-    proximal: Seconds = 0.0
+    proximal: NotNegative = 0.0
     """μ, how strongly it is held where the round began."""
     outer: AnyOptimiser = GradientDescent(learning_rate=1.0)
     """How the parameters follow the mean of the ways (rate 1: they become the mean of where workers are)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from simcluster.engine import NUMBER, Positive, Seconds, Spec
+from simcluster.engine import NUMBER, NotNegative, Positive, Spec
 from simcluster.learning import Array, Call, Cost, Rows
 from simcluster.learning.clipping import clipped_contribution
 from simcluster.training.aggregation import total
@@ -40,7 +40,7 @@ class DpSgd(Spec):
     kind: Literal["dp_sgd"] = "dp_sgd"
     clip: Annotated[float, Field(gt=0), NUMBER] = 1.0
     """C, the greatest norm of what one row says; infinity clips nothing."""
-    noise: Seconds = 1.0
+    noise: NotNegative = 1.0
     """σ: the deviation of the noise is σ·C."""
     sampling_rate: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
     """q, with which chance a row takes part in a step (``None``: the job's batches, which are shuffled each epoch)."""

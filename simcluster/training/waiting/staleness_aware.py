@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from simcluster.engine import Seconds, Spec
+from simcluster.engine import NotNegative, Spec
 from simcluster.training.protocols import Progress
 
 
@@ -18,7 +18,7 @@ class StalenessAware(Spec):
     """
 
     kind: Literal["staleness_aware"] = "staleness_aware"
-    power: Seconds = 1.0
+    power: NotNegative = 1.0
     """p of η/τ^p: 1 as there; 0 is asynchronous training (ASP)."""
 
     def weight(self, delay: float) -> float:
