@@ -19,8 +19,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from simcluster.cluster.flows import FlowNetwork
-from simcluster.cluster.topology import FatTree
+from simcluster.cluster.network.flows import FlowNetwork
+from simcluster.cluster.network.topology import FatTree
 from simcluster.engine import stream
 from simcluster.kernels import reference
 

@@ -25,7 +25,7 @@ from simcluster import ClusterSpec, NodeSpec, Scenario
 from simcluster.engine import Lognormal
 from simcluster.experiment import Experiment
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words, wide
-from simcluster.report.line_plots import named_ticks
+from simcluster.report.plots.line_plots import named_ticks
 from simcluster.scenario import Result
 from simcluster.scheduling import (
     BayesEstimator,

@@ -24,7 +24,7 @@ from simcluster.engine import Constant, Lognormal
 from simcluster.experiment import Experiment
 from simcluster.learning import Dirichlet, GradientDescent, by_key, random
 from simcluster.report import band, figure, legend, seeds_in_words, wide
-from simcluster.report.line_plots import named_ticks
+from simcluster.report.plots.line_plots import named_ticks
 from simcluster.scenario import Result
 from simcluster.sweep import Label, Seeded
 from simcluster.training import ClientSampling, LocalSteps, ParameterServer, Softmax, TrainingJob

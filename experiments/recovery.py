@@ -27,7 +27,7 @@ from simcluster.faults import draw_crashes
 from simcluster.learning import Bundled, Rows, Softmax
 from simcluster.recovery import Adaptive, Checkpoints, Daly, Fixed, Young, daly_s, young_s
 from simcluster.report import band, figure, legend, plain_log, seeds_in_words
-from simcluster.report.bands import COLOURS
+from simcluster.report.plots.bands import COLOURS
 from simcluster.scenario import Result
 from simcluster.study import Crossed
 from simcluster.training import ParameterServer, TrainingJob

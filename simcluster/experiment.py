@@ -21,7 +21,7 @@ from simcluster.command_line import Formats, OutFolder, PictureWidth, Processes,
 from simcluster.engine import printable
 from simcluster.measurement import Comparison, Interval, verdict
 from simcluster.report import check_folder, check_formats, save
-from simcluster.report.picture import png
+from simcluster.report.plots.picture import png
 from simcluster.scenario import NEVER_BEGAN
 from simcluster.study import Crossed, Progress
 from simcluster.study.progress import in_a_notebook, shown

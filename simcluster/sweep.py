@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from simcluster.engine import check_differ, check_seeds
 from simcluster.scenario import NEVER_BEGAN, Scenario, versions
 from simcluster.study import Interrupted, RunFailed, Study
-from simcluster.study.execution import execution
 from simcluster.study.fingerprint import fingerprint
-from simcluster.study.journal import Unfinished
 from simcluster.study.plan import (
     MEASURED,
     Executor,
@@ -28,6 +26,8 @@ from simcluster.study.plan import (
     check_made,
     where,
 )
+from simcluster.study.running.execution import execution
+from simcluster.study.running.journal import Unfinished
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from experiments.fault_semantics import (
     observe,
 )
 from simcluster.faults import examples
-from simcluster.faults.node_faults import NodeFault
+from simcluster.faults.kinds.node_faults import NodeFault
 from simcluster.faults.vocabulary import KINDS
 from simcluster.report.tables import table_of_words
 

@@ -23,8 +23,8 @@ LONGER: dict[str, str] = {
 }
 #: Beside the faces of kernels, learning, compression and aggregation: flows, the loop and the message path.
 MAY_COMPUTE = {
-    "simcluster/cluster/flows.py": {"flows"},
-    "simcluster/cluster/message_path.py": {
+    "simcluster/cluster/network/flows.py": {"flows"},
+    "simcluster/cluster/network/message_path.py": {
         "Endpoint",
         "FirstComeFirstServed",
         "LatencyCarrier",
@@ -48,25 +48,25 @@ MAY_COMPUTE = {
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {
-    "simcluster/cluster/blocks.py": {
+    "simcluster/cluster/machine/blocks.py": {
         "(math.ceil(block.size_bytes) for block in self._durable.values())",
     },
-    "simcluster/cluster/carrier.py": {
+    "simcluster/cluster/network/carrier.py": {
         "(sum((passage.begin_s > now for passage in interface.unsent)) + "
         "sum((passage.start_s > now for passage in interface.receiving)) for interface in self._interfaces.values())",
         "(passage.begin_s > now for passage in interface.unsent)",
         "(passage.start_s > now for passage in interface.receiving)",
     },
-    "simcluster/cluster/mailbox.py": {
+    "simcluster/cluster/messages/mailbox.py": {
         "(len(queue) for queue in self._waiting.values())",
     },
-    "simcluster/cluster/network.py": {
+    "simcluster/cluster/network/network.py": {
         "(len(messages) for messages in self._held.values())",
     },
-    "simcluster/faults/bodies.py": {
+    "simcluster/faults/kinds/bodies.py": {
         "sizes",
     },
-    "simcluster/faults/simpler.py": {
+    "simcluster/faults/search/simpler.py": {
         "(_parts(fault) for fault in schedule)",
         "map(_digits, [*times_s(schedule), *numbers])",
         "(_length(fault) for fault in schedule)",
@@ -76,7 +76,7 @@ SUMS_OF_INTEGERS = {
     "simcluster/kernels/aggregation.py": {
         "(i & p == r for i in range(m - gap))",
     },
-    "simcluster/recovery/store_census.py": {
+    "simcluster/recovery/stores/store_census.py": {
         "(not self._lives(server) for server in self._store.servers)",
     },
     "simcluster/replication/types/counters.py": {
@@ -95,7 +95,8 @@ SUMS_OF_INTEGERS = {
 }
 #: Functions of numpy.random that a file may call: the streams are made of them, and of nothing else.
 #: How long runs take on the machine is theirs to know; it reaches no run.
-CLOCK_OF_THE_MACHINE = {f"simcluster/study/{each}.py" for each in ("journal", "plan", "processes", "store", "study")}
+MEASURES = ("plan", "running/journal", "running/processes", "store", "study")
+CLOCK_OF_THE_MACHINE = {f"simcluster/study/{each}.py" for each in MEASURES}
 #: A search for an order of a history is given up after so many seconds, where somebody has said so.
 CLOCK_OF_THE_MACHINE |= {"simcluster/measurement/checkers/limits.py"}
 MAY_CALL = {"simcluster/engine/streams.py": {"Generator", "PCG64", "SeedSequence"}}
@@ -159,7 +160,8 @@ def test_a_changed_specification_is_checked_again(path):
     unchecked = [call for call in calls(ast.parse(path.read_text(encoding="utf-8"))) if call.endswith(".model_copy")]
 
     # What travels in a message may become what its specification would refuse, when its bits flip.
-    assert not unchecked or name(path) in ("simcluster/cluster/message.py", "simcluster/faults/bodies.py")
+    allowed = "simcluster/cluster/messages/message.py", "simcluster/faults/kinds/bodies.py"
+    assert not unchecked or name(path) in allowed
 
 
 @each(LIBRARY)

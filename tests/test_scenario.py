@@ -11,7 +11,7 @@ from simcluster import Scenario, Together, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, OneSwitch, nodes
 from simcluster.engine import LinkName, NodeName, RackName, Spec, plugins
 from simcluster.faults import BreakLink, CrashNode, KillProgram, LoseRack
-from simcluster.faults.node_faults import NodeFault
+from simcluster.faults.kinds.node_faults import NodeFault
 from simcluster.learning import KMeans, Softmax
 from simcluster.training import ParameterServer, TrainingJob
 

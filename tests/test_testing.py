@@ -12,7 +12,7 @@ from pydantic import Field
 import simcluster.testing
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, Graph, NetworkSpec, NodeSpec, OneSwitch, Ring
-from simcluster.cluster.topology import Edge
+from simcluster.cluster.network.topology import Edge
 from simcluster.engine import Name, Spec
 from simcluster.faults import (
     BreakLink,

@@ -47,7 +47,7 @@ def sweep(
     Each run is kept as it ends, so the same command goes on after Ctrl-C, a crash or a new seed. Ends with code 1 when
     some runs failed.
     """
-    from simcluster.study.started import cores, several
+    from simcluster.study.running.started import cores, several
 
     path = file.with_suffix(".db") if db is None else db
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,8 +58,8 @@ def sweep(
     ahead = 0 if alone or dask else min(processes or cores(), cores() - 1)
     with several(ahead, memory_bytes) as started:
         from simcluster.study import Interrupted, RunFailed
-        from simcluster.study.execution import execution
         from simcluster.study.progress import shown
+        from simcluster.study.running.execution import execution
 
         try:
             with (

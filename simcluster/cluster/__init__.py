@@ -1,7 +1,6 @@
 """The cluster: nodes, the network between them, and what goes wrong with either."""
 
 from simcluster.cluster.check import Checker, InvariantBroken, run_checked
-from simcluster.cluster.clock import ClockSpec
 from simcluster.cluster.cluster import Cluster, ClusterSpec
 from simcluster.cluster.failure import (
     UNANSWERED,
@@ -18,15 +17,16 @@ from simcluster.cluster.failure import (
     TimedOut,
 )
 from simcluster.cluster.job import Job, Ran, check_job, start
-from simcluster.cluster.loss import loss
-from simcluster.cluster.machine import HARDWARE, NodeSpec, nodes
-from simcluster.cluster.message import Message
+from simcluster.cluster.machine.clock import ClockSpec
+from simcluster.cluster.machine.machine import HARDWARE, NodeSpec, nodes
+from simcluster.cluster.machine.storage import NotStored, StorageSpec
+from simcluster.cluster.messages.message import Message
+from simcluster.cluster.messages.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, link_of
 from simcluster.cluster.mistakes import own_lines
-from simcluster.cluster.network import InFlight, Network
-from simcluster.cluster.network_spec import NetworkSpec
-from simcluster.cluster.node import Node
-from simcluster.cluster.running import Running
-from simcluster.cluster.security import (
+from simcluster.cluster.network.loss import loss
+from simcluster.cluster.network.network import InFlight, Network
+from simcluster.cluster.network.network_spec import NetworkSpec
+from simcluster.cluster.network.security import (
     AnyAuthentication,
     AnyCipher,
     Authentication,
@@ -35,8 +35,7 @@ from simcluster.cluster.security import (
     Hmac,
     Role,
 )
-from simcluster.cluster.storage import NotStored, StorageSpec
-from simcluster.cluster.topology import (
+from simcluster.cluster.network.topology import (
     AnyTopology,
     FatTree,
     Graph,
@@ -48,7 +47,8 @@ from simcluster.cluster.topology import (
     Torus,
     WideArea,
 )
-from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate, Hold, Released, Rewrite, Rule, link_of
+from simcluster.cluster.node import Node
+from simcluster.cluster.running import Running
 from simcluster.cluster.waits import Ending, deadlock, horizon
 from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Uniform, Weibull
 

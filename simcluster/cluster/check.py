@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from simpy.core import EmptySchedule, StopSimulation
 
-from simcluster.cluster.message_path import FirstComeFirstServed
+from simcluster.cluster.network.message_path import FirstComeFirstServed
 from simcluster.engine import Seconds, awaited
 
 if TYPE_CHECKING:

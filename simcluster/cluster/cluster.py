@@ -11,12 +11,12 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from simcluster.cluster.check import Checker
-from simcluster.cluster.fabric import Fabric
-from simcluster.cluster.machine import NodeSpec
-from simcluster.cluster.network_spec import NetworkSpec
+from simcluster.cluster.machine.machine import NodeSpec
+from simcluster.cluster.network.fabric import Fabric
+from simcluster.cluster.network.network_spec import NetworkSpec
+from simcluster.cluster.network.secure_network import network_of
 from simcluster.cluster.node import Node
 from simcluster.cluster.running import Running
-from simcluster.cluster.secure_network import network_of
 from simcluster.engine import Environment, Process, Program, Spec, Trace, check_whole, hint, named_by
 
 

@@ -14,7 +14,7 @@ from weakref import ref
 
 import simpy
 
-from simcluster.cluster.message import Message
+from simcluster.cluster.messages.message import Message
 from simcluster.engine import Process, invalid_yield
 
 P = ParamSpec("P")

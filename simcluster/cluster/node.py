@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from simcluster.cluster.clock import Clock
 from simcluster.cluster.failure import Failure, Killed, NodeDown, TimedOut
-from simcluster.cluster.machine import CallCost, NodeSpec
-from simcluster.cluster.memory import Memory
-from simcluster.cluster.message import Message
-from simcluster.cluster.message_path import Endpoint, FirstComeFirstServed
+from simcluster.cluster.machine.clock import Clock
+from simcluster.cluster.machine.machine import CallCost, NodeSpec
+from simcluster.cluster.machine.memory import Memory
+from simcluster.cluster.machine.processor import Processor, ProcessorSharing
+from simcluster.cluster.machine.slowdown import Slowdowns
+from simcluster.cluster.machine.storage import DISK_RECORD, Poison, Storage
+from simcluster.cluster.messages.message import Message
 from simcluster.cluster.mistakes import explain, not_a_program, sleeps
-from simcluster.cluster.processor import Processor, ProcessorSharing
+from simcluster.cluster.network.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.running import Running
-from simcluster.cluster.slowdown import Slowdowns
-from simcluster.cluster.storage import DISK_RECORD, Poison, Storage
 from simcluster.engine import Event, Process, Program, abandon, fail, kill, stream
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import simpy
 from simpy.events import Condition
 
-from simcluster.cluster.message import Message
+from simcluster.cluster.messages.message import Message
 from simcluster.cluster.mistakes import frames
 from simcluster.engine import Process
 

@@ -1,9 +1,11 @@
 """Faults: what goes wrong, when, and how it is made to happen."""
 
-from simcluster.faults.budget import Violation, budget_exceeded, within_budget
-from simcluster.faults.byzantine import ADVERSARIES, Adversary, AnyAdversary, Byzantine
 from simcluster.faults.chance import GilbertElliott
-from simcluster.faults.collusion import (
+from simcluster.faults.fault import Fault
+from simcluster.faults.files import SYNTHETIC_TRACE, load_schedule, read_failure_trace, save_schedule
+from simcluster.faults.injector import Injector
+from simcluster.faults.kinds.byzantine import ADVERSARIES, Adversary, AnyAdversary, Byzantine
+from simcluster.faults.kinds.collusion import (
     ATTACKS,
     AnyAttack,
     Attack,
@@ -12,17 +14,13 @@ from simcluster.faults.collusion import (
     inner_product_manipulation,
     unsuspicious_deviations,
 )
-from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
-from simcluster.faults.examples import examples
-from simcluster.faults.fault import Fault
-from simcluster.faults.files import SYNTHETIC_TRACE, load_schedule, read_failure_trace, save_schedule
-from simcluster.faults.injector import Injector
-from simcluster.faults.label_faults import FlipLabels
-from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
-from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
-from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
-from simcluster.faults.node_faults import CrashNode, LoseRack, NodeFault, PauseNode, SlowNode
-from simcluster.faults.partitions import (
+from simcluster.faults.kinds.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
+from simcluster.faults.kinds.label_faults import FlipLabels
+from simcluster.faults.kinds.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
+from simcluster.faults.kinds.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
+from simcluster.faults.kinds.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
+from simcluster.faults.kinds.node_faults import CrashNode, LoseRack, NodeFault, PauseNode, SlowNode
+from simcluster.faults.kinds.partitions import (
     CutMinority,
     CutOneWay,
     IsolateNode,
@@ -30,9 +28,13 @@ from simcluster.faults.partitions import (
     PartitionNetwork,
     PartitionRing,
 )
-from simcluster.faults.property import Broken, NothingChecked, Property, Tally, Vacuous, examine
+from simcluster.faults.kinds.spoofing import SpoofMessages
+from simcluster.faults.kinds.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 from simcluster.faults.schedule import draw_crashes, draw_faults, heal
-from simcluster.faults.search import (
+from simcluster.faults.search.budget import Violation, budget_exceeded, within_budget
+from simcluster.faults.search.examples import examples
+from simcluster.faults.search.property import Broken, NothingChecked, Property, Tally, Vacuous, examine
+from simcluster.faults.search.search import (
     Failure,
     Finding,
     NotReproduced,
@@ -41,10 +43,8 @@ from simcluster.faults.search import (
     single_faults,
     trial_of,
 )
-from simcluster.faults.shrink import shrink
-from simcluster.faults.spoofing import SpoofMessages
-from simcluster.faults.swarm import Swarm
-from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
+from simcluster.faults.search.shrink import shrink
+from simcluster.faults.search.swarm import Swarm
 from simcluster.faults.vocabulary import AnyFault
 
 __all__ = [

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from simcluster.engine import Distribution, Exponential, check_differ, stream
-from simcluster.faults.budget import budget, within_budget
 from simcluster.faults.fault import Fault
-from simcluster.faults.node_faults import CrashNode
+from simcluster.faults.kinds.node_faults import CrashNode
+from simcluster.faults.search.budget import budget, within_budget
 from simcluster.faults.target import Machine
 
 F = TypeVar("F", bound=Fault)

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer
 
 from simcluster.engine import Open, hint
-from simcluster.faults.byzantine import Byzantine
-from simcluster.faults.collusion import Collude
-from simcluster.faults.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
 from simcluster.faults.fault import Fault
-from simcluster.faults.label_faults import FlipLabels
-from simcluster.faults.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
-from simcluster.faults.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
-from simcluster.faults.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
-from simcluster.faults.node_faults import CrashNode, LoseRack, PauseNode, SlowNode
-from simcluster.faults.partitions import (
+from simcluster.faults.kinds.byzantine import Byzantine
+from simcluster.faults.kinds.collusion import Collude
+from simcluster.faults.kinds.disk_faults import FillDisk, LoseDisk, RotBits, SlowDisk, TearWrites
+from simcluster.faults.kinds.label_faults import FlipLabels
+from simcluster.faults.kinds.link_faults import FlapLink, SlowLink, SpikeLatency, ThrottleBandwidth
+from simcluster.faults.kinds.machine_faults import DriftClock, ExhaustMemory, KillProgram, StepClock
+from simcluster.faults.kinds.message_faults import CorruptMessages, DuplicateMessages, LoseMessages, ReorderMessages
+from simcluster.faults.kinds.node_faults import CrashNode, LoseRack, PauseNode, SlowNode
+from simcluster.faults.kinds.partitions import (
     CutMinority,
     CutOneWay,
     IsolateNode,
@@ -24,8 +24,8 @@ from simcluster.faults.partitions import (
     PartitionNetwork,
     PartitionRing,
 )
-from simcluster.faults.spoofing import SpoofMessages
-from simcluster.faults.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
+from simcluster.faults.kinds.spoofing import SpoofMessages
+from simcluster.faults.kinds.topology_faults import BreakLink, DelayLink, LoseOnLink, ThrottleLink
 
 FAULTS = Open(
     Fault,

@@ -89,7 +89,7 @@ from simcluster.learning.softmax_regression import SoftmaxRegression
 from simcluster.learning.standardisation import Moments, Scaling, merged, moments, scaling
 from simcluster.learning.support_vectors import KernelMachine, KernelSolver, Vectors
 from simcluster.learning.trained_model import TrainedModel
-from simcluster.learning.trees import Forest, Growth, Tree
+from simcluster.learning.trees.trees import Forest, Growth, Tree
 
 __all__ = [
     "Adam",

@@ -11,12 +11,12 @@ from simcluster.recovery.detectors import (
     Timeout,
     Watch,
 )
-from simcluster.recovery.distributed_store import DistributedStore
 from simcluster.recovery.intervals import Adaptive, AnyInterval, Daly, Fixed, Young, daly_s, stretch, young_s
-from simcluster.recovery.local_store import LocalStore
 from simcluster.recovery.protocols import Detector, Interval, Keeper, Observed, Preloads, Recovery, Store, Suspicion
-from simcluster.recovery.remote_store import RemoteStore
 from simcluster.recovery.retry import ask, ask_all
+from simcluster.recovery.stores.distributed_store import DistributedStore
+from simcluster.recovery.stores.local_store import LocalStore
+from simcluster.recovery.stores.remote_store import RemoteStore
 
 __all__ = [
     "Adaptive",

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from simcluster.cluster import Cluster, Failure, Node
 from simcluster.engine import Open, Program, Spec
 from simcluster.recovery.checkpoint import Checkpoint
-from simcluster.recovery.distributed_store import DistributedStore
 from simcluster.recovery.intervals import StepsOrInterval
 from simcluster.recovery.intervals.pace import Pace
-from simcluster.recovery.local_store import LocalStore
 from simcluster.recovery.protocols import Recovery, Store
-from simcluster.recovery.remote_store import RemoteStore
+from simcluster.recovery.stores.distributed_store import DistributedStore
+from simcluster.recovery.stores.local_store import LocalStore
+from simcluster.recovery.stores.remote_store import RemoteStore
 
 AnyStore = Annotated[Store, Open(Store, LocalStore, RemoteStore, DistributedStore)]
 """One of the stores here, or one's own; in a file ``kind`` says which."""

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from simcluster.cluster import UNANSWERED, Message, Node, TimedOut
-from simcluster.cluster.message import freeze
+from simcluster.cluster.messages.message import freeze
 from simcluster.engine import Event, check_whole
 
 

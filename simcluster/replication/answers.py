@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from simcluster.cluster import Failure, Node
-from simcluster.cluster.message import freeze
+from simcluster.cluster.messages.message import freeze
 from simcluster.engine import Event, Program, fire
 
 

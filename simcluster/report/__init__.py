@@ -1,20 +1,20 @@
 """Report: figures for a slide or a paper, each with its table and seeds beside it."""
 
 from simcluster.report.atomic import check_folder
-from simcluster.report.bands import COLOURS, band, wide
-from simcluster.report.cdf_plots import cdf
 from simcluster.report.columns import label_of
-from simcluster.report.curves import Panel, curves
 from simcluster.report.exports import read_csv, write_csv, write_parquet
 from simcluster.report.files import check_formats, save, seeds_in_words
-from simcluster.report.heat_map_plots import heat_map
-from simcluster.report.history_plots import partial_order
 from simcluster.report.kinds import plot
-from simcluster.report.ledger_plots import ledgers
-from simcluster.report.line_plots import lines
-from simcluster.report.pareto_plots import front, pareto
-from simcluster.report.plots import figure, legend, plain_log, reference_line
-from simcluster.report.skew_plots import skew
+from simcluster.report.plots.bands import COLOURS, band, wide
+from simcluster.report.plots.cdf_plots import cdf
+from simcluster.report.plots.curves import Panel, curves
+from simcluster.report.plots.heat_map_plots import heat_map
+from simcluster.report.plots.history_plots import partial_order
+from simcluster.report.plots.ledger_plots import ledgers
+from simcluster.report.plots.line_plots import lines
+from simcluster.report.plots.pareto_plots import front, pareto
+from simcluster.report.plots.plots import figure, legend, plain_log, reference_line
+from simcluster.report.plots.skew_plots import skew
 
 __all__ = [
     "COLOURS",

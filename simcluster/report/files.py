@@ -16,7 +16,7 @@ import simcluster
 from simcluster.engine import printable
 from simcluster.report.atomic import check_folder, check_name, whole_files
 from simcluster.report.exports import to_csv
-from simcluster.report.plots import legend
+from simcluster.report.plots.plots import legend
 
 FORMATS = ("png", "pdf", "svg")
 WIDTHS = ("slide", "column")

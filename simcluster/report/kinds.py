@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simcluster.engine import hint
-from simcluster.report.cdf_plots import cdf
-from simcluster.report.heat_map_plots import heat_map
-from simcluster.report.line_plots import lines
-from simcluster.report.pareto_plots import pareto
+from simcluster.report.plots.cdf_plots import cdf
+from simcluster.report.plots.heat_map_plots import heat_map
+from simcluster.report.plots.line_plots import lines
+from simcluster.report.plots.pareto_plots import pareto
 
 KINDS: dict[str, Callable[..., Figure]] = {"lines": lines, "cdf": cdf, "heat_map": heat_map, "pareto": pareto}
 

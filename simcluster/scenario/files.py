@@ -19,12 +19,12 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from simcluster.engine import Spec, broken_fields, plugins, write_whole
-from simcluster.scenario.document import InvalidFile, told
-from simcluster.scenario.documents import check_suffix, read_document
-from simcluster.scenario.places import sentence
 from simcluster.scenario.scenario import Scenario
-from simcluster.scenario.sparse import kinds, sparse
-from simcluster.scenario.yaml_text import resolved
+from simcluster.scenario.text.document import InvalidFile, told
+from simcluster.scenario.text.documents import check_suffix, read_document
+from simcluster.scenario.text.places import sentence
+from simcluster.scenario.text.sparse import kinds, sparse
+from simcluster.scenario.text.yaml_text import resolved
 
 AnySpec = TypeVar("AnySpec", bound=Spec)
 

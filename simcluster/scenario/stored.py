@@ -18,9 +18,9 @@ from pydantic import BaseModel
 
 from simcluster.cluster import Ending
 from simcluster.engine import Trace, Verdict, write_whole
-from simcluster.scenario.encoding import Arrays, decoded, encoded
 from simcluster.scenario.scenario import Scenario
 from simcluster.scenario.shown import printed, tabulated
+from simcluster.scenario.text.encoding import Arrays, decoded, encoded
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from simcluster.cluster.message import freeze
+from simcluster.cluster.messages.message import freeze
 from simcluster.learning import Call, Cost, call
 from simcluster.scheduling.graph import Output, Task, add_task
 

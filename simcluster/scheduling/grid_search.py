@@ -23,7 +23,7 @@ from simcluster.learning.cross_validation import (
     train,
     training_cost,
 )
-from simcluster.learning.trees import RandomState
+from simcluster.learning.trees.trees import RandomState
 from simcluster.scheduling.graph import Output, Task, add_task
 from simcluster.scheduling.held_out import Share, hold_out
 from simcluster.scheduling.search.estimators import AnyEstimator

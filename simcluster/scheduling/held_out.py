@@ -9,7 +9,7 @@ from pydantic import Field
 
 from simcluster.engine import NUMBER, Spec, stream
 from simcluster.learning import AnyData, Bundled, Call, Cost, Dataset, held_out_split
-from simcluster.learning.trees import Integers, RandomState
+from simcluster.learning.trees.trees import Integers, RandomState
 from simcluster.scheduling.graph import Output, Task
 
 Share = Annotated[float, Field(gt=0, lt=1), NUMBER]

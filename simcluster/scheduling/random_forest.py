@@ -12,7 +12,7 @@ from pydantic import model_validator
 
 from simcluster.engine import stream
 from simcluster.learning import AnySharding, Call, Cost, Dataset, random, shard
-from simcluster.learning.trees import Forest, Growth, TreeCount
+from simcluster.learning.trees.trees import Forest, Growth, TreeCount
 from simcluster.scheduling.graph import Output, Task, add_task
 from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task
 

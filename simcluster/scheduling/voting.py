@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from simcluster.learning import Array, Call, Cost, Dataset, vote
-from simcluster.learning.trees import Integers
+from simcluster.learning.trees.trees import Integers
 from simcluster.scheduling.graph import Output, Task, add_task
 from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task
 from simcluster.scheduling.search.classifiers import BayesEstimator, LogisticEstimator, NeighboursEstimator

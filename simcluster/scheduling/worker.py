@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from simcluster.cluster import UNANSWERED, Message, Node
-from simcluster.cluster.message import freeze
+from simcluster.cluster.messages.message import freeze
 from simcluster.engine import Event, Program
 from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task

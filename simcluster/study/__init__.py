@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from simcluster.study.design import Grid, LatinHypercube, RandomSample, Sobol, Zip, grid, zipped
     from simcluster.study.fields import field, with_fields
     from simcluster.study.plan import Outcome, TimeLimit, WorkerDied
-    from simcluster.study.processes import Processes
+    from simcluster.study.running.processes import Processes
     from simcluster.study.store import Store, StoreError
     from simcluster.study.stored import StoredStudy, open_study
     from simcluster.study.study import Interrupted, Progress, RunFailed, Study
@@ -27,7 +27,7 @@ _PLACES = {
     "design": ("Grid", "LatinHypercube", "RandomSample", "Range", "Sobol", "Zip", "grid", "zipped"),
     "fields": ("field", "with_fields"),
     "plan": ("Outcome", "TimeLimit", "WorkerDied"),
-    "processes": ("Processes",),
+    "running.processes": ("Processes",),
     "store": ("Store", "StoreError"),
     "stored": ("StoredStudy", "open_study"),
     "study": ("Interrupted", "Progress", "RunFailed", "Study"),

@@ -20,10 +20,8 @@ from simcluster.measurement.statistics import Precision
 from simcluster.scenario import Result, Scenario
 from simcluster.scenario.versions import machine, versions
 from simcluster.study.design import Cell, Design
-from simcluster.study.execution import execution
 from simcluster.study.fields import short_names, with_fields
 from simcluster.study.fingerprint import fingerprint
-from simcluster.study.journal import Journal
 from simcluster.study.plan import (
     MEASURED,
     Executor,
@@ -37,6 +35,8 @@ from simcluster.study.plan import (
     scenario_of,
     where,
 )
+from simcluster.study.running.execution import execution
+from simcluster.study.running.journal import Journal
 from simcluster.study.store import Store, storable
 from simcluster.study.stored import StoredStudy
 

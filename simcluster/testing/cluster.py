@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
-from simcluster.cluster.topology import FatTree, OneSwitch, Racks, Ring, Star, Topology, Torus, WideArea
+from simcluster.cluster.network.topology import FatTree, OneSwitch, Racks, Ring, Star, Topology, Torus, WideArea
 from simcluster.testing.values import Fields, distributions
 
 

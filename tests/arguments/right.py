@@ -2,7 +2,7 @@
 
 from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, nodes
 from simcluster.cluster import ClockSpec, FatTree, OneSwitch, Racks, Ring, Star, StorageSpec, Torus, WideArea
-from simcluster.cluster.topology import Edge, Graph
+from simcluster.cluster.network.topology import Edge, Graph
 from simcluster.engine import Constant, Empirical, Exponential, Lognormal, Pareto, Spec, Uniform, Weibull
 from simcluster.faults import (
     BreakLink,

@@ -8,7 +8,7 @@ from arguments.right import CLUSTER, Idle, make
 
 from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, nodes, run, sweep
 from simcluster.cluster import Cluster, OneSwitch, Racks, Star, Torus, WideArea, loss
-from simcluster.cluster.topology import Edge, Graph
+from simcluster.cluster.network.topology import Edge, Graph
 from simcluster.determinism import check_determinism
 from simcluster.engine import Constant, Environment, Trace, Uniform, stream
 from simcluster.recovery import ask

@@ -155,7 +155,7 @@ def test_new_writes_what_its_own_words_run(what, folder, good, monkeypatch, caps
         assert ended.out == ""
     else:
         assert program == "python"
-        monkeypatch.setattr("simcluster.study.execution.cores", lambda: 1)
+        monkeypatch.setattr("simcluster.study.running.execution.cores", lambda: 1)
         runpy.run_path(arguments[0], run_name="__main__")
         assert "ended_s" in capsys.readouterr().out
 

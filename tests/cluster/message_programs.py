@@ -11,7 +11,7 @@ import sys
 import simpy
 
 from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, nodes
-from simcluster.cluster.verdict import Corrupt, Delay, Drop, Duplicate
+from simcluster.cluster.messages.verdict import Corrupt, Delay, Drop, Duplicate
 from simcluster.engine import Constant, Environment, Exponential, Trace, stream
 
 NODES, STEPS, END_S = 4, 25, 3.0

@@ -16,7 +16,7 @@ from simcluster.cluster import (
     Message,
     NetworkSpec,
 )
-from simcluster.cluster.security import text_of
+from simcluster.cluster.network.security import text_of
 from simcluster.faults import (
     Byzantine,
     CorruptMessages,

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from simcluster import run
 from simcluster.cluster import Cluster, ClusterSpec, InvariantBroken, check, nodes, run_checked
-from simcluster.cluster.carrier import NicCarrier
-from simcluster.cluster.mailbox import Mailbox
-from simcluster.cluster.network import Network
+from simcluster.cluster.machine.processor import FirstComeFirstServed, Work
+from simcluster.cluster.machine.storage import Storage
+from simcluster.cluster.messages.mailbox import Mailbox
+from simcluster.cluster.network.carrier import NicCarrier
+from simcluster.cluster.network.network import Network
 from simcluster.cluster.node import Node
-from simcluster.cluster.processor import FirstComeFirstServed, Work
-from simcluster.cluster.storage import Storage
 from simcluster.engine import ENGINE, Environment, Exponential, Trace, idle
 from tests.strategies import schedules, staleness, training
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from simcluster.cluster.flows import FlowNetwork
-from simcluster.cluster.topology import Racks
+from simcluster.cluster.network.flows import FlowNetwork
+from simcluster.cluster.network.topology import Racks
 from simcluster.kernels.flow import flows, max_min
 
 FOREVER_S = 1e6

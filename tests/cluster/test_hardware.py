@@ -3,7 +3,7 @@
 import pytest
 
 from simcluster.cluster import NodeSpec, StorageSpec
-from simcluster.cluster.machine import HARDWARE
+from simcluster.cluster.machine.machine import HARDWARE
 
 
 @pytest.mark.parametrize("name", sorted(HARDWARE))

@@ -20,7 +20,7 @@ from simcluster.cluster import (
     Torus,
     WideArea,
 )
-from simcluster.cluster.topology import Edge
+from simcluster.cluster.network.topology import Edge
 from simcluster.engine import Constant, Environment, Trace
 
 GROUPS = ("east", "west")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.cluster.message_path import FirstComeFirstServed
-from simcluster.cluster.processor import FirstComeFirstServed as PlainFirstComeFirstServed
-from simcluster.cluster.processor import ProcessorSharing
+from simcluster.cluster.machine.processor import FirstComeFirstServed as PlainFirstComeFirstServed
+from simcluster.cluster.machine.processor import ProcessorSharing
+from simcluster.cluster.network.message_path import FirstComeFirstServed
 from simcluster.engine import Environment, Trace
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.cluster.slowdown import LEAST, MOST, Slowdowns
+from simcluster.cluster.machine.slowdown import LEAST, MOST, Slowdowns
 
 CHANGES = st.lists(st.tuples(st.integers(0, 12), st.none() | st.floats(1e-20, 1e20)), max_size=60)
 

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from simcluster.cluster.topology import AnyTopology, Edge, FatTree, Graph, OneSwitch, Racks, Ring, Star, Torus, WideArea
+from simcluster.cluster.network.topology import (
+    AnyTopology,
+    Edge,
+    FatTree,
+    Graph,
+    OneSwitch,
+    Racks,
+    Ring,
+    Star,
+    Torus,
+    WideArea,
+)
 
 NODES = tuple(f"node-{i}" for i in range(16))
 EUROPE, AMERICA = NODES[:8], NODES[8:]

@@ -4,7 +4,7 @@ import pytest
 from simcluster import plugins
 from simcluster.engine import stream
 from simcluster.faults import Byzantine
-from simcluster.faults.bodies import flip_bit, map_numbers
+from simcluster.faults.kinds.bodies import flip_bit, map_numbers
 
 TRUTH = np.array([1.0, -2.0, 3.0])
 

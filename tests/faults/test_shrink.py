@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simcluster.engine import AnyDistribution, Exponential, Spec
 from simcluster.faults import CrashNode, Failure, Fault, Finding, LoseMessages, PartitionNetwork, SlowNode, shrink
-from simcluster.faults.simpler import size, times_s, with_shorter_fault, with_simpler_parts
+from simcluster.faults.search.simpler import size, times_s, with_shorter_fault, with_simpler_parts
 from simcluster.testing import schedules
 
 NAMES = ("a", "b", "c", "d")

@@ -5,11 +5,11 @@ from itertools import pairwise
 import pytest
 
 from simcluster.cluster import FatTree, Graph, NetworkSpec, NodeSpec, OneSwitch, Star
-from simcluster.cluster.topology import Edge
+from simcluster.cluster.network.topology import Edge
 from simcluster.engine import Constant
 from simcluster.faults import BreakLink, DelayLink, GilbertElliott, LoseOnLink, Swarm, ThrottleLink
-from simcluster.faults.simpler import size, with_simpler_parts
-from simcluster.faults.topology_faults import TopologyFault
+from simcluster.faults.kinds.topology_faults import TopologyFault
+from simcluster.faults.search.simpler import size, with_simpler_parts
 from tests.faults.conftest import delivered, dropped, links_that_drop
 
 

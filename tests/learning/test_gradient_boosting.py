@@ -15,9 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from simcluster.engine import stream
 from simcluster.learning import Bundled, Dataset, GradientBoosting, Rows, arrays
-from simcluster.learning.binning import bin_edges, binned
-from simcluster.learning.boosting_objectives import BINARY, MULTINOMIAL, SQUARED_ERROR, probabilities
-from simcluster.learning.ensemble import COUNT, EDGE, FEATURE, VALUE
+from simcluster.learning.trees.binning import bin_edges, binned
+from simcluster.learning.trees.boosting_objectives import BINARY, MULTINOMIAL, SQUARED_ERROR, probabilities
+from simcluster.learning.trees.ensemble import COUNT, EDGE, FEATURE, VALUE
 
 IRIS = Bundled(name="iris").load()
 

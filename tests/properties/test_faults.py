@@ -51,7 +51,7 @@ from simcluster.faults import (
     ThrottleBandwidth,
     ThrottleLink,
 )
-from simcluster.faults.topology_faults import TopologyFault
+from simcluster.faults.kinds.topology_faults import TopologyFault
 from simcluster.faults.vocabulary import KINDS
 from simcluster.testing import topologies
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcluster.cluster import Cluster, ClusterSpec, Graph, NetworkSpec, NodeSpec
-from simcluster.cluster.topology import Edge
+from simcluster.cluster.network.topology import Edge
 from simcluster.engine import Constant, Environment, Trace
 from simcluster.faults import BreakLink, DelayLink, Injector, LoseOnLink, SlowLink, SpikeLatency, ThrottleLink
 

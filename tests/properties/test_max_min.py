@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simcluster.cluster.flows import FlowNetwork
-from simcluster.cluster.topology import FatTree, Racks, Ring, Torus
+from simcluster.cluster.network.flows import FlowNetwork
+from simcluster.cluster.network.topology import FatTree, Racks, Ring, Torus
 from simcluster.kernels import reference
 from simcluster.kernels.flow import max_min
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from simcluster.cluster import Cluster, ClusterSpec, nodes
-from simcluster.cluster.message import HEADER_BYTES, freeze
+from simcluster.cluster.messages.message import HEADER_BYTES, freeze
 from simcluster.engine import Environment, Spec, Trace
 
 

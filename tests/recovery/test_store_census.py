@@ -2,8 +2,8 @@
 
 from simcluster.cluster import Message
 from simcluster.recovery import DistributedStore, Timeout
-from simcluster.recovery.store_census import Census
-from simcluster.recovery.store_version import Version
+from simcluster.recovery.stores.store_census import Census
+from simcluster.recovery.stores.store_version import Version
 
 STORE = DistributedStore(coordinator="a", servers=("a", "b", "c"), replication=2, suspicion=Timeout(after_s=2.0))
 

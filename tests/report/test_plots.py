@@ -9,7 +9,7 @@ from matplotlib.image import imread
 
 from simcluster.measurement import bootstrap_interval
 from simcluster.report import band, check_folder, figure, legend, reference_line, save, seeds_in_words, wide
-from simcluster.report.bands import DASHES
+from simcluster.report.plots.bands import DASHES
 
 TABLE = pd.DataFrame(
     [

@@ -18,9 +18,10 @@ from simcluster import Scenario, Spec, load_scenario, plugins, run, save_scenari
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Count
 from simcluster.faults import Fault
-from simcluster.scenario import InvalidFile, load_spec, save_spec, schema, yaml_text
-from simcluster.scenario.document import DEPTH, VALUES, Broken
-from simcluster.scenario.documents import parse, read_document
+from simcluster.scenario import InvalidFile, load_spec, save_spec, schema
+from simcluster.scenario.text import yaml_text
+from simcluster.scenario.text.document import DEPTH, VALUES, Broken
+from simcluster.scenario.text.documents import parse, read_document
 from simcluster.training import Waiting
 from tests.scenario.mutated import DOCUMENTS, EXAMPLES, TEXTS, documents, read, texts, try_many
 
@@ -320,7 +321,7 @@ def test_a_document_may_be_as_deep_and_hold_as_much_as_the_limits_say(tmp_path):
 
 
 def test_a_file_may_have_as_many_bytes_as_the_limit_says_and_a_mark_of_its_order(tmp_path, monkeypatch):
-    monkeypatch.setattr("simcluster.scenario.documents.BYTES", 12)
+    monkeypatch.setattr("simcluster.scenario.text.documents.BYTES", 12)
     path = tmp_path / "small.yaml"
     path.write_bytes(b"\xef\xbb\xbfa: 12345\n")
 

@@ -20,8 +20,8 @@ from simcluster import Result, Scenario, plugins, run
 from simcluster.engine import InvalidSpec
 from simcluster.faults import CrashNode
 from simcluster.scenario import NotStored, StoredObject, StoredResult
-from simcluster.scenario.encoding import decoded, encoded
 from simcluster.scenario.stored import packed
+from simcluster.scenario.text.encoding import decoded, encoded
 from tests.scenario.ends import TWO, Gives, scenario
 from tests.strategies import schedules, training
 

@@ -2,7 +2,7 @@
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
-from simcluster.cluster.message import HEADER_BYTES, freeze
+from simcluster.cluster.messages.message import HEADER_BYTES, freeze
 from simcluster.faults import CrashNode
 from simcluster.scheduling import TaskGraphJob
 

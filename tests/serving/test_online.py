@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
 from simcluster.cluster import NetworkSpec, StorageSpec
-from simcluster.cluster.message import HEADER_BYTES, freeze
+from simcluster.cluster.messages.message import HEADER_BYTES, freeze
 from simcluster.engine import Constant, stream
 from simcluster.faults import CrashNode, KillProgram, LoseMessages, PauseNode, RotBits
 from simcluster.kernels import call

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from sweeping import duration, waiting
 
-from simcluster.study import Outcome, Store, journal
-from simcluster.study.journal import FOLDER, Journal, Unfinished
+from simcluster.study import Outcome, Store
 from simcluster.study.plan import Here
+from simcluster.study.running import journal
+from simcluster.study.running.journal import FOLDER, Journal, Unfinished
 from simcluster.sweep import Interrupted, sweep
 
 CASES = {mean_s: waiting(mean_s) for mean_s in (1.0, 10.0)}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from studying import how_long, scenario
 
 from simcluster.study import WorkerDied
-from simcluster.study.on_dask import OnDask
 from simcluster.study.plan import Plan
+from simcluster.study.running.on_dask import OnDask
 
 KILLERS = st.frozensets(st.integers(0, 11), max_size=4)
 

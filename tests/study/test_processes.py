@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from studying import how_long, scenario
 
-from simcluster.study import Processes, processes
+from simcluster.study import Processes
 from simcluster.study.plan import Here, Plan
+from simcluster.study.running import processes
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from simcluster import ClusterSpec, Scenario, nodes, run
 from simcluster.training import Gossip, GradientDescent, LinearRegression, TrainingJob, arrays, ordered
-from simcluster.training.exchange.mixing import complete, metropolis, reason, ring, uniform
+from simcluster.training.exchange.peers.mixing import complete, metropolis, reason, ring, uniform
 
 pytestmark = pytest.mark.theory
 

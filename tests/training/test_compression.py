@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcluster import run
-from simcluster.cluster.message import freeze
+from simcluster.cluster.messages.message import freeze
 from simcluster.engine import stream
 from simcluster.faults import Byzantine, CrashNode, KillProgram
 from simcluster.learning import KMeans, call

@@ -22,7 +22,7 @@ from simcluster.training import (
     TrainingJob,
     Waiting,
 )
-from simcluster.training.exchange.ledger import Ledger
+from simcluster.training.exchange.servers.ledger import Ledger
 
 WORKERS = ("a", "b", "c")
 

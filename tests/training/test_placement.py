@@ -14,7 +14,7 @@ from simcluster.cluster import (
     OutOfMemory,
     StorageSpec,
 )
-from simcluster.cluster.message import HEADER_BYTES
+from simcluster.cluster.messages.message import HEADER_BYTES
 from simcluster.engine import Constant, Spec, stream
 from simcluster.faults import (
     CorruptMessages,

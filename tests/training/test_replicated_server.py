@@ -22,7 +22,7 @@ from simcluster.training import (
     TopK,
     Training,
 )
-from simcluster.training.exchange.fenced_ledger import Deposed, FencedLedger
+from simcluster.training.exchange.surviving.fenced_ledger import Deposed, FencedLedger
 
 STEPS = 20
 DETECTOR = Heartbeats(period_s=0.01, suspicion=Timeout(after_s=0.05))

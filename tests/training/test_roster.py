@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.training.exchange.roster import Roster
+from simcluster.training.exchange.surviving.roster import Roster
 
 WORKERS, SPARES = ("w0", "w1", "w2", "w3", "w4"), ("s0", "s1")
 CHANGES = st.lists(st.tuples(st.sampled_from([*WORKERS, *SPARES]), st.booleans()), max_size=30)

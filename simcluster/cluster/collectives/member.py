@@ -14,7 +14,7 @@ from simcluster.engine import Program
 from simcluster.kernels import Call, Cost
 
 if TYPE_CHECKING:
-    from simcluster.cluster.message import Message
+    from simcluster.cluster.messages.message import Message
     from simcluster.cluster.node import Node
 
 _NOTHING: Blocks = (0, 0)

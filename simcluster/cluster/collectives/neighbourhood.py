@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from simcluster.engine import Program
 
 if TYPE_CHECKING:
-    from simcluster.cluster.message import Message
+    from simcluster.cluster.messages.message import Message
     from simcluster.cluster.node import Node
 
 

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from simcluster.engine import NUMBER, Count, NotNegative, Positive, Spec
 from simcluster.kernels import Call, Cost, best_split, histograms, subtract_histograms
-from simcluster.learning.binning import bin_edges
-from simcluster.learning.boosting_objectives import objective_of, probabilities
 from simcluster.learning.dataset import Dataset, Rows
-from simcluster.learning.ensemble import COUNT, EDGE, FEATURE, VALUE, Ensemble
 from simcluster.learning.protocols import Array
 from simcluster.learning.sizes import check_numbers
+from simcluster.learning.trees.binning import bin_edges
+from simcluster.learning.trees.boosting_objectives import objective_of, probabilities
+from simcluster.learning.trees.ensemble import COUNT, EDGE, FEATURE, VALUE, Ensemble
 
 
 class GradientBoosting(Spec):

@@ -11,7 +11,7 @@ import numpy as np
 from simcluster.engine import Count, Positive, Spec
 from simcluster.learning import Array, Call, Cost, Dataset
 from simcluster.learning.cross_validation import Integers
-from simcluster.learning.trees import Growth
+from simcluster.learning.trees.trees import Growth
 
 NUMBER_BYTES = 8
 

@@ -10,7 +10,7 @@ from simcluster.engine import Count, NotNegative, Open, Positive, Spec
 from simcluster.learning import Array, Call, Cost, Dataset
 from simcluster.learning.cross_validation import Floats, Integers, accuracy_cost, split, train, training_cost
 from simcluster.learning.support_vectors import KernelSolver, Vectors, separating_cost
-from simcluster.learning.trees import Forest, Growth
+from simcluster.learning.trees.trees import Forest, Growth
 from simcluster.scheduling.protocols import Estimator, Learner
 from simcluster.scheduling.search.classifiers import CLASSIFIERS
 

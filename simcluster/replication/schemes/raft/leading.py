@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.cluster import Message
-from simcluster.cluster.message import Sealed
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Program, fire
 from simcluster.replication.schemes.raft.log import Entry, Members
 from simcluster.replication.state_machine import Answer, Command

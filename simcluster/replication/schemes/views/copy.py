@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from simcluster.cluster import UNANSWERED, Message, Node
-from simcluster.cluster.message import Sealed
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Program, fire
 from simcluster.replication.journal import Journal
 from simcluster.replication.leader_session import ASK

@@ -1,0 +1,1 @@
+"""What a node is made of: cores, memory, disk, storage, clock."""

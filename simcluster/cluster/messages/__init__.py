@@ -1,0 +1,1 @@
+"""Messages, the box that they lie in, and the verdict on each."""

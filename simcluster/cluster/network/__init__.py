@@ -1,0 +1,1 @@
+"""What is between nodes: links, topologies, carriers, and how messages get across."""

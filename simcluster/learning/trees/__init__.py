@@ -1,0 +1,1 @@
+"""Trees on histograms and ensembles of trees."""

@@ -1,0 +1,1 @@
+"""Scenarios as text: YAML and JSON, with the place of each value."""

@@ -1,0 +1,1 @@
+"""How the runs of a study are carried out: in processes, on Dask, one after the other."""

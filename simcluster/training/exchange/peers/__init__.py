@@ -1,0 +1,1 @@
+"""Every worker has parameters, and workers talk to each other."""

@@ -1,0 +1,1 @@
+"""Parameters live on servers, and workers ask them."""

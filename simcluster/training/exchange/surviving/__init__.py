@@ -1,0 +1,1 @@
+"""Parameters survive their server, and rows their worker."""
