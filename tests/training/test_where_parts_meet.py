@@ -10,14 +10,19 @@ from simcluster.recovery import Checkpoints, Heartbeats, RemoteStore, Timeout
 from simcluster.training import (
     Bulyan,
     ClientSampling,
+    CyclicCode,
+    DpSgd,
     DynamicBackups,
     ElasticAveraging,
+    FractionalRepetition,
     InTurn,
     KBatchSync,
     Krum,
     KSync,
     ParameterServer,
     Rennala,
+    Replication,
+    Speculation,
     StalenessAware,
     Stored,
     TrainingJob,
@@ -150,3 +155,18 @@ def test_a_stored_result_has_its_ledger(tmp_path):
     result = run(scenario((GONE,)), seed=0)
 
     assert Result.load(result.save(tmp_path / "run.zip")).ledger.equals(result.ledger)
+
+
+COPIES = [CyclicCode(stragglers=1), FractionalRepetition(stragglers=1), Replication(copies=2), Speculation()]
+
+
+@pytest.mark.parametrize("redundancy", COPIES, ids=lambda rule: rule.kind)
+@pytest.mark.parametrize("added_by", ["server", "workers"])
+def test_the_noise_of_a_step_is_the_same_whoever_computes_its_shards(redundancy, added_by):
+    fields = {"privacy": DpSgd(added_by=added_by), "batch_size": 8}
+    copies = {"sharding": Replicated()} if redundancy.kind == "speculation" else {}
+    alone = run(scenario(**fields), seed=0).outcome.parameters
+
+    found = run(scenario(redundancy=redundancy, **copies, **fields), seed=0).outcome.parameters
+
+    np.testing.assert_allclose(found, alone, rtol=0, atol=1e-12)
