@@ -28,7 +28,9 @@ def test_list_faults_has_the_vocabulary(word, good):
 
 
 def test_a_group_is_called_what_its_fields_are(good):
-    assert good("list", "data").out == good("list", "data-sources").out == good("list", "data_source").out
+    assert good("list", "work").out == good("list", "works").out == good("list", "Work").out
+    assert good("list", "data-sources").out == good("list", "data_source").out
+    assert {each["group"] for each in good("list", "data", "--json").json} == {"data_sources", "data_types"}
     assert listed(good("list", "topologies"))[:2] == ["one_switch", "star"]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from strong import HORIZON_S, swarm
-
 from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, nodes, run
 from simcluster.cluster import StorageSpec
 from simcluster.engine import Exponential, InvalidSpec, stream
@@ -18,6 +16,7 @@ from simcluster.replication import Asked, Craq, PrimaryBackup, Raft, ReplicatedS
 from simcluster.replication.schemes.raft.leading import Leading
 from simcluster.replication.schemes.raft.replica import Replica
 from simcluster.replication.state_machine import StateMachine
+from tests.replication.strong import HORIZON_S, swarm
 
 SEEDS = range(200)
 RULE = "a history must be linearizable"

@@ -1,11 +1,11 @@
 """Locks: what a lease does not promise, and what tokens do."""
 
 import pytest
-from strong import KINDS
 
 from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
 from simcluster.faults import Broken, DriftClock, Finding, PauseNode, Swarm, search_seeds, shrink, trial_of
 from simcluster.replication import Counted, LockedCounter
+from tests.replication.strong import KINDS
 
 
 def scenario(**fields):

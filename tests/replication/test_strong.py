@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from planted import BUGS, RULE, SEEDS
-from strong import SmallDrift, scenario, swarm, trial
 
 from simcluster import NodeSpec, run
 from simcluster.faults import CrashNode, DriftClock, Finding, PartitionBridge, PartitionNetwork, search_seeds
 from simcluster.replication import ChainReplication, Change, Craq, PrimaryBackup, Raft, Views
+from tests.replication.planted import BUGS, RULE, SEEDS
+from tests.replication.strong import SmallDrift, scenario, swarm, trial
 
 VIEWS, LEASED = Views(master="m"), Views(master="m", lease_s=0.1, drift=0.05)
 SCHEMES = {

@@ -210,8 +210,8 @@ def test_contributions_count_that_belong_to_the_history_and_no_others():
     assert not found.accept("worker-0", 2, something, (9, 5))
     assert found.accept("worker-0", 3, something, (9, 5))
     assert not found.accept("worker-0", 3, something, (9, 5))
-    assert found.accept("worker-1", 3, something, 7, 2)
-    assert found.accept("worker-2", 3, something, *found.version)
+    assert found.accept("worker-1", 3, something, (7, 2))
+    assert found.accept("worker-2", 3, something, found.version)
     assert found.state()[-1] == ((7, 2), (9, 5), found.version)
 
 

@@ -1,12 +1,14 @@
 """Where two parts of training meet: each was right alone."""
 
+import math
+
 import numpy as np
 import pytest
 
 from simcluster import ClusterSpec, NodeSpec, Result, Scenario, nodes, run
-from simcluster.faults import Byzantine, CrashNode, PauseNode
+from simcluster.faults import Byzantine, CrashNode, PauseNode, SpoofMessages
 from simcluster.learning import Bundled, GradientDescent, Replicated, Softmax, arrays, call
-from simcluster.recovery import Checkpoints, Heartbeats, RemoteStore, Timeout
+from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore, Timeout
 from simcluster.training import (
     Bulyan,
     ClientSampling,
@@ -19,9 +21,11 @@ from simcluster.training import (
     KBatchSync,
     Krum,
     KSync,
+    PairwiseGossip,
     ParameterServer,
     Rennala,
     Replication,
+    ShardedServers,
     Speculation,
     StalenessAware,
     Stored,
@@ -170,3 +174,36 @@ def test_the_noise_of_a_step_is_the_same_whoever_computes_its_shards(redundancy,
     found = run(scenario(redundancy=redundancy, **copies, **fields), seed=0).outcome.parameters
 
     np.testing.assert_allclose(found, alone, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("exchange", [ShardedServers(servers=("s-0", "s-1")), PairwiseGossip(graph="complete")])
+@pytest.mark.parametrize("victim", ["s-0", "s-1", "idle"])
+def test_a_forger_in_the_name_of_no_worker_is_not_listened_to(exchange, victim):
+    cluster = ClusterSpec(nodes=(*nodes("s", 2), *nodes("w", 3, flops_per_s=1e6), NodeSpec(name="idle")))
+    job = TrainingJob(
+        model=Softmax(), data=Bundled(name="iris"), workers=("w-0", "w-1", "w-2"), steps=8, exchange=exchange,
+        staleness=math.inf if exchange.kind == "pairwise_gossip" else 0,
+    )  # fmt: skip
+    plain = Scenario(cluster=cluster, job=job, horizon_s=5.0)
+    forged = plain.replace(faults=(SpoofMessages(node="w-0", victim=victim, begin_s=0.0),))
+
+    np.testing.assert_array_equal(*(run(each, seed=0).outcome.parameters for each in (plain, forged)))
+
+
+STORES = [
+    RemoteStore(server="s-2", timeout_s=0.1),
+    DistributedStore(coordinator="s-1", servers=("s-1", "s-2"), replication=2),
+]
+
+
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.kind)
+@pytest.mark.parametrize("adversary", ["negate", "noise", "equivocate", "gaussian"])
+def test_a_liar_that_saves_lies_about_values_and_the_store_lives(store, adversary):
+    cluster = ClusterSpec(nodes=(*nodes("s", 3), *nodes("w", 2)))
+    job = TrainingJob(
+        model=Softmax(), data=Bundled(name="iris"), workers=("w-0", "w-1"), steps=10,
+        exchange=ParameterServer(server="s-0"), recovery=Checkpoints(every=2, store=store),
+    )  # fmt: skip
+    liar = Byzantine(node="s-0", begin_s=0.0, adversary=adversary)
+
+    assert run(Scenario(cluster=cluster, job=job, faults=(liar,)), seed=0).ended == "finished"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import SupportsFloat
+
 from simcluster.cluster import Node
 from simcluster.recovery.protocols import Interval, Observed
 
@@ -29,8 +31,9 @@ class Pace:
         if isinstance(self._every, int):
             return clock % self._every == 0
         interval_s = self._every(self.observed)
-        if not interval_s >= 0:
-            raise ValueError(f"an interval between checkpoints must be 0 s or more, got {interval_s} of {self._every}")
+        if not isinstance(interval_s, SupportsFloat) or not float(interval_s) >= 0:
+            rule = "an interval between checkpoints must be 0 s or more"
+            raise ValueError(f"{rule}, got {interval_s!r} of {self._every}")
         return self._now_s() - self._since_s >= interval_s
 
     @property

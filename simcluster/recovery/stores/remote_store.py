@@ -52,7 +52,7 @@ class RemoteStore(Spec):
         """
         value, own_bytes = freeze(value)
         size_bytes = own_bytes if size_bytes is None else size_bytes
-        value_of((yield from self._ask(node, "write", (key, value, size_bytes), HEADER_BYTES + size_bytes)))
+        value_of((yield from self._ask(node, "write", (key, value), HEADER_BYTES + size_bytes)))
 
     def read(self, node: Node, key: str) -> Generator[Event, Any, Any]:
         """The value under ``key``. Raises ``KeyError``, ``Corrupted``, or what ``ask`` does after the last attempt."""
@@ -80,7 +80,9 @@ def serve(node: Node, store: RemoteStore) -> Program:
                 answer: Answer = refused[message.request_id]
             elif message.kind.endswith("-write"):
                 answer = ("done", None)
-                yield from shelf.write(int(message.request_id or 0), *message.body)
+                key, value = message.body
+                written_bytes = message.size_bytes - HEADER_BYTES  # which no liar rewrites, as it could a number
+                yield from shelf.write(int(message.request_id or 0), key, value, written_bytes)
             else:
                 answer = ("done", (yield from shelf.read(message.body[0])))
                 size_bytes += shelf.size_bytes(message.body[0])

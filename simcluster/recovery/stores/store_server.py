@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,7 +74,7 @@ class Server:
         chain, patience_s, *parts = message.body
         block, onward = Block(*parts), None
         if chain:  # those behind get less time, so that the one before hears of them in his
-            share = patience_s * len(chain) / (len(chain) + 1)
+            share = self._patience_s(patience_s) * len(chain) / (len(chain) + 1)
             onward = self._node.spawn(push(self._node, self._store, "put", chain, share, block))
         holders = ((self._node.name,) if (yield from self._keep(block)) else ()) + ((yield onward) if onward else ())
         self._finish(message, holders)
@@ -91,7 +92,8 @@ class Server:
         outcome, value = yield from self._read(name)
         holders: tuple[str, ...] = ()
         if outcome == "done":
-            holders = yield from push(self._node, self._store, "copy", (target,), patience_s, Block(name, value))
+            within_s = self._patience_s(patience_s)
+            holders = yield from push(self._node, self._store, "copy", (target,), within_s, Block(name, value))
         self._finish(message, holders)
 
     def drop(self, message: Message) -> Program:
@@ -99,6 +101,10 @@ class Server:
         for name in message.body:
             yield from self._remove(self._prefix + name)
         del self.begun[message.request_id]
+
+    def _patience_s(self, said_s: float) -> float:
+        """How long whoever asked will wait, as it says, or the store's time-out where a liar says no such thing."""
+        return said_s if 0 <= said_s < math.inf else self._store.timeout_s
 
     def report(self) -> None:
         """Tell the coordinator what is durable here, and how much room is left."""

@@ -87,6 +87,8 @@ class _Pairs:
     def answer(self, message: Message) -> None:
         """Average with who asks, or let it wait, or go without."""
         source, request_id = message.source, message.request_id
+        if source not in self.workers:  # nobody's: a message in another's name
+            return
         if request_id not in self.seen:
             if self.asking and self.workers.index(source) < self.workers.index(self.node.name):
                 self.deferred.append(message)

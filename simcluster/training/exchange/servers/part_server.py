@@ -50,6 +50,8 @@ def serve_part(node: Node, *, training: Training, assembly: Assembly, place: int
         if done.triggered:
             node.reply(message, None)
             continue
+        if worker not in progress.next_clock:  # nobody's: a message in another's name
+            continue
         if message.kind == past and message.body < progress.next_clock[worker]:
             node.reply(message, (message.body, history[min(message.body, progress.clock)]))
             continue
