@@ -22,7 +22,8 @@ class Speculation(Spec):
     first to come counts, the same bits from whomever, and whoever still computes it is given something else to do; so
     no fault that ends changes a bit of what there would be without redundancy, and a worker that is gone for good is
     stood in for, if somebody has its rows. Of n workers that all have all rows, with exponential times of mean 1, one
-    helper and ``after`` 0, a step takes the sum of 1/min(2k, n) over k = 1 … n in the mean.
+    helper and ``after`` 0, a step takes the sum of 1/min(2k, n) over k = 1 … n in the mean. Where nobody is late and
+    messages take long, it costs: who helps when the step ends is told so, and hears of the next one a way later.
     """
 
     kind: Literal["speculation"] = "speculation"
