@@ -1,4 +1,4 @@
-"""Replication: a key-value store with copies on several nodes, by a scheme, and a history of what clients saw."""
+"""Replication: a key-value store with copies or shards on several nodes, and a history of what clients saw."""
 
 from simcluster.replication.answers import Answers, ask_quorum
 from simcluster.replication.job import ReplicatedStore

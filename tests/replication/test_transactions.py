@@ -282,7 +282,7 @@ def test_an_isolation_of_ones_own_is_told_what_it_lacks():
 
 
 def test_what_does_not_go_together_is_refused():
-    with pytest.raises(ValueError, match="workload must ask transactions, .* got 'read'"):
+    with pytest.raises(ValueError, match=r"workload must ask transactions, .* got 'read'"):
         scenario(serializable, workload=Mix())
     with pytest.raises(ValueError, match="got 'txn'"):
         ReplicatedStore(scheme=Abd(), replicas=("a",), clients=("b",), workload=TransactionMix())
