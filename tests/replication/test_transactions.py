@@ -27,6 +27,8 @@ from simcluster.replication import (
 )
 from simcluster.replication.transactions.lock_table import LockTable
 from simcluster.replication.transactions.oracle import oracle
+from simcluster.replication.transactions.shard import Shard
+from simcluster.replication.transactions.store import Store
 from tests.replication.transactional import MIX, not_at, ran, scenario, scripted, torn
 
 
@@ -228,6 +230,65 @@ def test_stamps_grow_through_crashes_and_lost_messages():
     assert stamps[-1] > 3000  # each crash skips what may have been given
 
 
+def asked_of_a_shard(*messages, crash_before):
+    """What a shard answers to messages of one client, one after another, where it crashes before one of them."""
+    answers = []
+
+    class Talk:
+        def start(self, cluster, seed):
+            done = cluster.env.event()
+            rest = dict.fromkeys(("applied", "voted", "learned"), lambda *_: None)
+            store = Store(cluster, "store", ("s",), 9.0, True, **rest)
+            cluster["s"].boot(lambda node: Shard(node, store).run())
+
+            def client(node):
+                for place, (word, *body) in enumerate(messages):
+                    if place == crash_before:
+                        cluster["s"].crash(), cluster["s"].restart()
+                    answers.append((yield node.request("s", f"store.{word}", tuple(body), timeout_s=1.0)).body)
+                done.succeed()
+
+            cluster["c"].boot(client)
+            return done
+
+    run(Scenario(cluster=ClusterSpec(nodes=(NodeSpec(name="s"), NodeSpec(name="c"))), job=Talk(), horizon_s=60.0), 0)
+    return answers
+
+
+NAME, WRITES = (1, "c"), (("append", "x", 5),)
+LOCK = ("step", NAME, "x", "exclusive", None)
+
+
+def test_a_lock_that_a_crash_has_taken_is_not_had_again_by_a_message_that_comes_late():
+    for asked in (("step", NAME, "x", "shared", None), LOCK):
+        first, late, vote = asked_of_a_shard(asked, asked, ("prepare", NAME, 1, ()), crash_before=1)
+        assert first == (None, 1, None)
+        assert late == (None, 2, None)
+        assert vote is False
+
+
+@pytest.mark.parametrize("crash_before", [None, 2, 3, 4, 5])
+def test_a_vote_holds_through_a_crash_and_what_is_repeated_is_done_once(crash_before):
+    prepare, commit = ("prepare", NAME, 1, WRITES), ("commit", NAME, True, 7)
+    other, read = ("step", (2, "c"), "x", "shared", None), ("step", (3, "c"), "x", None, None)
+    answers = asked_of_a_shard(LOCK, prepare, prepare, other, commit, commit, prepare, read, crash_before=crash_before)
+
+    assert answers[1:3] == [True, True]
+    assert answers[3][0] == "an older transaction has locked 'x'"
+    assert answers[6] is True
+    assert answers[7][2] == (5,)
+
+
+@pytest.mark.parametrize("crash_before", [None, 1, 2, 3])
+def test_what_was_undone_is_not_done_by_a_message_that_comes_late(crash_before):
+    do, read = ("do", NAME, 0, "append", "x", 5), ("step", (3, "c"), "x", None, None)
+
+    assert asked_of_a_shard(do, do, read, crash_before=crash_before)[2][2] == (5,)
+    done, _, late, seen = asked_of_a_shard(do, ("undo", NAME, ("x",)), do, read, crash_before=crash_before)
+    assert (done, late) == (True, False)
+    assert seen[2] in (None, ())
+
+
 def test_the_older_waits_and_the_younger_dies():
     table = LockTable()
     old, middle, young = ((number, "c") for number in (1, 2, 3))
@@ -239,8 +300,6 @@ def test_the_older_waits_and_the_younger_dies():
     table.release(young)
     assert table.take(middle, "x", "exclusive") == "granted"
     assert table.take(middle, "x", "shared") == "granted"
-    assert table.holds(middle, {"x": "exclusive"})
-    assert not table.holds(old, {"x": "shared"})
     assert table.is_written("x", old)
     assert not table.is_written("x", middle)
 

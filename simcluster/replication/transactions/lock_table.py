@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Literal
 
 Name = tuple[int, str]
@@ -29,10 +28,6 @@ class LockTable:
             return "wait" if name < min(others) else "die"
         holders[name] = "exclusive" if holders.get(name) == "exclusive" else mode
         return "granted"
-
-    def holds(self, name: Name, keys: Mapping[str, Mode] | Iterable[tuple[str, Mode]]) -> bool:
-        """Whether a transaction holds all these keys, each so or more strictly."""
-        return all(self._held.get(key, {}).get(name) in (mode, "exclusive") for key, mode in dict(keys).items())
 
     def is_written(self, key: str, name: Name) -> bool:
         """Whether another transaction may be about to change a key."""

@@ -152,11 +152,11 @@ class Shard:
 
     def _prepare(self, message: Message) -> None:
         """Vote. Who has nothing to write here is done by that, for it asks for no lock any more."""
-        name, boots, locked, writes = message.body
+        name, boots, writes = message.body
         if name in self._over or name in self._prepared:
             self._reply(message, self._over.get(name, True))
             return
-        holds = boots == self._boots and self._locks.holds(name, locked)
+        holds = boots == self._boots  # what it has locked, for only an end gives locks back
         if not holds:
             self._end(name, False)
         elif writes:

@@ -78,14 +78,11 @@ class Transaction:
         store = self._coordinator.store
         if loose := [key for key in self.written if self.locked.get(store.shard_of(key), {}).get(key) != "exclusive"]:
             raise ValueError(f"a transaction must have locked what it writes before it commits, got {loose[0]!r}")
-        bodies = {
-            shard: (self.name, self._boots[shard], tuple(locked.items()), self._changes_on(shard))
-            for shard, locked in self.locked.items()
-        }
+        bodies = {shard: (self.name, boots, self._changes_on(shard)) for shard, boots in self._boots.items()}
         votes = yield from self._coordinator.ask_each("prepare", bodies)
         if not all(votes):
             raise Refused("a shard has lost a lock")
-        writers = tuple(shard for shard, body in bodies.items() if body[3])
+        writers = tuple(shard for shard, body in bodies.items() if body[2])
         stamp = (yield from self.now()) if stamped and writers else 0
         self.fate = "decided"
         if writers:
