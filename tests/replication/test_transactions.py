@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from simcluster import ClusterSpec, NodeSpec, Scenario, run
+from simcluster import ClusterSpec, NodeSpec, Scenario, nodes, run
 from simcluster.cluster import Failure
 from simcluster.engine import stream
 from simcluster.faults import CrashNode, IsolateNode, LoseMessages
@@ -271,12 +271,14 @@ def test_a_lock_that_a_crash_has_taken_is_not_had_again_by_a_message_that_comes_
 def test_a_vote_holds_through_a_crash_and_what_is_repeated_is_done_once(crash_before):
     prepare, commit = ("prepare", NAME, 1, WRITES), ("commit", NAME, True, 7)
     other, read = ("step", (2, "c"), "x", "shared", None), ("step", (3, "c"), "x", None, None)
-    answers = asked_of_a_shard(LOCK, prepare, prepare, other, commit, commit, prepare, read, crash_before=crash_before)
+    stale = ("commit", NAME, False, 0)  # of a coordinator that has forgotten, for all have acknowledged
+    asked = (LOCK, prepare, prepare, other, commit, commit, stale, prepare, read)
+    answers = asked_of_a_shard(*asked, crash_before=crash_before)
 
     assert answers[1:3] == [True, True]
     assert answers[3][0] == "an older transaction has locked 'x'"
-    assert answers[6] is True
-    assert answers[7][2] == (5,)
+    assert answers[7] is True
+    assert answers[8][2] == (5,)
 
 
 @pytest.mark.parametrize("crash_before", [None, 1, 2, 3])
@@ -336,8 +338,30 @@ def test_an_isolation_of_ones_own_is_told_what_it_lacks():
         scripted(no_lock, TRANSFER)
     result = scripted(refuses, TRANSFER)
     assert [each.status for each in History.of(result.trace)] == ["fail", "fail"]
-    with pytest.raises(ValueError, match=r"a step of a transaction must be .* got \('cas', 'x', 1\)"):
-        scripted(serializable, [(0.1, ("cas", "x", 1))])
+    for step in (("cas", "x", 1), ("r", 7, None), ("r", "x"), "r"):
+        with pytest.raises(ValueError, match=r"a step of a transaction must be \(f, key, value\) .* got"):
+            scripted(serializable, [(0.1, step)])
+
+
+@pytest.mark.parametrize("isolation", [snapshot_isolation, serializable, Saga()], ids=["stamps", "locks", "saga"])
+def test_a_node_may_be_shard_and_client_at_once(isolation):
+    machines = nodes("n", 3)
+    names = tuple(machine.name for machine in machines)
+    job = ShardedStore(isolation=isolation, shards=names, clients=names, workload=MIX, timeout_s=0.5, settle_s=3.0)
+    crash = CrashNode(node="n-0", begin_s=0.2, end_s=0.6)
+    result = run(Scenario(cluster=ClusterSpec(nodes=machines), job=job, faults=(crash,), horizon_s=60.0), 0)
+
+    assert result.outcome["ok"] > 25
+    assert torn(result) is None
+
+
+def test_figures_are_those_of_the_records_that_are_kept():
+    bare = scenario(serializable, workload=MIX.replace(operations=3)).replace(trace_kinds=("invoke", "complete"))
+    result = run(bare, 0)
+
+    assert result.metrics["operations_ok"] == result.outcome["ok"]
+    assert "in_doubt_s_max" not in result.metrics
+    assert {*result.series} >= {"operation"}
 
 
 def test_what_does_not_go_together_is_refused():

@@ -20,6 +20,7 @@ from simcluster.replication.transactions.oracle import oracle
 from simcluster.replication.transactions.serializable import serializable
 from simcluster.replication.transactions.shard import Shard
 from simcluster.replication.transactions.store import Store
+from simcluster.replication.transactions.transaction import steps_of
 from simcluster.replication.workload import AnyWorkload, TransactionMix
 
 
@@ -94,7 +95,7 @@ class ShardedStore(Spec):
 
     def touched(self, asked: Asked) -> tuple[str, ...]:
         """The keys that a transaction is about."""
-        return tuple(key for _, key, _ in asked.value)
+        return tuple(key for _, key, _ in steps_of(asked.value))
 
     def closing(self, keys: Iterable[str]) -> tuple[Asked, ...]:
         """What each client asks in the end: a transaction that reads all keys."""
@@ -108,9 +109,9 @@ class ShardedStore(Spec):
         """
         from simcluster.measurement.operations import operation_metrics
 
-        doubts_s = [row["until_s"] - row["since_s"] for row in in_doubt(result.trace, result.ended_s)]
         found = operation_metrics(result.trace, f"{self.name}.")
         if result.trace.keeps("vote") and result.trace.keeps("outcome"):
+            doubts_s = [row["until_s"] - row["since_s"] for row in in_doubt(result.trace, result.ended_s)]
             found |= {"in_doubt_s_max": max(doubts_s, default=0.0), "in_doubt_s_total": fsum(doubts_s)}
         return found
 

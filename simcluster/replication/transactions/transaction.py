@@ -29,7 +29,7 @@ class Transaction:
     def __init__(self, coordinator: Coordinator, operation: Operation) -> None:
         self._coordinator = coordinator
         self.name: Name = (operation.number, coordinator.node.name)
-        self.steps = _checked(operation.value)
+        self.steps = steps_of(operation.value)
         self.fate: Literal["open", "decided"] = "open"
         self.results: list[Step] = []
         self.written: dict[str, list[tuple[str, Any]]] = {}
@@ -133,8 +133,10 @@ class Transaction:
         return value
 
 
-def _checked(steps: Any) -> tuple[Step, ...]:
+def steps_of(steps: Any) -> tuple[Step, ...]:
+    """What a transaction is asked to do. Raises ``ValueError`` for what is no list of steps."""
     for step in steps if isinstance(steps, list | tuple) else (steps,):
-        if not isinstance(step, list | tuple) or len(step) != 3 or step[0] not in KINDS:
-            raise ValueError(f"a step of a transaction must be (f, key, value) with f one of {KINDS}, got {step!r:.80}")
+        if not isinstance(step, list | tuple) or len(step) != 3 or step[0] not in KINDS or not isinstance(step[1], str):
+            rule = f"a step of a transaction must be (f, key, value) with f one of {KINDS} and a key of text"
+            raise ValueError(f"{rule}, got {step!r:.80}")
     return tuple((f, key, value) for f, key, value in steps)
