@@ -94,7 +94,7 @@ class TransactionMix(Spec):
     """Which share of the steps reads."""
     keys: Annotated[Count, Field(le=10**6)] = 6
     """How many keys there are, "k0" and so on; at most a million."""
-    zipf: Seconds = 0.0
+    zipf: NotNegative = 0.0
     """The exponent s of Zipf's law: key i has a weight of (i + 1)^−s; 0 is uniform."""
     think_s: AnyDistribution = Constant(value=0.0)
     """How long a client waits after an answer before it asks again (a closed loop)."""

@@ -15,9 +15,8 @@ from simcluster.replication.client import Clients
 from simcluster.replication.protocols import Asked
 from simcluster.replication.transactions.coordinator import Coordinator
 from simcluster.replication.transactions.in_doubt import DOUBT, in_doubt
-from simcluster.replication.transactions.levels import AnyIsolation
+from simcluster.replication.transactions.isolation import AnyIsolation, serializable
 from simcluster.replication.transactions.oracle import oracle
-from simcluster.replication.transactions.serializable import serializable
 from simcluster.replication.transactions.shard import Shard
 from simcluster.replication.transactions.store import Store
 from simcluster.replication.transactions.transaction import steps_of

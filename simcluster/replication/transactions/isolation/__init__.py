@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.replication.transactions.isolation.read_committed import read_committed
+from simcluster.replication.transactions.isolation.saga import Saga
+from simcluster.replication.transactions.isolation.serializable import serializable
+from simcluster.replication.transactions.isolation.snapshot_isolation import snapshot_isolation
 from simcluster.replication.transactions.protocols import Isolation
-from simcluster.replication.transactions.read_committed import read_committed
-from simcluster.replication.transactions.saga import Saga
-from simcluster.replication.transactions.serializable import serializable
-from simcluster.replication.transactions.snapshot_isolation import snapshot_isolation
 
 AnyIsolation = Annotated[
     Isolation,
@@ -20,3 +20,11 @@ AnyIsolation = Annotated[
     ),
 ]
 """A level that is here, or one's own; in a file ``kind`` says which."""
+
+__all__ = [
+    "AnyIsolation",
+    "Saga",
+    "read_committed",
+    "serializable",
+    "snapshot_isolation",
+]
