@@ -13,7 +13,7 @@ from simpy.events import AllOf
 from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job, start
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
-from simcluster.replication import LockedCounter, ReplicatedStore
+from simcluster.replication import LockedCounter, ReplicatedStore, ShardedStore
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, OnlineLearning, ServiceJob
 from simcluster.training import KMeansSeeding, PipelineTraining, TrainingJob
@@ -113,6 +113,7 @@ AnyJob = Annotated[
         OnlineLearning,
         ReplicatedStore,
         LockedCounter,
+        ShardedStore,
     ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""

@@ -1,4 +1,4 @@
-"""Replication: a key-value store with copies on several nodes, by a scheme, and a history of what clients saw."""
+"""Replication: a key-value store with copies or shards on several nodes, and a history of what clients saw."""
 
 from simcluster.replication.answers import Answers, ask_quorum
 from simcluster.replication.job import ReplicatedStore
@@ -28,13 +28,24 @@ from simcluster.replication.schemes import (
 )
 from simcluster.replication.serve import ask_in_turn, serve
 from simcluster.replication.shelf import Shelf
+from simcluster.replication.transactions import (
+    AnyIsolation,
+    Isolation,
+    Saga,
+    ShardedStore,
+    Transaction,
+    read_committed,
+    serializable,
+    snapshot_isolation,
+)
 from simcluster.replication.types import AnyDataType, GCounter, LwwRegister, MvRegister, OrSet, PnCounter
-from simcluster.replication.workload import AnyWorkload, Mix
+from simcluster.replication.workload import AnyWorkload, Mix, TransactionMix
 
 __all__ = [
     "Abd",
     "Answers",
     "AnyDataType",
+    "AnyIsolation",
     "AnyReplication",
     "AnyWorkload",
     "Asked",
@@ -46,6 +57,7 @@ __all__ = [
     "DataType",
     "Eventual",
     "GCounter",
+    "Isolation",
     "LockedCounter",
     "LwwRegister",
     "Mix",
@@ -60,11 +72,18 @@ __all__ = [
     "Replicas",
     "ReplicatedStore",
     "Replication",
+    "Saga",
     "Session",
+    "ShardedStore",
     "Shelf",
+    "Transaction",
+    "TransactionMix",
     "Views",
     "Workload",
     "ask_in_turn",
     "ask_quorum",
+    "read_committed",
+    "serializable",
     "serve",
+    "snapshot_isolation",
 ]

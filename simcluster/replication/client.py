@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from simcluster.cluster import Cluster, Failure, Node, TimedOut
 from simcluster.engine import Event, Program, fire, stream
-from simcluster.replication.protocols import Asked, Operation, Replicas, Session
-
-if TYPE_CHECKING:
-    from simcluster.replication.job import ReplicatedStore
+from simcluster.replication.protocols import Asked, Operation, Session, Workload
 
 CHANGES_NOTHING = ("read",)
 """Operations that leave everything as it is: one whose answer is not known may be taken for one that never was."""
+
+
+class Asks(Protocol):
+    """What a job says of its clients."""
+
+    @property
+    def clients(self) -> Sequence[str]:
+        """Their nodes."""
+        ...
+
+    @property
+    def workload(self) -> Workload:
+        """What they ask."""
+        ...
+
+    @property
+    def timeout_s(self) -> float:
+        """How long they wait for an operation."""
+        ...
+
+    @property
+    def settle_s(self) -> float | None:
+        """How long after the last operation they read all keys, if they do."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What their draws are called by."""
+        ...
+
+    def touched(self, asked: Asked) -> Iterable[str]:
+        """The keys that an operation is about."""
+        ...
+
+    def closing(self, keys: Iterable[str]) -> tuple[Asked, ...]:
+        """What each client asks in the end, to read all keys."""
+        ...
 
 
 @dataclass(eq=False)
@@ -27,16 +61,19 @@ class _Client:
     given: Any = None
     begun_s: float = 0.0
     phases: int = 0  # how many it has done: what it is to ask, and the reads at the end
-    to_read: tuple[str, ...] = ()
+    to_read: tuple[Asked, ...] = ()
 
 
 class Clients:
     """All clients of a store. An operation that a crash of its client ends is open for ever, as in Jepsen."""
 
-    def __init__(self, cluster: Cluster, job: ReplicatedStore, replicas: Replicas) -> None:
+    def __init__(
+        self, cluster: Cluster, job: Asks, seed: int, over: Event, session: Callable[[Node, int], Session]
+    ) -> None:
         self._cluster = cluster
         self._job = job
-        self._replicas = replicas
+        self._over = over
+        self._session = session
         self.counts: Counter[str] = Counter()
         self._processes = 0
         self._operations = 0
@@ -49,7 +86,7 @@ class Clients:
         self._record_complete = record("complete", "operation", "status", "result")
         self._clients = []
         for number in range(len(job.clients)):
-            generator = stream(replicas.seed, "replication", job.name, "client", number)
+            generator = stream(seed, "replication", job.name, "client", number)
             self._clients.append(_Client(job.workload.client(number, len(job.clients), generator)))
         cluster.env.process(self._course())
 
@@ -60,17 +97,17 @@ class Clients:
             yield self._cluster.env.timeout(self._job.settle_s)
             self._phase, self._done = 1, Event(self._cluster.env)
             for client in self._clients:
-                client.to_read = tuple(self._keys)
+                client.to_read = self._job.closing(self._keys)
             fire(self._settled)
             yield self._done
-        fire(self._replicas.over, dict(self.counts))
+        fire(self._over, dict(self.counts))
 
     def run(self, node: Node, *, number: int) -> Program:
         """A client: it begins anew, as another process, when it does not know what became of an operation."""
         client = self._clients[number]
         while True:
             process, self._processes = self._processes, self._processes + 1
-            session = self._job.scheme.session(self._replicas, node, number)
+            session = self._session(node, number)
             known = True
             while known and (asked := _due(client)) is not None:
                 gap_s = asked.gap_s - (node.env.now - client.begun_s if asked.after == "beginning" else 0.0)
@@ -86,7 +123,7 @@ class Clients:
         if self._job.settle_s is not None:
             yield self._settled
             while client.to_read:
-                yield from self._ask(node, session, process, Asked("read", client.to_read[0]))
+                yield from self._ask(node, session, process, client.to_read[0])
                 client.to_read = client.to_read[1:]
             self._finish(client, 1)
 
@@ -102,8 +139,7 @@ class Clients:
         """Ask, and record it; its status, and what it gave."""
         operation = Operation(self._operations, asked.f, asked.key, asked.value)
         self._operations += 1
-        if asked.key is not None:
-            self._keys[asked.key] = None
+        self._keys |= dict.fromkeys(self._job.touched(asked))
         self._record_invoke(process, operation.number, asked.f, asked.key, asked.value)
         status, given = "ok", None
         try:

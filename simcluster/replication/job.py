@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +11,7 @@ from pydantic import model_validator
 from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Event, Name, NodeNames, Period, Seconds, Spec, check_differ
 from simcluster.replication.client import Clients
-from simcluster.replication.protocols import Replicas
+from simcluster.replication.protocols import Asked, Replicas
 from simcluster.replication.schemes import AnyReplication
 from simcluster.replication.workload import AnyWorkload, Mix
 
@@ -67,10 +68,18 @@ class ReplicatedStore(Spec):
         over = cluster.env.event()
         replicas = Replicas(cluster, self.replicas, self.name, seed, self.retry_s, over, applied)
         self.scheme.start(replicas)
-        clients = Clients(cluster, self, replicas)
+        clients = Clients(cluster, self, seed, over, partial(self.scheme.session, replicas))
         for number, name in enumerate(self.clients):
             cluster[name].boot(partial(clients.run, number=number), f"{self.name}.client")
         return over
+
+    def touched(self, asked: Asked) -> tuple[str, ...]:
+        """The keys that an operation is about."""
+        return () if asked.key is None else (asked.key,)
+
+    def closing(self, keys: Iterable[str]) -> tuple[Asked, ...]:
+        """What each client asks in the end: a read of each key."""
+        return tuple(Asked("read", key) for key in keys)
 
     def metrics(self, result: Ran) -> dict[str, float]:
         """How many operations ended how, how available the store was, how fast it was, and what it cost in messages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -75,10 +75,53 @@ class Mix(Spec):
                 seen[key] = value[1]
 
 
+class TransactionMix(Spec):
+    """Each client asks so many transactions, each of a few steps, drawn independently of each other.
+
+    A step reads a key or changes it: ("r", key, None), ("append", key, number) or ("w", key, number). The number is one
+    that no other step of the run has, so that `list_append` and `rw_register` can tell who has seen what; a key that a
+    transaction has read it changes instead of reading it again.
+    """
+
+    kind: Literal["transaction_mix"] = "transaction_mix"
+    operations: Count = 50
+    """How many transactions each client asks."""
+    most_steps: Count = 4
+    """Of how many steps a transaction is at most; each number from 1 on is as likely."""
+    writes: Literal["append", "w"] = "append"
+    """What a change does: append to a list, or write over what was there."""
+    reads: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Which share of the steps reads."""
+    keys: Annotated[Count, Field(le=10**6)] = 6
+    """How many keys there are, "k0" and so on; at most a million."""
+    zipf: NotNegative = 0.0
+    """The exponent s of Zipf's law: key i has a weight of (i + 1)^−s; 0 is uniform."""
+    think_s: AnyDistribution = Constant(value=0.0)
+    """How long a client waits after an answer before it asks again (a closed loop)."""
+
+    asks: ClassVar = ("txn",)
+
+    def client(self, number: int, clients: int, generator: np.random.Generator) -> Generator[Asked, Any, None]:
+        """What one client asks."""
+        chances = np.cumsum(np.arange(1, self.keys + 1, dtype=float) ** -self.zipf)
+        changed = 0
+        for _ in range(self.operations):
+            steps: list[tuple[str, str, int | None]] = []
+            for _ in range(int(generator.integers(1, self.most_steps, endpoint=True))):
+                first, second = generator.random(2)
+                key = f"k{_drawn(chances, second)}"
+                if first < self.reads and ("r", key, None) not in steps:
+                    steps.append(("r", key, None))
+                else:
+                    steps.append((self.writes, key, changed * clients + number + 1))
+                    changed += 1
+            yield Asked("txn", None, tuple(steps), self.think_s.sample(generator))
+
+
 def _drawn(cumulated: np.ndarray, chance: float) -> int:
     """The place where ``chance``, of [0, 1), falls among weights that have been added up."""
     return int(np.searchsorted(cumulated, chance * cumulated[-1], side="right"))
 
 
-AnyWorkload = Annotated[Workload, Open(Workload, Mix)]
-"""The workload above, or one's own; in a file ``kind`` says which."""
+AnyWorkload = Annotated[Workload, Open(Workload, Mix, TransactionMix)]
+"""One of the workloads above, or one's own; in a file ``kind`` says which."""

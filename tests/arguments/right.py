@@ -71,6 +71,9 @@ from simcluster.replication import (
     PnCounter,
     Quorum,
     ReplicatedStore,
+    Saga,
+    ShardedStore,
+    TransactionMix,
 )
 from simcluster.scheduling import (
     BayesEstimator,
@@ -311,6 +314,9 @@ RIGHT = {
         ReplicatedStore,
         {"scheme": Abd(), "replicas": ("n-0", "n-1"), "clients": ("n-2",), "workload": Mix(operations=3)},
     ),
+    "saga": (Saga, {}),
+    "transaction_mix": (TransactionMix, {"operations": 3}),
+    "shards_of_a_store": (ShardedStore, {"shards": ("n-0", "n-1"), "clients": ("n-2",)}),
     "checkpoints": (Checkpoints, {}),
     "heartbeats": (Heartbeats, {}),
     "timeout": (Timeout, {}),
