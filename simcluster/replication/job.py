@@ -49,6 +49,8 @@ class ReplicatedStore(Spec):
         check_differ("clients", self.clients)
         if (reason := self.scheme.refuses(len(self.replicas))) is not None:
             raise ValueError(reason)
+        if (check := getattr(self.scheme, "check_replicas", None)) is not None:
+            check(self.replicas)
         unknown = [f for f in self.workload.asks if f not in self.scheme.operations]
         if unknown:
             rule = f"workload must ask operations that {type(self.scheme).__name__} has, {list(self.scheme.operations)}"
