@@ -75,7 +75,8 @@ class Together(Spec):
 
     def _of_each(self, result: Ran, what: str) -> dict[str, Any]:
         counts = Counter(kind for job in self.jobs for kind in dict.fromkeys(getattr(job, "records", ())))
-        mixed = [kind for kind, count in counts.items() if count > 1]
+        apart = Counter(kind for job in self.jobs for kind in getattr(job, "told_apart", ()))
+        mixed = [kind for kind, count in counts.items() if count > max(1, apart[kind])]
         trace = result.trace.without(*mixed) if mixed else result.trace
         outcomes = result.outcome or (None,) * len(self.jobs)
         found: dict[str, Any] = {}

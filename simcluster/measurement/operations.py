@@ -16,14 +16,14 @@ STATUSES = {"ok": "operations_ok", "fail": "operations_failed", "info": "operati
 COLUMNS = ("process", "operation", "f", "key", "begin_s", "latency_s", "status")
 
 
-def operation_columns(trace: Trace) -> dict[str, list[Any]]:
-    """The operations of a run in the order of beginning, a list for each of ``COLUMNS``.
+def operation_columns(trace: Trace, store: str | None = None) -> dict[str, list[Any]]:
+    """The operations of a run, or of one store in it, in the order of beginning, a list for each of ``COLUMNS``.
 
     One that never ended has an infinite latency, and the status "info": nobody knows what became of it.
     """
-    ends = {row["operation"]: row for row in trace.rows("complete")}
+    ends = {row["operation"]: row for row in _rows(trace, store, "complete")}
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for row in trace.rows("invoke"):
+    for row in _rows(trace, store, "invoke"):
         end = ends.get(row["operation"])
         latency_s = math.inf if end is None else end["time_s"] - row["time_s"]
         status = "info" if end is None else end["status"]
@@ -33,16 +33,17 @@ def operation_columns(trace: Trace) -> dict[str, list[Any]]:
     return columns
 
 
-def operation_metrics(trace: Trace, prefix: str = "") -> dict[str, float]:
+def operation_metrics(trace: Trace, prefix: str = "", store: str | None = None) -> dict[str, float]:
     """Counts by status, the share that was ok (``availability``), latencies in seconds, throughput, messages.
 
     Latencies are those of operations that were ok, ``read_s_…`` and so on by what was asked; NaN where there was none.
     ``throughput_per_s`` counts these from the first beginning to the last end of any operation. Messages are those
-    whose kind begins with ``prefix``, for each operation that was begun.
+    whose kind begins with ``prefix``, for each operation that was begun. With ``store`` they are of the store of this
+    name.
     """
     if not (trace.keeps("invoke") and trace.keeps("complete")):
         return {}
-    columns = operation_columns(trace)
+    columns = operation_columns(trace, store)
     count = len(columns["operation"])
     found: dict[str, float] = {name: columns["status"].count(status) for status, name in STATUSES.items()}
     found["availability"] = found["operations_ok"] / count if count else math.nan
@@ -50,7 +51,7 @@ def operation_metrics(trace: Trace, prefix: str = "") -> dict[str, float]:
     found |= _percentiles("operation", [each_s for _, each_s, status in taken if status == "ok"])
     for f in dict.fromkeys(columns["f"]):
         found |= _percentiles(f, [each_s for what, each_s, status in taken if (what, status) == (f, "ok")])
-    times_s = [row["time_s"] for row in trace.rows("invoke", "complete")]
+    times_s = [row["time_s"] for row in _rows(trace, store, "invoke", "complete")]
     span_s = times_s[-1] - times_s[0] if times_s else 0.0
     found["throughput_per_s"] = found["operations_ok"] / span_s if span_s > 0 else math.nan
     if trace.keeps("send"):
@@ -82,6 +83,10 @@ def missed_s(history: History) -> list[float]:
             missed = (ends < read.begin) & (begins > (-1 if seen is None else seen.end))
             found.append(read.invoke_s - float(done_s[missed].min()) if missed.any() else 0.0)
     return found
+
+
+def _rows(trace: Trace, store: str | None, *kinds: str) -> Iterator[dict[str, Any]]:
+    return (row for row in trace.rows(*kinds) if store is None or row.get("store", store) == store)
 
 
 def _of(trace: Trace, prefix: str) -> Iterator[dict[str, Any]]:

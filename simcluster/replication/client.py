@@ -82,8 +82,8 @@ class Clients:
         self._done = Event(cluster.env)  # all clients have done the phase
         self._settled = Event(cluster.env)
         record = cluster.trace.recorder
-        self._record_invoke = record("invoke", "process", "operation", "f", "key", "value")
-        self._record_complete = record("complete", "operation", "status", "result")
+        self._record_invoke = record("invoke", "process", "operation", "f", "key", "value", "store")
+        self._record_complete = record("complete", "operation", "status", "result", "store")
         self._clients = []
         for number in range(len(job.clients)):
             generator = stream(seed, "replication", job.name, "client", number)
@@ -140,13 +140,13 @@ class Clients:
         operation = Operation(self._operations, asked.f, asked.key, asked.value)
         self._operations += 1
         self._keys |= dict.fromkeys(self._job.touched(asked))
-        self._record_invoke(process, operation.number, asked.f, asked.key, asked.value)
+        self._record_invoke(process, operation.number, asked.f, asked.key, asked.value, self._job.name)
         status, given = "ok", None
         try:
             given = yield from _within(self._job.timeout_s, node, session.ask(operation))
         except Failure as failure:
             status = "fail" if failure.definite or asked.f in CHANGES_NOTHING else "info"
-        self._record_complete(operation.number, status, given)
+        self._record_complete(operation.number, status, given, self._job.name)
         self.counts[status] += 1
         return status, given
 

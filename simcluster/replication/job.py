@@ -20,8 +20,9 @@ class ReplicatedStore(Spec):
     """A key-value store whose copies a replication scheme keeps, and clients that use it and write down what they see.
 
     Each operation is recorded as it begins ("invoke") and ends ("complete"), with the status ok, fail (it has changed
-    nothing) or info (nobody knows), as Jepsen does; so is each effect as a copy takes it in ("apply"). The job is over
-    when all clients have asked all they had to. The event's value is how many operations ended how.
+    nothing) or info (nobody knows), as Jepsen does; so is each effect as a copy takes it in ("apply"); all name the
+    store. The job is over when all clients have asked all they had to. The event's value is how many operations ended
+    how.
     """
 
     kind: Literal["replicated_store"] = "replicated_store"
@@ -43,6 +44,7 @@ class ReplicatedStore(Spec):
     """What its programs and messages begin with."""
 
     records: ClassVar = ("invoke", "complete", "apply")
+    told_apart: ClassVar = records  # they say of which store they are
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> ReplicatedStore:
@@ -50,6 +52,8 @@ class ReplicatedStore(Spec):
         check_differ("clients", self.clients)
         if (reason := self.scheme.refuses(len(self.replicas))) is not None:
             raise ValueError(reason)
+        if (check := getattr(self.scheme, "check_replicas", None)) is not None:
+            check(self.replicas)
         unknown = [f for f in self.workload.asks if f not in self.scheme.operations]
         if unknown:
             rule = f"workload must ask operations that {type(self.scheme).__name__} has, {list(self.scheme.operations)}"
@@ -64,7 +68,11 @@ class ReplicatedStore(Spec):
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the replicas and the clients."""
-        applied = cluster.trace.recorder("apply", "operation", "node")
+        record = cluster.trace.recorder("apply", "operation", "node", "store")
+
+        def applied(operation: int, node: str) -> None:
+            record(operation, node, self.name)
+
         over = cluster.env.event()
         replicas = Replicas(cluster, self.replicas, self.name, seed, self.retry_s, over, applied)
         self.scheme.start(replicas)
@@ -85,11 +93,11 @@ class ReplicatedStore(Spec):
         """How many operations ended how, how available the store was, how fast it was, and what it cost in messages."""
         from simcluster.measurement.operations import operation_metrics
 
-        return operation_metrics(result.trace, f"{self.name}.")
+        return operation_metrics(result.trace, f"{self.name}.", self.name)
 
     def series(self, result: Ran) -> dict[str, Any]:
         """Each ``operation`` with its process, when it began, how long it took (NaN: for ever) and how it ended."""
         from simcluster.measurement.operations import operation_columns
 
         kept = all(result.trace.keeps(kind) for kind in ("invoke", "complete"))
-        return {"operation": operation_columns(result.trace)} if kept else {}
+        return {"operation": operation_columns(result.trace, self.name)} if kept else {}

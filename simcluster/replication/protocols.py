@@ -75,7 +75,10 @@ class Session(Protocol):
 
 
 class Replication(Protocol):
-    """How the copies of a key-value store are kept, and what a client does to reach them."""
+    """How the copies of a key-value store are kept, and what a client does to reach them.
+
+    It may have ``check(cluster)`` and ``check_replicas(names)``, which raise ``ValueError`` where it does not fit.
+    """
 
     @property
     def operations(self) -> Sequence[str]:

@@ -73,7 +73,9 @@ def scenario(scheme, replicas=3, *, clients=4, operations=60, mix=None, extra=()
     """Clients that ask for about HORIZON_S."""
     names, asking = [f"r-{i}" for i in range(replicas)], [f"c-{i}" for i in range(clients)]
     think_s = Exponential(mean=HORIZON_S / operations / 2)
-    workload = Mix(operations=operations, mix=mix or {"read": 2, "write": 1, "cas": 1}, keys=2, think_s=think_s)
+    workload = fields.pop("workload", None) or Mix(
+        operations=operations, mix=mix or {"read": 2, "write": 1, "cas": 1}, keys=2, think_s=think_s
+    )
     job = ReplicatedStore(scheme=scheme, replicas=names, clients=asking, workload=workload, timeout_s=0.5, **fields)
     storage = StorageSpec(seek_s=1e-4, flush_s=1e-3)
     machines = (*nodes("r", replicas, storage=storage), *nodes("c", clients), *extra)

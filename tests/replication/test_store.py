@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from simcluster import ClusterSpec, NetworkSpec, Scenario, nodes, run
+from simcluster import ClusterSpec, NetworkSpec, Scenario, Together, nodes, run
 from simcluster.cluster import TimedOut
 from simcluster.engine import Constant
 from simcluster.faults import CrashNode, PauseNode
-from simcluster.measurement.histories import History
+from simcluster.measurement.histories import BadHistory, History
 from simcluster.replication import Abd, Asked, Eventual, GCounter, Mix, Quorum, Refused, ReplicatedStore
 
 
@@ -50,7 +50,7 @@ def scenario(does, faults=(), clients=("c-0",), workload=None, **fields):
 
 
 def rows(result, kind):
-    return [list(row.values())[2:] for row in result.trace.rows(kind)]
+    return [list(row.values())[2:-1] for row in result.trace.rows(kind)]  # without the time, the kind and the store
 
 
 def slowly(node, operation):
@@ -253,3 +253,40 @@ def test_figures_say_how_many_ended_how_how_fast_and_at_what_cost():
     assert figures["messages_per_operation"] == 0.75
     assert list(result.series["operation"]["status"]) == ["ok", "ok", "ok", "fail"]
     assert list(result.series["operation"]["latency_s"]) == pytest.approx([0.1, 0.2, 0.3, 0.4])
+
+
+def test_two_stores_in_one_run_each_have_the_history_and_the_figures_that_they_have_alone():
+    alone = [
+        scenario(slowly, name=name, timeout_s=5.0, clients=("c-0", "c-1"), workload=Mix(operations=count))
+        for name, count in (("s", 3), ("t", 2))
+    ]
+    both = run(alone[0].replace(job=Together(jobs=[each.job for each in alone])), 0)
+
+    with pytest.raises(BadHistory, match="a history is of one store, got 't' after 's'"):
+        History.of(both.trace)
+    with pytest.raises(ValueError, match=r"store must be one that was asked something, \['s', 't'\], got 'u'"):
+        History.of(both.trace, store="u")
+    for name, each in zip("st", alone, strict=True):
+        result = run(each, 0)
+        history = History.of(result.trace)
+        assert len(history) > 0
+        assert History.of(both.trace, store=name) == History.of(result.trace, store=name) == history
+        figures = {key: value for key, value in result.metrics.items() if key.startswith("operation")}
+        assert figures["operations_ok"] == len(history)
+        for key, value in figures.items():
+            assert both.metrics[f"{name}.{key}"] == value
+        assert both.series[f"{name}.operation"].equals(result.series["operation"])
+
+
+def test_what_a_copy_applies_is_told_of_its_store():
+    def job(name):
+        quorum = Quorum(writes=1, reads=1)
+        writes = Mix(operations=2, mix={"write": 1})
+        return ReplicatedStore(scheme=quorum, replicas=("r-0",), clients=("c-0",), workload=writes, name=name)
+
+    cluster = ClusterSpec(nodes=(*nodes("r", 1), *nodes("c", 1)), network=NetworkSpec(latency=Constant(value=0.01)))
+    result = run(Scenario(cluster=cluster, job=Together(jobs=(job("s"), job("t"))), horizon_s=100.0), 0)
+
+    for name in "st":
+        applied = History.of(result.trace, store=name).applied
+        assert {each: [node for node, _ in taken] for each, taken in applied.items()} == {0: ["r-0"], 1: ["r-0"]}

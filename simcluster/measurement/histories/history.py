@@ -32,9 +32,18 @@ class History:
     lines: Sequence[int] = field(default=(), repr=False, compare=False)
 
     @classmethod
-    def of(cls, trace: Trace) -> History:
-        """The history in a run's trace: of its records invoke, complete, apply and fault. Raises ``BadHistory``."""
-        return cls.of_rows(trace.rows("invoke", "complete", "apply", "fault"))
+    def of(cls, trace: Trace, store: str | None = None) -> History:
+        """The history in a run's trace: of its records invoke, complete, apply and fault. Raises ``BadHistory``.
+
+        Of several stores in one run ``store`` names the one; a ``ValueError`` says where there is none of that name.
+        """
+        rows = trace.rows("invoke", "complete", "apply", "fault")
+        if store is None:
+            return cls.of_rows(rows)
+        known = dict.fromkeys(row["store"] for row in trace.rows("invoke") if "store" in row)
+        if store not in known:
+            raise ValueError(f"store must be one that was asked something, {list(known)}, got {store!r}")
+        return cls.of_rows(row for row in rows if row.get("store", store) == store)
 
     @classmethod
     def of_rows(cls, rows: Iterable[Mapping[str, Any]]) -> History:
@@ -125,6 +134,7 @@ class Events:
         self._windows: list[FaultWindow] = []
         self._events = 0
         self._time_s = -math.inf
+        self._store: Any = None
 
     def __len__(self) -> int:
         return len(self._made)
@@ -197,6 +207,10 @@ class Events:
             if not time_s >= self._time_s:
                 raise BadHistory(place, f"times must not decrease, got time_s {time_s} after {self._time_s}")
             self._time_s = time_s
+            if (store := row.get("store", self._store)) != self._store and kind != "fault":
+                if self._store is not None:
+                    raise BadHistory(place, f"a history is of one store, got {store!r} after {self._store!r}")
+                self._store = store
             if kind == "invoke":
                 value, key = plain(row["value"]), plain(row["key"])
                 self.invoke(place, time_s, plain(row["process"]), str(row["f"]), key, value, plain(row["operation"]))

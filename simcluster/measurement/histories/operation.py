@@ -16,6 +16,8 @@ Of the trace it takes two kinds of records, and two more where there are some:
     A replica takes the effect of a write in: the true time, which no client knows.
 ``fault``: ``fault, name, phase``
     The injector's: a fault begins, or ends.
+
+The first three may have the name of a ``store`` besides, by which those of several stores in one run are told apart.
 """
 
 from __future__ import annotations

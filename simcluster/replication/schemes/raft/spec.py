@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from simcluster.cluster import ClusterSpec, Node
+from simcluster.cluster import Node
 from simcluster.engine import NUMBER, Count, NodeName, Period, Program, Seconds, Spec
 from simcluster.replication.leader_session import LeaderSession
 from simcluster.replication.protocols import Replicas, Session
@@ -60,7 +60,7 @@ class Raft(Spec):
     @model_validator(mode="after")
     def _times_fit(self) -> Raft:
         low_s, high_s = self.election_s
-        if not self.heartbeat_s < low_s <= high_s:
+        if not self.heartbeat_s < low_s < high_s:
             rule = f"election_s must rise, and begin after a heartbeat of {self.heartbeat_s} s"
             raise ValueError(f"{rule}, got {self.election_s}")
         return self
@@ -76,9 +76,19 @@ class Raft(Spec):
             return f"voters must be at most the {replicas} replicas, got {self.voters}"
         return None
 
-    def check(self, cluster: ClusterSpec) -> None:
-        """Raise ``ValueError`` for a change of a node that is not in the cluster."""
-        cluster.require("changes", *(change.node for change in self.changes))
+    def check_replicas(self, names: Sequence[str]) -> None:
+        """Raise ``ValueError`` unless each change adds a replica that is no member, or removes one of several."""
+        members = list(names[: self.voters])
+        for change in self.changes:
+            what, node = change.what, change.node
+            if node not in names:
+                raise ValueError(f"changes must be of the replicas, {list(names)}, got {node!r}")
+            if (node in members) == (what == "add"):
+                rule = "changes must add who is no member, and remove who is one"
+                raise ValueError(f"{rule}, got {what} {node!r} where the members are {members}")
+            if members == [node]:
+                raise ValueError(f"changes must leave a member, got remove {node!r}, the last")
+            members = [*members, node] if what == "add" else [name for name in members if name != node]
 
     def start(self, replicas: Replicas) -> None:
         """Boot the replicas."""

@@ -59,6 +59,7 @@ class Copy:
         self._promised = 0  # it takes nothing of an older epoch
         self._durable = -1
         self._by: dict[str, int] = {}  # up to which number each of those behind holds it all
+        self._anew: dict[str, None] = {}  # those behind that have come back from a crash and ask for the state
         self._waiting: list[tuple[int, Event]] = []
         self._work = Event(node.env)
         self._leased_s = -1.0
@@ -72,7 +73,7 @@ class Copy:
             self._recall(record)
         node.spawn(self.journal.run())
         does = {"view": self._on_view, "fence": self._on_fence, "take_over": self._on_take_over}
-        does |= {"copy": self._on_copy, "done": self._on_done, ASK: self._on_ask}
+        does |= {"again": self._on_again, "copy": self._on_copy, "done": self._on_done, ASK: self._on_ask}
         kinds = {kind(word): what for word, what in does.items()}
         while True:
             message = yield node.receive(*kinds)
@@ -111,6 +112,20 @@ class Copy:
             self.node.send(message.source, self.replicas.kind("taken_over"), view.epoch)
         elif view.first == self.name and view != self.view:  # it has come back from a crash, or has been fenced
             self.node.send(message.source, self.replicas.kind("renew"), view.epoch)
+        elif self.view is None and self.takes(view.epoch) and 0 < view.epoch == self.position.epoch:
+            # It has come back from a crash, which who feeds it would not notice before there is something new.
+            for name in view.members:
+                if self.name in self._order.behind(view, name):
+                    self.node.send(name, self.replicas.kind("again"), view.epoch)
+        return
+        yield
+
+    def _on_again(self, message: Message) -> Program:
+        """Let one of those behind, which has come back from a crash, take over the state once more."""
+        view = self.view
+        if view is not None and view.epoch == message.body and message.source in self._order.behind(view, self.name):
+            self._anew[message.source] = None
+            self._wake()
         return
         yield
 
@@ -148,7 +163,7 @@ class Copy:
         self._promised, self.view, self.last = view.epoch, view, max(view, self.last)
         self.position = Position(view.epoch, self.position.held)
         self.acknowledged = self._durable = -1
-        self.held, self._by = [], {}
+        self.held, self._by, self._anew = [], {}, {}
         self.journal.begin_anew()
         self.node.spawn(self._keep(view))
         for name in self._order.behind(view, self.name):
@@ -236,6 +251,9 @@ class Copy:
         taken_over, kind = False, self.replicas.kind
         while self.view is view:
             body: tuple[Any, ...]
+            if name in self._anew:
+                del self._anew[name]
+                taken_over = False
             if not taken_over:
                 held, body = self.position.held, (view, self.position.held, Sealed(self.machine.state))
                 yield from self.journal.durable()

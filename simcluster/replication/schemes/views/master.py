@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from simcluster.cluster import Node
-from simcluster.engine import Event, NodeName, Period, Program, Spec
+from simcluster.engine import NUMBER, Event, NodeName, NotNegative, Period, Program, Spec
 from simcluster.recovery import AnyDetector
 from simcluster.recovery.detectors import Heartbeats, Timeout
 from simcluster.replication.answers import Answers
@@ -32,9 +34,9 @@ class Views(Spec):
     """How the master notices that a copy is silent."""
     period_s: Period = 0.05
     """How often the master says which view there is."""
-    lease_s: float = 0.0
+    lease_s: NotNegative = 0.0
     """How long a copy that was told that its view is the last may take that for true (0: it asks each time)."""
-    drift: float = 0.01
+    drift: Annotated[float, Field(ge=0, lt=1), NUMBER] = 0.01
     """By how much, at most, rates of clocks are taken to err; the master waits longer by it, and beyond it errs."""
 
     def start(self, replicas: Replicas, needed: Needed) -> None:
