@@ -104,8 +104,8 @@ def measure(result: Result) -> list[dict[str, Any]]:
             "throughput_per_s": figures["throughput_per_s"],
             "messages_per_operation": figures["messages_per_operation"],
             "available": min(1.0, answered.count(True) / due),
-            "stale_share": float(np.mean(behind_s > 0)),
-            "stale_s_p99": float(np.percentile(behind_s, 99)),
+            "stale_share": float(np.mean(behind_s >= 0)),
+            "stale_s_p99": float(np.percentile(np.nan_to_num(behind_s), 99)),
             "causal": causal(history).valid,
             "linearizable": linearizability(history, MODELS["register"]()).valid,
         }

@@ -184,7 +184,13 @@ def _own(word: str, given: dict[str, str], plugin: list[str]) -> Any:
     if module not in plugin:
         raise ValueError(f"--model must be of a module that --plugin names, got {word!r}")
     found = getattr(importlib.import_module(module), attribute, None)
-    made = found() if isinstance(found, type) or (callable(found) and not hasattr(found, "step")) else found
+    made = found
+    if isinstance(found, type) or (callable(found) and not hasattr(found, "step")):
+        try:
+            made = found()
+        except Exception as error:  # code 1 would say that the history is wrong
+            rule = "must be made without arguments"
+            raise ValueError(f"--model {word}: {rule}, raised {type(error).__name__}: {error}") from error
     for method in ("init", "step"):
         if not callable(getattr(made, method, None)):
             raise ValueError(f"--model must have the method {method}, got {word!r}")

@@ -61,7 +61,7 @@ def operation_metrics(trace: Trace, prefix: str = "", store: str | None = None) 
 
 
 def missed_s(history: History) -> list[float]:
-    """Of each read that was answered, since when it missed a write, in seconds as it began; 0 where it missed none.
+    """Of each read that was answered, since when it missed a write, in seconds as it began; NaN where it missed none.
 
     It missed a write that was done before it began, and that began when what it returned had been written for certain.
     So this holds whichever order a store gives to what is concurrent. Written values differ, as ``Mix`` has them.
@@ -78,10 +78,10 @@ def missed_s(history: History) -> list[float]:
                 continue
             seen = wrote.get(read.result)
             if seen is not None and seen.status != "ok":
-                found.append(0.0)  # nobody knows when it was done
+                found.append(math.nan)  # nobody knows when it was done
                 continue
             missed = (ends < read.begin) & (begins > (-1 if seen is None else seen.end))
-            found.append(read.invoke_s - float(done_s[missed].min()) if missed.any() else 0.0)
+            found.append(read.invoke_s - float(done_s[missed].min()) if missed.any() else math.nan)
     return found
 
 

@@ -23,6 +23,11 @@ class Broken(Last):
         raise KeyError(operation.f)
 
 
+class Wants(Last):
+    def __init__(self, size):
+        self.size = size
+
+
 nothing = 3
 last = Last()
 '''
@@ -106,6 +111,9 @@ class TestCheck:
             (["bad.edn", "--model", "own_models:Last"], "must be of a module that --plugin names"),
             (["bad.edn", "--model", "own_models:nothing", "--plugin", "own_models"], "must have the method init"),
             (["bad.edn", "--model", "own_models:Broken", "--plugin", "own_models"], "raised KeyError"),
+            (["bad.edn", "--model", "own_models:Wants", "--plugin", "own_models"], "raised TypeError: "),
+            *[(["bad.edn", "--model", "counter", "--initial", each], "initial must be a finite number, got")
+              for each in ("nil", '"ab"', "[1 2]")],
             (["own_models.py", "--model", "register"], "own_models.py:2: a history must be JSON Lines, EDN or a log"),
         ],
     )

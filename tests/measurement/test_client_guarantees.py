@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from simcluster.measurement.checkers import GUARANTEES, bounded_staleness, causal, sessions, staleness
 from simcluster.measurement.histories import BadHistory, Events, History
+from simcluster.measurement.operations import missed_s
 
 KINDS = {"read": True, "write": False}
 
@@ -64,10 +65,10 @@ def test_a_guarantee_holds_when_some_order_of_versions_fits_it(name, history):
 @pytest.mark.parametrize("name", GUARANTEES)
 @settings(max_examples=50, deadline=None)
 @given(stores(applied=True))
-def test_where_the_simulator_knows_the_order_of_versions_it_is_that_one(name, history):
+def test_the_order_of_versions_may_be_the_one_in_which_they_were_applied(name, history):
     rank = {each.value: history.applied[each.operation][0][1] for each in history if each.f == "write"}
     rank[None] = -math.inf
-    found = sessions(history, [name])
+    found = sessions(history, [name], applied=True)
 
     assert found.valid == all(rank[a] <= rank[b] for _, a, b in constraints(history, name))
     if not found.valid:
@@ -178,4 +179,82 @@ def test_a_write_of_which_nobody_knows_need_not_be_seen_by_who_asked_for_it():
         applied = {each.operation: (("n", 0.0),) for each in history if each.f == "write"}
         known = History(history.operations, (), applied)
         for each in (history, known):
-            assert sessions(each, ["read your writes"]).valid == (status == "info")
+            assert sessions(each, ["read your writes"], applied=True).valid == (status == "info")
+
+
+def at(*events):
+    """A history of key x from events (time, process, f or status, value or result), in their order."""
+    made = Events()
+    for place, (time_s, process, what, value) in enumerate(events):
+        if what in ("ok", "info"):
+            made.complete_of(place, time_s, process, None, what, value)
+        else:
+            made.invoke(place, time_s, process, what, "x", value)
+    return made.history()
+
+
+@pytest.mark.parametrize(("begin_s", "missed"), [(1.0, True), (1.5, True), (0.5, False)])
+def test_a_write_that_ended_at_the_instant_of_a_read_came_before_it_or_after_it_as_the_history_has_it(begin_s, missed):
+    write, done = (0.0, "a", "write", 1), (1.0, "a", "ok", None)
+    read, nothing = (begin_s, "b", "read", None), (3.0, "b", "ok", None)
+    history = at(write, done, read, nothing) if missed else at(write, read, done, nothing)
+
+    assert staleness(history).versions.tolist() == [int(missed)]
+    assert bounded_staleness(history, versions=0).valid == (not missed)
+    assert missed_s(history) == pytest.approx([begin_s - 1.0 if missed else math.nan], nan_ok=True)
+
+
+def test_at_one_instant_positions_decide_and_a_read_that_began_first_misses_nothing():
+    write, done = (1.0, "a", "write", 1), (1.0, "a", "ok", None)
+    read, nothing = (1.0, "b", "read", None), (1.0, "b", "ok", None)
+    history = at(write, read, done, nothing)
+
+    assert staleness(history).versions.tolist() == [0]
+    assert np.isnan(missed_s(history)).all()
+    assert missed_s(at(write, done, read, nothing)) == [0.0]
+
+
+def test_a_write_of_which_nobody_knows_took_effect_before_who_began_after_it_was_read():
+    seen = [(0.0, "a", "write", 1), (0.5, "a", "info", None), (1.0, "b", "read", None), (1.0, "b", "ok", 1)]
+    history = at(*seen, (1.0, "c", "read", None), (1.0, "c", "ok", None))
+
+    assert staleness(history).versions.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("applied_s", "behind"), [(0.5, 1), (1.0, 1), (2.0, 0)])
+def test_what_is_applied_as_a_read_begins_came_before_it_when_it_was_known_to(applied_s, behind):
+    events = [(0.0, "a", "write", 1), (1.0, "a", "ok", None), (1.0, "b", "read", None), (3.0, "b", "ok", None)]
+    history = at(*events)
+    unknown = at(events[0], events[2], *events[1::2])  # the write ends after the read began
+    late = at(*events[:2], (2.0, "b", "read", None), (3.0, "b", "ok", None))
+
+    def found(each):
+        return staleness(History(each.operations, (), {0: (("n", applied_s),)})).versions.tolist()
+
+    assert found(history) == [behind]
+    assert found(unknown) == [int(applied_s < 1.0)]
+    assert found(late) == [int(applied_s < 2.0)]
+
+
+def test_the_later_of_two_writes_may_be_the_older_version_unless_versions_are_as_they_were_applied():
+    writes = [(0.0, "a", "write", 1), (1.0, "a", "ok", None), (1.5, "b", "write", 2), (2.0, "b", "ok", None)]
+    reads = [(3.0, "c", "read", None), (4.0, "c", "ok", 2), (5.0, "c", "read", None), (6.0, "c", "ok", 1)]
+    history = at(*writes, *reads)
+    known = History(history.operations, (), {0: (("n", 0.5),), 1: (("n", 1.8),)})
+
+    assert sessions(known).valid
+    assert causal(known).valid
+    assert [each.name for each in sessions(known, applied=True).anomalies] == ["monotonic reads"]
+
+
+@pytest.mark.parametrize("most", [math.nan, -1])
+@pytest.mark.parametrize("name", ["versions", "seconds"])
+def test_a_bound_that_no_read_can_meet_is_refused(name, most):
+    with pytest.raises(ValueError, match=f"{name} must be at least 0, got {most}"):
+        bounded_staleness(at(), **{name: most})
+
+
+def test_an_initial_value_that_no_read_returns_is_refused():
+    for checker in (causal, sessions, staleness):
+        with pytest.raises(ValueError, match=r"initial must be a number, text, .* got \[1\]"):
+            checker(at(), initial=[1])

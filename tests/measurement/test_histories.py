@@ -132,7 +132,8 @@ def test_edn_is_read_as_it_is_meant(text, value):
     assert read_edn(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "1 2", "[1", "1]", "{:a}", '"a', "{[1] 2", "#_", "[#_]", "(]", "{{} 1}"])
+@pytest.mark.parametrize("text", ["", "1 2", "[1", "1]", "{:a}", '"a', "{[1] 2", "#_", "[#_]", "(]", "{{} 1}",
+                                  ":", '"a\\q"', '"\\u12"', "{:a 1 :a 2}"])  # fmt: skip
 def test_what_is_no_edn_is_refused(text):
     with pytest.raises(BadHistory):
         read_edn(text)
@@ -140,6 +141,10 @@ def test_what_is_no_edn_is_refused(text):
 
 INVOKED = "{:process 1, :type :invoke, :f :read, :value nil}\n"
 ROW = '{"time_s":1.0,"kind":"invoke","process":1,"operation":1,"f":"read","key":null,"value":null}\n'
+
+
+TIMED = "{:process 1, :type :invoke, :f :read, :value nil, :time 50}\n"
+LOGGED = "INFO  jepsen.util - 1\t:invoke\t:read\tnil\n"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +157,7 @@ ROW = '{"time_s":1.0,"kind":"invoke","process":1,"operation":1,"f":"read","key":
         (INVOKED + INVOKED.replace(":invoke", ":ok").replace(":read", ":write"), 2, "of the operation that is open"),
         (INVOKED.replace(":invoke", ":maybe"), 1, "a type must be one of invoke, ok, fail, info"),
         ("{:index 4 :type :invoke :process 1}\n{:index 3 :type :invoke :process 2}", 2, "indices must increase"),
-        ("{:time :now :type :invoke :process 1}", 1, "time must be a number"),
+        ("{:time :now :type :invoke :process 1}", 1, "time must be a finite number"),
         ("[1 2 3]", 1, "an operation must be a map"),
         ("{:process 1}", 1, "must have a type"),
         ('{:process 1, :type :invoke, :f :write, :value "a', 1, "a string must end"),
@@ -166,6 +171,23 @@ ROW = '{"time_s":1.0,"kind":"invoke","process":1,"operation":1,"f":"read","key":
         ("\n\nhello\n", 3, "must be JSON Lines, EDN or a log"),
         ("INFO  jepsen.util - 1\t:invoke\t:cas\t[1 2\n", 1, "must close"),
         ("[" * 99, 1, "in at most 50 others"),
+        *[(ROW.replace("1.0", each), 1, "time_s must be a finite number") for each in
+          ("1" + "0" * 400, "NaN", "Infinity", '"x"', "null", "true", "[1]")],
+        ("{:type :invoke :process 1 :time 1" + "0" * 400 + "}", 1, "time must be a finite number"),
+        ("{:type :invoke :process 1 :index 1" + "0" * 400 + "}", 1, "index must be a finite number"),
+        ('{"type":"invoke","process":1,"time":1' + "0" * 400 + "}", 1, "time must be a finite number"),
+        (TIMED + TIMED.replace(":time 50", ":time 10").replace(":process 1", ":process 2"), 2, "must not decrease"),
+        (ROW + '{"time_s":2.0,"kind":["complete"],"operation":1,"status":"ok","result":1}', 2, "must have a kind"),
+        ('{"time_s":1.0,"kind":"fault","fault":0,"name":"cut","phase":"middle"}', 1, "a phase must be begin or end"),
+        (ROW.replace('"f":"read"', '"f":"read","f":"write"'), 1, "names must differ, got 'f' twice"),
+        ("{:type :invoke :process 1 :f :read :f :write}", 1, "keys of a map must differ, got 'f' twice"),
+        ('[{"process": 0, "type": "invoke", "f": "read"}]', 1, "JSON is read as one object a line"),
+        (LOGGED + "INFO  jepsen.util - 1\t:ok\t:re", 2, "must have its process, type, f and value, .* got .*:re'"),
+        (LOGGED + "INFO  jepsen.util - 1\t:ok", 2, "must have its process, type, f and value"),
+        (LOGGED + "INFO  jepsen.util - 1\t:o", 2, "must have its process, type, f and value"),
+        (LOGGED + "INFO  jepsen.util - 1", 2, "must have its process, type, f and value"),
+        (LOGGED + "INFO  jepsen.util - 1\t:ok\t:read\t", 2, "there must be one value, got 0"),
+        (LOGGED.removesuffix("\tnil\n") + "\n", 1, "must have its process, type, f and value"),
         ("{:process 1, :type :invoke, :f :write, :value " + "9" * 5000 + "}", 1, "4300 digits"),
     ],
 )
@@ -230,3 +252,27 @@ def test_any_text_is_a_history_or_refused_with_a_line(tmp_path_factory, text):
     except BadHistory as error:
         lines.append(error.line)
     assert all(1 <= line <= text.count("\n") + 1 for line in lines)
+
+
+def test_a_log_tells_why_an_operation_failed_after_its_value(tmp_path):
+    lines = [LOGGED, "INFO  jepsen.core - 1 worker is done\n", "INFO  jepsen.util - 1\t:fail\t:read\tnil\t:timed out\n"]
+    (tmp_path / "history").write_text("".join(lines), encoding="utf-8")
+
+    assert [each.status for each in read_history(tmp_path / "history")] == ["fail"]
+
+
+def test_a_map_without_a_time_is_no_earlier_than_the_one_before(tmp_path):
+    (tmp_path / "history").write_text(TIMED.replace("50", "5000000000") + "{:process 1, :type :ok, :f :read}")
+    (read,) = read_history(tmp_path / "history")
+
+    assert (read.invoke_s, read.complete_s) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize(("time_s", "rule"), [(10**400, "line 2: time_s must be a finite"), (0.5, "not decrease")])
+def test_records_are_refused_as_lines_of_a_file_are(time_s, rule):
+    row = json.loads(ROW)
+
+    with pytest.raises(BadHistory, match=rule):
+        History.of_rows([row, {**row, "process": 2, "operation": 2, "time_s": time_s}])
+    with pytest.raises(BadHistory, match="must have a kind, a word, got None"):
+        History.of_rows([{}])

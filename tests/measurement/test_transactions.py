@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.measurement.checkers import list_append, rw_register
+from simcluster.measurement.checkers import MODELS, linearizability, list_append, rw_register
 from simcluster.measurement.histories import BadHistory, Events
 
 
@@ -252,3 +252,70 @@ def test_what_nobody_has_read_comes_after_what_somebody_has():
 
 def test_a_longer_circle_without_anti_dependencies_in_a_row_is_found_beside_a_shorter_one_with_them():
     assert names(list_append(circle(*CIRCLES["G-nonadjacent"], (1, 0, "rw")))) == {"G-nonadjacent", "G2"}
+
+
+def with_unknown(known, unknown):
+    """Transactions that are open together, and of those that come first nobody knows whether they happened."""
+    events = Events()
+    for place, steps in enumerate([*unknown, *known]):
+        asked = tuple((f, key, None if f == "r" else value) for f, key, value in steps)
+        events.invoke(place + 1, 0.0, place, "txn", None, asked)
+    for place, steps in enumerate(known, len(unknown)):
+        events.complete_of(place + 1, 1.0, place, "txn", "ok", tuple(steps))
+    return events.history()
+
+
+HALF = [("append", "x", 1), ("append", "x", 2)]
+OTHER = [("append", "x", 3), ("r", "x", (1, 3))]
+
+
+@pytest.mark.parametrize("known", [[OTHER], [OTHER, [("r", "x", (1, 3))]], [OTHER[:1], [("r", "x", (1, 3))]],
+                                   [[("r", "x", (1,))]]])  # fmt: skip
+def test_half_a_transaction_is_seen_wherever_in_the_list_it_stands(known):
+    history = with_unknown(known, [HALF])
+
+    assert names(list_append(history, "read-committed")) == {"G1b"}
+    assert list_append(history, "read-uncommitted").valid
+
+
+def test_who_reads_between_its_own_appends_sees_half_of_nobody_else():
+    own = [("append", "x", 1), ("r", "x", (1,)), ("append", "x", 2)]
+
+    assert list_append(with_unknown([own, [("r", "x", (1, 2))]], [])).valid
+    assert names(list_append(with_unknown([[*own, ("r", "x", (1, 2, 3))]], [[("append", "x", 3), ("append", "x", 4)]]),
+                             "read-committed")) >= {"G1b"}  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(lists(), st.integers(0, 2))
+def test_lists_that_some_order_explains_are_serializable_whatever_became_of_others(transactions, count):
+    unknown, known = transactions[:count], transactions[count:]
+    subsets = [each for n in range(count + 1) for each in itertools.combinations(unknown, n)]
+    # What those saw of which nobody knows is not known either: their appends count.
+    blind = [[[step for step in steps if step[0] != "r"] for steps in each] for each in subsets]
+    explained = any(in_some_order([*known, *each], (), lambda state, value: (*state, value)) for each in blind)
+
+    assert list_append(with_unknown(known, unknown)).valid >= explained
+
+
+@pytest.mark.parametrize("came", [[("w", "x", 2), ("r", "y", 1)], [("w", "x", 1)], [("r", "y", 1), ("w", "x", 1)],
+                                  [("w", "x", 1), ("r", "z", 1)], []])  # fmt: skip
+def test_what_came_back_is_of_the_steps_that_were_asked_for(came):
+    asked = (("w", "x", 1), ("r", "y", None))
+
+    def history(append):
+        events = Events()
+        steps = [tuple((append if f == "w" else f, *rest) for f, *rest in each) for each in (asked, came)]
+        events.invoke(8, 0, 0, "txn", None, steps[0])
+        events.complete_of(9, 1, 0, "txn", "ok", steps[1])
+        return events.history()
+
+    for check, append in ((list_append, "append"), (rw_register, "w"),
+                          (lambda each: linearizability(each, MODELS["multi-register"]()), "w")):  # fmt: skip
+        with pytest.raises(BadHistory, match="line 8: what came back must be of the steps"):
+            check(history(append))
+
+
+def test_an_initial_value_that_no_register_has_is_refused():
+    with pytest.raises(ValueError, match=r"initial must be a number, text, .* got \[1\]"):
+        rw_register(history_of(), initial=[1])

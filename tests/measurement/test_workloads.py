@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -212,3 +213,41 @@ def test_a_read_that_began_before_an_element_was_known_need_not_see_it():
     events.complete_of(4, 4, 1, "read", "ok", ())
 
     assert set_full(events.history(), linearizable=True).valid
+
+
+@pytest.mark.parametrize("seen", [5, "ab", True])
+def test_a_read_of_what_is_no_list_is_refused_with_its_line(seen):
+    history = one_by_one(("read", None, "ok", seen))
+
+    for check in (set_full, *(partial(linearizability, model=MODELS[each]()) for each in ("set", "append"))):
+        with pytest.raises(BadHistory, match="a list must be read, got"):
+            check(history)
+
+
+@pytest.mark.parametrize("amount", [10**400, math.inf, math.nan, True])
+def test_what_no_sum_can_hold_is_refused_with_its_line(amount):
+    with pytest.raises(BadHistory, match="what is added must be a finite number"):
+        counter(one_by_one(("add", amount, "ok", None), ("add", 0.5, "ok", None)))
+    with pytest.raises(BadHistory, match="what is added must be a finite number"):
+        linearizability(one_by_one(("add", amount, "ok", None), ("add", 0.5, "ok", None)), MODELS["counter"]())
+    with pytest.raises(BadHistory, match=r"a read must be a list of \[account, balance\]"):
+        bank(one_by_one(("read", None, "ok", (("a", amount),))), 10)
+    with pytest.raises(ValueError, match="initial must be a finite number"):
+        counter(one_by_one(), initial=amount)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "rule"),
+    [
+        ("register", {"nil_read": "foo"}, "nil_read must be one of absent, unknown, got 'foo'"),
+        ("kv", {"failed_cas": ["x"]}, "failed_cas must be one of operation, nothing, got"),
+        ("register", {"initial": [1]}, "initial must be a number, text"),
+        ("multi-register", {"initial": {}}, "initial must be a number, text"),
+        ("queue", {"initial": ([],)}, "initial must be a number, text"),
+        ("set", {"initial": frozenset([1])}, "initial must be a number, text"),
+        ("counter", {"initial": None}, "initial must be a finite number, got None"),
+    ],
+)
+def test_parameters_that_no_object_has_are_refused_when_it_is_made(model, parameters, rule):
+    with pytest.raises(ValueError, match=rule):
+        MODELS[model](**parameters)

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
-from simcluster.measurement.histories import Operation, Plain
+from simcluster.measurement.histories import PLAIN, Operation, Plain, is_finite, is_plain
 
 NilRead = Literal["absent", "unknown"]
 FailedCas = Literal["operation", "nothing"]
@@ -41,6 +41,14 @@ class _Object:
 
     words: ClassVar[tuple[str, ...]] = ()
     quiet_words: ClassVar[tuple[str, ...]] = ("read",)
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that no object has."""
+        for name, words in (("nil_read", NilRead), ("failed_cas", FailedCas)):
+            if (given := getattr(self, name, None)) is not None and given not in get_args(words):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(words))}, got {given!r:.80}")
+        if not is_plain(initial := getattr(self, "initial", None)):
+            raise ValueError(f"initial must be {PLAIN}, got {initial!r:.80}")
 
     def check(self, operation: Operation) -> None:
         """Raise ``ValueError`` for an operation that the object does not have."""
@@ -183,6 +191,11 @@ class Append(_Object):
     initial: tuple[Plain, ...] = ()
     words: ClassVar[tuple[str, ...]] = ("append", "read")
 
+    def check(self, operation: Operation) -> None:
+        """A list is read."""
+        super().check(operation)
+        check_list(operation)
+
     def init(self) -> tuple[Plain, ...]:
         """The initial list."""
         return _several(self.initial)
@@ -220,6 +233,11 @@ class SetObject(_Object):
     initial: tuple[Plain, ...] = ()
     words: ClassVar[tuple[str, ...]] = ("add", "remove", "read", "contains")
     quiet_words: ClassVar[tuple[str, ...]] = ("read", "contains")
+
+    def check(self, operation: Operation) -> None:
+        """A list of elements is read."""
+        super().check(operation)
+        check_list(operation)
 
     def init(self) -> frozenset[Plain]:
         """The initial elements."""
@@ -267,11 +285,16 @@ class Counter(_Object):
     initial: Plain = 0
     words: ClassVar[tuple[str, ...]] = ("add", "read")
 
+    def __post_init__(self) -> None:
+        """It begins with a number."""
+        if not is_finite(self.initial):
+            raise ValueError(f"initial must be a finite number, got {self.initial!r:.80}")
+
     def check(self, operation: Operation) -> None:
         """What is added is a number."""
         super().check(operation)
-        if operation.f == "add" and not isinstance(operation.value, int | float | None):
-            raise ValueError(f"what is added must be a number, got {operation.value!r:.80}")
+        if operation.f == "add" and operation.value is not None and not is_finite(operation.value):
+            raise ValueError(f"what is added must be a finite number, got {operation.value!r:.80}")
 
     def init(self) -> Plain:
         """The initial count."""
@@ -295,7 +318,7 @@ class MultiRegister(_Object):
     def check(self, operation: Operation) -> None:
         """Each part is a read or a write of a key."""
         super().check(operation)
-        for part in steps_of(operation):
+        for part in checked_steps(operation):
             if part[0] not in ("r", "w", "read", "write"):
                 raise ValueError(f"a step must be one of r, w, read, write, got {part[0]!r}")
 
@@ -334,6 +357,26 @@ def steps_of(operation: Operation) -> tuple[tuple[str, Plain, Plain], ...]:
     if not isinstance(value, tuple) or not all(isinstance(part, tuple) and len(part) == 3 for part in value):
         raise ValueError(f"a transaction must be a list of [f, key, value], got {value!r:.80}")
     return value
+
+
+def checked_steps(operation: Operation) -> tuple[tuple[str, Plain, Plain], ...]:
+    """The steps of a transaction that did what it was asked to: what came back differs in what was read only.
+
+    Raises ``ValueError`` as ``steps_of``, and for what came back of other steps.
+    """
+    steps, asked = steps_of(operation), operation.value
+    if steps is not asked and asked is not None:
+        reads = ("r", "read")
+        wanted = [part if part[0] not in reads else part[:2] for part in steps_of(operation._replace(result=None))]
+        if wanted != [part if part[0] not in reads else part[:2] for part in steps]:
+            raise ValueError(f"what came back must be of the steps {asked!r:.80}, got {steps!r:.80}")
+    return steps
+
+
+def check_list(operation: Operation) -> None:
+    """Raise ``ValueError`` for a read that returned no list; ``None`` is an empty one."""
+    if operation.f == "read" and operation.status == "ok" and not isinstance(operation.result, tuple | None):
+        raise ValueError(f"a list must be read, got {operation.result!r:.80}")
 
 
 def _check_pair(what: str, value: Plain) -> None:

@@ -8,11 +8,14 @@ from simcluster.measurement.histories.operation import (
     COMPLETE,
     INVOKE,
     NEVER,
+    PLAIN,
     STATUSES,
     BadHistory,
     FaultWindow,
     Operation,
     Plain,
+    is_finite,
+    is_plain,
 )
 
 __all__ = [
@@ -20,6 +23,7 @@ __all__ = [
     "COMPLETE",
     "INVOKE",
     "NEVER",
+    "PLAIN",
     "STATUSES",
     "BadHistory",
     "Events",
@@ -28,6 +32,8 @@ __all__ = [
     "Operation",
     "Plain",
     "TooLarge",
+    "is_finite",
+    "is_plain",
     "plain",
     "read_edn",
     "read_history",

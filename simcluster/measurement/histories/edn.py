@@ -18,7 +18,7 @@ _TOKEN = re.compile(
 _NUMBER = re.compile(r"[-+]?[0-9]+N?")
 _REAL = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?M?")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\"}
 _NAMED = {"newline": "\n", "space": " ", "tab": "\t", "return": "\r"}
 _CLOSES = {"[": "]", "(": ")", "{": "}", "#{": "}"}
 _DEEPEST = 50
@@ -134,14 +134,19 @@ def _closed(stack: list[_Form], line: int, word: str) -> Any:
     if len(form.parts) % 2:
         raise BadHistory(line, f"a map must have a value for each key, got {len(form.parts)} forms")
     try:
-        return dict(zip(form.parts[::2], form.parts[1::2], strict=True))
+        found = dict(zip(form.parts[::2], form.parts[1::2], strict=True))
     except TypeError:
         raise BadHistory(line, "a key of a map must not be a map, got one") from None
+    if 2 * len(found) < len(form.parts):
+        keys = form.parts[::2]
+        twice = next(key for key in found if keys.count(key) > 1)
+        raise BadHistory(line, f"keys of a map must differ, got {twice!r:.80} twice")
+    return found
 
 
 def _atom(kind: str, word: str, line: int) -> Any:
     if kind == "string":
-        return _ESCAPE.sub(_unescaped, word[1:-1])
+        return _ESCAPE.sub(lambda match: _unescaped(match, line), word[1:-1])
     if kind == "char":
         name = word[1:]
         return chr(int(name[1:], 16)) if len(name) == 5 and name[0] == "u" else _NAMED.get(name, name)
@@ -159,9 +164,13 @@ def atom(word: str, line: int = 0) -> Any:
             return float(word.rstrip("M"))
     except ValueError:  # of more digits than Python reads
         raise BadHistory(line, f"a number must have at most 4300 digits, got {len(word)}") from None
-    return word[1:] if word[0] == ":" and len(word) > 1 else word
+    if word == ":":
+        raise BadHistory(line, "a keyword must have a name, got ':' (JSON is read as one object a line)")
+    return word[1:] if word[0] == ":" else word
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescaped(match: re.Match[str], line: int) -> str:
     word = match[1]
-    return chr(int(word[1:], 16)) if len(word) == 5 else _ESCAPES.get(word, word)
+    if len(word) < 5 and word not in _ESCAPES:
+        raise BadHistory(line, f"what a \\ escapes must be one of n t r b f \" \\ uXXXX, got {word!r}")
+    return chr(int(word[1:], 16)) if len(word) == 5 else _ESCAPES[word]

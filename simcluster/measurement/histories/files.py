@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from simcluster.measurement.histories.edn import forms
 from simcluster.measurement.histories.history import Events, History
@@ -102,7 +102,7 @@ def _json(events: Events, lines: Iterator[tuple[int, str]]) -> Iterator[None]:
         if not text.strip():
             continue
         try:
-            given = json.loads(text)
+            given = json.loads(text, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             raise BadHistory(number, f"a line must be a JSON object, got {text[:40]!r} ({error})") from None
         if not isinstance(given, dict):
@@ -112,6 +112,15 @@ def _json(events: Events, lines: Iterator[tuple[int, str]]) -> Iterator[None]:
         else:
             take_map(events, number, given, last)
         yield
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Raises ``ValueError`` for a name that is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"names must differ, got {next(name for name in found if names.count(name) > 1)!r} twice")
+    return found
 
 
 def _edn(events: Events, lines: Iterator[tuple[int, str]]) -> Iterator[None]:

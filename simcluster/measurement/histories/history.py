@@ -11,7 +11,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simcluster.measurement.histories.operation import NEVER, STATUSES, BadHistory, FaultWindow, Operation, Plain
+from simcluster.measurement.histories.operation import (
+    NEVER,
+    STATUSES,
+    BadHistory,
+    FaultWindow,
+    Operation,
+    Plain,
+    is_finite,
+)
 
 if TYPE_CHECKING:
     from simcluster.engine import Trace
@@ -189,9 +197,20 @@ class Events:
             begun, begin_s = self._faults.pop(fault)
             self._windows.append(FaultWindow(begun, begin_s, time_s))
 
-    def count(self) -> int:
-        """How many events there were."""
-        return self._events
+    def moment(self, place: int, name: str, value: Any, unit_s: float = 1.0) -> float:
+        """The seconds of the next event. Raises ``BadHistory`` for no number, and one that is before the last."""
+        if not is_finite(value):
+            raise BadHistory(place, f"{name} must be a finite number, got {value!r:.80}")
+        time_s = float(value) * unit_s
+        if time_s < self._time_s:
+            raise BadHistory(place, f"times must not decrease, got {name} {value}, which is before {self._time_s} s")
+        self._time_s = time_s
+        return time_s
+
+    def next_s(self) -> float:
+        """The seconds of an event whose time nobody knows: how many came before it, and no less than the last time."""
+        self._time_s = max(float(self._events), self._time_s)
+        return self._time_s
 
     def has_fault(self, fault: Plain) -> bool:
         """Whether this fault has begun and not ended."""
@@ -200,13 +219,12 @@ class Events:
     def take_row(self, place: int, row: Mapping[str, Any]) -> None:
         """A record of a trace. Raises ``BadHistory``."""
         kind = row.get("kind")
+        if not isinstance(kind, str):
+            raise BadHistory(place, f"a record must have a kind, a word, got {kind!r:.80}")
         if kind not in ("invoke", "complete", "apply", "fault"):
             return
         try:
-            time_s = float(row["time_s"])
-            if not time_s >= self._time_s:
-                raise BadHistory(place, f"times must not decrease, got time_s {time_s} after {self._time_s}")
-            self._time_s = time_s
+            time_s = self.moment(place, "time_s", row["time_s"])
             if (store := row.get("store", self._store)) != self._store and kind != "fault":
                 if self._store is not None:
                     raise BadHistory(place, f"a history is of one store, got {store!r} after {self._store!r}")
@@ -219,8 +237,10 @@ class Events:
             elif kind == "apply":
                 name = plain(row["operation"])
                 self._applied[name] = (*self._applied.get(name, ()), (str(row["node"]), time_s))
+            elif row["phase"] not in ("begin", "end"):
+                raise BadHistory(place, f"a phase must be begin or end, got {row['phase']!r:.80}")
             else:
-                self.fault(time_s, plain(row["fault"]), str(row["name"]), str(row["phase"]))
+                self.fault(time_s, plain(row["fault"]), str(row["name"]), row["phase"])
         except KeyError as missing:
             raise BadHistory(place, f"a record {kind!r} must have the field {missing}") from None
         except TypeError as error:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from simcluster.measurement.histories.edn import atom, read_edn
 from simcluster.measurement.histories.history import Events, plain
-from simcluster.measurement.histories.operation import STATUSES, BadHistory, Plain
+from simcluster.measurement.histories.operation import STATUSES, BadHistory, Plain, is_finite
 
 #: A line of the log, as ``INFO  jepsen.util - 3	:invoke	:cas	[4 0]``; other lines are somebody else's.
-LOG_LINE = re.compile(r"\S+\s+jepsen\.\S+ - (?P<process>\S+)\t:(?P<type>\w+)\t:(?P<f>[^\t]+)\t(?P<value>.*)")
+LOG_LINE = re.compile(
+    r"\S+\s+jepsen\.\S+ - (?P<process>\S+)\t:(?P<type>\w+)\t:(?P<f>[^\t]+)\t(?P<value>[^\t]*)(?:\t.*)?"
+)
+_BEGUN = re.compile(r"\S+\s+jepsen\.\S+ - (?:\S+\t|[0-9]+$|:nemesis$)")  # a line that must be one of an operation
 
 _NANOSECONDS = 1e-9
 
@@ -30,9 +32,7 @@ def take_map(events: Events, line: int, given: Any, last: dict[str, Any]) -> Non
     status = given["type"]
     if status not in ("invoke", *STATUSES):
         raise BadHistory(line, f"a type must be one of invoke, {', '.join(STATUSES)}, got {status!r:.80}")
-    time_s = _number(line, "time", given.get("time", math.nan)) * _NANOSECONDS
-    if math.isnan(time_s):
-        time_s = float(events.count())
+    time_s = events.moment(line, "time", given["time"], _NANOSECONDS) if "time" in given else events.next_s()
     if (index := given.get("index")) is not None:
         if "index" in last and not _number(line, "index", index) > last["index"]:
             raise BadHistory(line, f"indices must increase, got {index!r:.80} after {last['index']}")
@@ -60,20 +60,24 @@ def take(
 
 def take_log_line(events: Events, line: int, text: str) -> None:
     """A line of Jepsen's log; one that is none of an operation is passed over. Raises ``BadHistory``."""
-    match = LOG_LINE.fullmatch(text.rstrip("\r\n"))
+    text = text.rstrip("\r\n")
+    match = LOG_LINE.fullmatch(text)
     if match is None:
+        if _BEGUN.match(text):
+            rule = "an operation must have its process, type, f and value, each after a tab"
+            raise BadHistory(line, f"{rule}, got {text[-40:]!r}")
         return
     try:
         value = read_edn(match["value"])
     except BadHistory as error:
         raise BadHistory(line, error.rule) from None
-    given = {"process": atom(match["process"]), "type": match["type"], "f": match["f"]}
+    given = {"process": atom(match["process"], line), "type": match["type"], "f": match["f"]}
     take_map(events, line, {**given, "value": value}, {})
 
 
 def _number(line: int, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadHistory(line, f"{name} must be a number, got {value!r:.80}")
+    if not is_finite(value):
+        raise BadHistory(line, f"{name} must be a finite number, got {value!r:.80}")
     return float(value)
 
 

@@ -23,8 +23,11 @@ The first three may have the name of a ``store`` besides, by which those of seve
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple
 
+PLAIN = "a number, text, a truth value, None or a tuple of these"
+"""What a value may be, in words."""
 Plain = None | bool | int | float | str | tuple["Plain", ...]
 
 NEVER = 2**62
@@ -88,3 +91,18 @@ class BadHistory(ValueError):
         self.line = line
         self.rule = rule
         super().__init__(f"line {line}: {rule}")
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is a number that seconds or amounts can be: no truth value, and no more than a float holds."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an operation may have this value: a number, text, a truth value, ``None``, or a tuple of these."""
+    if isinstance(value, tuple):
+        return all(is_plain(part) for part in value)
+    return value is None or isinstance(value, str | int | float)

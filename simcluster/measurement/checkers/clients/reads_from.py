@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simcluster.measurement.checkers.judgement import Anomaly
-from simcluster.measurement.histories import BadHistory, History, Operation, Plain
+from simcluster.measurement.histories import PLAIN, BadHistory, History, Operation, Plain, is_plain
 
 READS = ("read", "get", "r")
 WRITES = ("write", "put", "w")
@@ -48,8 +48,10 @@ def reads_from(history: History, initial: Plain = None) -> ReadsFrom:
     """The reads and writes of a history whose registers are ``initial`` at first.
 
     Raises ``BadHistory`` for an operation that is neither a read nor a write, and for a value that is written to a key
-    twice, or is the initial one: then nobody knows what a read saw.
+    twice, or is the initial one: then nobody knows what a read saw. ``ValueError`` for an ``initial`` that no value is.
     """
+    if not is_plain(initial):
+        raise ValueError(f"initial must be {PLAIN}, got {initial!r:.80}")
     numbers: dict[Hashable, int] = {}
     key_numbers: dict[Plain, int] = {}
     kept: list[Operation] = []

@@ -23,13 +23,16 @@ GUARANTEES = {
 }
 
 
-def sessions(history: History, guarantees: Sequence[str] = tuple(GUARANTEES), initial: Plain = None) -> Judgement:
+def sessions(
+    history: History, guarantees: Sequence[str] = tuple(GUARANTEES), initial: Plain = None, applied: bool = False
+) -> Judgement:
     """Whether each process, key by key, has what these guarantees say, in time near-linear.
 
-    The versions of a key come in the order in which they took effect first, where the history knows that; a version
-    that took effect nowhere comes last. Else any order of them will do that gives every process what the guarantee
-    says; because nobody could tell otherwise, monotonic writes and writes follow reads are then as clients see them
-    whose reads are monotonic. Guarantees that hold from key to key are what ``causal`` asks for.
+    Any order of a key's versions will do that gives every process what the guarantee says; because nobody could tell
+    otherwise, monotonic writes and writes follow reads are as clients see them whose reads are monotonic. With
+    ``applied`` the order is the one in which the versions took effect first, where the history knows that, and one that
+    took effect nowhere comes last: ask so of a store that decides by this order, not of one where a write that comes
+    later may be the older one, as by clocks. Guarantees that hold from key to key are what ``causal`` asks for.
 
     Raises ``ValueError`` for an unknown guarantee, ``BadHistory`` as ``reads_from``.
     """
@@ -39,7 +42,7 @@ def sessions(history: History, guarantees: Sequence[str] = tuple(GUARANTEES), in
     seen = reads_from(history, initial)
     anomalies = list(seen.thin_air[:1])
     grouped = _Grouped(seen)
-    known = bool(history.applied)
+    known = applied and bool(history.applied)
     ranks = _ranks(history, seen) if known else None
     for name in guarantees:
         found = _by_rank(grouped, ranks, name) if known else _by_some_order(grouped, name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from simcluster.measurement.checkers.clients.reads_from import ReadsFrom, reads_from
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
-from simcluster.measurement.histories import History, Operation, Plain
+from simcluster.measurement.histories import NEVER, History, Operation, Plain
 
 
 @dataclass(frozen=True)
@@ -34,21 +34,23 @@ def staleness(history: History, initial: Plain = None) -> Staleness:
 
     A write takes effect when the first replica applies it, where the history knows that, as a simulator does; else when
     it completes, as in Bailis et al. (2012), or, if nobody knows whether it did, when the first read of it completes.
-    The versions of a key come in that order. Raises ``BadHistory`` as ``reads_from``.
+    The versions of a key come in that order. What happens at one time happens in the order of the history; of what a
+    replica applies when a read begins nobody knows that, and the read comes first. Raises ``BadHistory`` as
+    ``reads_from``.
     """
     seen = reads_from(history, initial)
     reads = np.flatnonzero(seen.read)
-    effect = _effects(history, seen)
+    effect, positions = _effects(history, seen)
     invoked = np.array([each.invoke_s for each in seen.operations])[reads]
+    begins = np.array([each.begin for each in seen.operations], dtype=np.int64)[reads]
     # Versions by key and time, and the reads among them: the versions before a read are those of its key.
-    ordered = np.lexsort((effect, seen.key_of))
+    ordered = np.lexsort((positions, effect, seen.key_of))
     rank = np.empty(seen.versions, dtype=np.int64)
     rank[ordered] = np.arange(seen.versions)
     times = np.concatenate([effect, invoked])
     keys = np.concatenate([seen.key_of, seen.key[reads]])
     is_read = np.concatenate([np.zeros(seen.versions, dtype=bool), np.ones(len(reads), dtype=bool)])
-    # What takes effect at the very moment of a read need not be seen by it: the read comes first.
-    mixed = np.lexsort((~is_read, times, keys))
+    mixed = np.lexsort((np.concatenate([positions, begins]), times, keys))
     place = np.empty(len(mixed), dtype=np.int64)
     place[mixed] = np.cumsum(~is_read[mixed])
     newest = place[seen.versions :] - 1  # the rank of the newest version when each read began
@@ -62,7 +64,13 @@ def staleness(history: History, initial: Plain = None) -> Staleness:
 def bounded_staleness(
     history: History, versions: float = math.inf, seconds: float = math.inf, initial: Plain = None
 ) -> Judgement:
-    """Whether each read is at most so many ``versions`` and ``seconds`` behind. Raises as ``staleness``."""
+    """Whether each read is at most so many ``versions`` and ``seconds`` behind.
+
+    Raises as ``staleness``, and ``ValueError`` for bounds below 0.
+    """
+    for name, most in (("versions", versions), ("seconds", seconds)):
+        if not most >= 0:
+            raise ValueError(f"{name} must be at least 0, got {most}")
     found = staleness(history, initial)
     anomalies = list(reads_from(history, initial).thin_air[:1])
     for name, each, most in (("versions", found.versions, versions), ("seconds", found.seconds, seconds)):
@@ -73,8 +81,8 @@ def bounded_staleness(
     return judged(len(history), anomalies)
 
 
-def _effects(history: History, seen: ReadsFrom) -> Any:
-    """When each version took effect: the initial ones always, those of which nobody knows never."""
+def _effects(history: History, seen: ReadsFrom) -> tuple[Any, Any]:
+    """When each version took effect, the initial ones always, those of which nobody knows never; and its position."""
     effect = np.full(seen.versions, np.inf)
     effect[: seen.keys] = -np.inf
     written = seen.writer[seen.keys :]
@@ -82,11 +90,18 @@ def _effects(history: History, seen: ReadsFrom) -> Any:
         [each.complete_s if each.status == "ok" else math.inf for each in seen.operations], dtype=float
     )
     effect[seen.keys :] = completed[written]
+    ends = np.array([each.deadline for each in seen.operations], dtype=np.int64)
+    positions = np.full(seen.versions, -1)
+    positions[seen.keys :] = ends[written]
     reads = np.flatnonzero(seen.read)
-    first_seen = np.full(seen.versions, np.inf)
+    first_seen, first_end = np.full(seen.versions, np.inf), np.full(seen.versions, NEVER)
     np.minimum.at(first_seen, seen.version[reads], completed[reads])
-    effect = np.minimum(effect, np.where(np.isinf(effect) & (effect > 0), first_seen, np.inf))
+    np.minimum.at(first_end, seen.version[reads], ends[reads])
+    unknown = np.isinf(effect) & (effect > 0)
+    effect, positions = np.where(unknown, first_seen, effect), np.where(unknown, first_end, positions)
     for version in range(seen.keys, seen.versions) if history.applied else ():
         if taken := history.applied.get(seen.operations[seen.writer[version]].operation):
-            effect[version] = min(time_s for _, time_s in taken)
-    return effect
+            known_s, effect[version] = effect[version], min(time_s for _, time_s in taken)
+            if effect[version] > known_s:
+                positions[version] = NEVER  # applied after anybody knew of it, in an order that nobody knows
+    return effect, positions

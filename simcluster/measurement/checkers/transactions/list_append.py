@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from simcluster.measurement.checkers.judgement import Judgement
-from simcluster.measurement.checkers.models import steps_of
+from simcluster.measurement.checkers.models import checked_steps
 from simcluster.measurement.checkers.transactions.circles import circles
 from simcluster.measurement.checkers.transactions.dependencies import (
     RW,
@@ -52,7 +52,7 @@ class _Lists:
         self.reads: list[tuple[int, Plain, tuple[Plain, ...], bool]] = []  # and whether the own appends come after
         for place, each in enumerate(history.operations):
             try:
-                steps = steps_of(each)
+                steps = checked_steps(each)
             except ValueError as error:
                 raise bad(history, place, str(error)) from None
             self._take(history, place, len(self.known.transactions), steps)
@@ -146,8 +146,31 @@ class _Lists:
                 known.wrong("incompatible order", sentence, number, reader)
             if number == reader or seen != order[: len(seen)]:
                 self._check_values(number, key, seen)
-            self._check_last(number, key, seen)
+        half = {key: self._half(key, order) for key, (order, _) in longest.items()}
+        for number, key, seen, _ in self.reads:
+            begins = seen == longest[key][0][: len(seen)]
+            for writer in half[key][len(seen)] if begins else self._half(key, seen)[-1]:
+                if writer != number:
+                    last = next(value for value in reversed(seen) if self.writer.get((key, value)) == writer)
+                    sentence = f"{last!r} of key {key!r} was read, and its transaction appended more"
+                    known.wrong("G1b", sentence, writer, number)
         return {key: order for key, (order, _) in longest.items()}
+
+    def _half(self, key: Plain, seen: tuple[Plain, ...]) -> list[tuple[int, ...]]:
+        """Of each beginning of a list the transactions whose last append it lacks: two, of which one may be the reader.
+
+        That their other appends come before those of somebody else changes nothing: the list is what they had written.
+        """
+        lacking: dict[int, None] = {}
+        found: list[tuple[int, ...]] = [()]
+        for value in seen:
+            if (writer := self.writer.get((key, value))) is not None:
+                if self.last[(writer, key)] != value:
+                    lacking[writer] = None
+                else:
+                    lacking.pop(writer, None)
+            found.append(tuple(islice(lacking, 2)))
+        return found
 
     def _check_values(self, number: int, key: Plain, seen: tuple[Plain, ...]) -> None:
         known = self.known
@@ -158,12 +181,6 @@ class _Lists:
                 known.wrong("G1a", f"{value!r} of key {key!r} was read, and its transaction failed", number)
             elif (key, value) not in self.writer:
                 known.wrong("read from thin air", f"{value!r} of key {key!r} was read and never appended", number)
-
-    def _check_last(self, number: int, key: Plain, seen: tuple[Plain, ...]) -> None:
-        writer = self.writer.get((key, seen[-1])) if seen else None
-        if writer is not None and self.last[(writer, key)] != seen[-1] and writer != number:
-            sentence = f"{seen[-1]!r} of key {key!r} was read, and its transaction appended more"
-            self.known.wrong("G1b", sentence, writer, number)
 
     def _lost_updates(self) -> None:
         """Transactions that read the same version of a key, before they append to it: only one of them can do so."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcluster.measurement.checkers.cycles import Graph, components
 from simcluster.measurement.checkers.judgement import Judgement
-from simcluster.measurement.checkers.models import steps_of
+from simcluster.measurement.checkers.models import checked_steps
 from simcluster.measurement.checkers.transactions.circles import circles
 from simcluster.measurement.checkers.transactions.dependencies import (
     RW,
@@ -19,7 +19,7 @@ from simcluster.measurement.checkers.transactions.dependencies import (
     bad,
     judged_by,
 )
-from simcluster.measurement.histories import History, Operation, Plain
+from simcluster.measurement.histories import PLAIN, History, Operation, Plain, is_plain
 
 _WRITES, _READS = ("w", "write"), ("r", "read")
 
@@ -43,6 +43,8 @@ def rw_register(
 
 class _Registers:
     def __init__(self, history: History, initial: Plain) -> None:
+        if not is_plain(initial):
+            raise ValueError(f"initial must be {PLAIN}, got {initial!r:.80}")
         self.initial = initial
         self.known = Dependencies([])
         self.writer: dict[Any, int] = {}  # (key, value) → the transaction that wrote it
@@ -52,7 +54,7 @@ class _Registers:
         self.follows: dict[Any, list[Plain]] = {}  # (key, value) → values that come after it
         for place, each in enumerate(history.operations):
             try:
-                steps = steps_of(each)
+                steps = checked_steps(each)
             except ValueError as error:
                 raise bad(history, place, str(error)) from None
             number = len(self.known.transactions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
-from simcluster.measurement.checkers.models import steps_of
+from simcluster.measurement.checkers.models import checked_steps
 from simcluster.measurement.histories import BadHistory, History, Operation, Plain
 
 
@@ -21,7 +21,7 @@ def long_fork(history: History) -> Judgement:
     groups: dict[tuple[Plain, ...], list[tuple[frozenset[Plain], Operation]]] = {}
     for place, each in enumerate(history.operations):
         try:
-            steps = steps_of(each)
+            steps = checked_steps(each)
         except ValueError as error:
             raise BadHistory(history.line(place), str(error)) from None
         for f, key, _ in steps:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from typing import Any
 
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
-from simcluster.measurement.histories import BadHistory, History, Operation, Plain
+from simcluster.measurement.histories import BadHistory, History, Operation, Plain, is_finite
 
 
 def unique_ids(history: History) -> Judgement:
@@ -29,8 +29,11 @@ def counter(history: History, initial: float = 0) -> Judgement:
 
     At least it must have what had surely been added when it began and what may have been taken away before it ended; at
     most what may have been added before it ended without what had surely been taken away (Jepsen's counter). Near-
-    linear, and weaker than linearizability. Raises ``BadHistory`` for other operations.
+    linear, and weaker than linearizability. Raises ``BadHistory`` for other operations, ``ValueError`` for
+    an ``initial`` that is no number.
     """
+    if not is_finite(initial):
+        raise ValueError(f"initial must be a finite number, got {initial!r:.80}")
     adds: list[tuple[Operation, float]] = []
     reads: list[Operation] = []
     for place, each in enumerate(history.operations):
@@ -98,9 +101,8 @@ def bank(history: History, total: float, negative: bool = False) -> Judgement:
 def _balances(history: History, place: int, value: Any) -> list[Any]:
     """The balances of a read, as it listed them."""
     pairs = value if isinstance(value, tuple) else None
-    numbers = (int, float, type(None))
     if pairs is None or not all(
-        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], numbers) for pair in pairs
+        isinstance(pair, tuple) and len(pair) == 2 and (pair[1] is None or is_finite(pair[1])) for pair in pairs
     ):
         raise BadHistory(history.line(place), f"a read must be a list of [account, balance], got {value!r:.80}")
     return [balance for _, balance in pairs]
@@ -109,6 +111,6 @@ def _balances(history: History, place: int, value: Any) -> list[Any]:
 def _number(history: History, place: int, value: Any) -> float:
     if value is None:
         return 1
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadHistory(history.line(place), f"what is added must be a number, got {value!r:.80}")
-    return value
+    if not is_finite(value):
+        raise BadHistory(history.line(place), f"what is added must be a finite number, got {value!r:.80}")
+    return value  # type: ignore[no-any-return]

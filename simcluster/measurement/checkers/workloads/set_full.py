@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
-from simcluster.measurement.checkers.models import SetObject
+from simcluster.measurement.checkers.models import SetObject, check_list
 from simcluster.measurement.histories import NEVER, BadHistory, History, Operation, Plain
 
 
@@ -16,7 +16,7 @@ def set_full(history: History, linearizable: bool = False) -> Judgement:
     read that began after this and does not see it began after the last one that sees it; stale, which counts only where
     the set must be ``linearizable``, when some read after this does not see it and a later one does. A read that sees
     an element twice, or one that was never added or whose add failed, is wrong in either case. Raises ``BadHistory``
-    for other operations.
+    for other operations, and for a read of anything but a list.
     """
     adds, reads, wrong = _adds_and_reads(history)
     known: dict[Plain, int] = {element: add.deadline for element, add in adds.items() if add.deadline < NEVER}
@@ -62,6 +62,10 @@ def _adds_and_reads(
         if each.f == "add" and each.status != "fail":
             adds[each.value] = each
         elif each.f == "read" and each.status == "ok":
+            try:
+                check_list(each)
+            except ValueError as error:
+                raise BadHistory(history.line(place), str(error)) from None
             listed = model.elements(each.result)
             reads.append((each, frozenset(listed)))
             twice = [element for element, count in Counter(listed).items() if count > 1]
