@@ -6,7 +6,7 @@ import pytest
 
 from simcluster import NodeSpec, run
 from simcluster.faults import CrashNode, DriftClock, Finding, PartitionBridge, PartitionNetwork, search_seeds
-from simcluster.replication import ChainReplication, Change, Craq, PrimaryBackup, Raft, Views
+from simcluster.replication import ChainReplication, Change, Craq, MultiPaxos, PrimaryBackup, Raft, Views
 from tests.replication.planted import BUGS, RULE, SEEDS
 from tests.replication.strong import SmallDrift, scenario, swarm, trial
 
@@ -16,6 +16,8 @@ SCHEMES = {
     "raft of five": (Raft(), 5, DriftClock),
     "raft, reads in the log": (Raft(reads="log", pre_vote=False), 3, DriftClock),
     "raft with leases": (Raft(reads="lease", drift=0.05), 3, SmallDrift),
+    "multi-paxos": (MultiPaxos(snapshot_slots=20), 3, DriftClock),
+    "multi-paxos of five": (MultiPaxos(batch_slots=3), 5, DriftClock),
     "primary-backup": (PrimaryBackup(views=VIEWS), 3, DriftClock),
     "semi-synchronous primary-backup": (PrimaryBackup(views=VIEWS, backups=1), 3, DriftClock),
     "chain": (ChainReplication(views=VIEWS), 3, DriftClock),
@@ -27,7 +29,7 @@ SCHEMES = {
 
 def search(name, seeds):
     scheme, replicas, drift = SCHEMES[name]
-    extra = () if isinstance(scheme, Raft) else (NodeSpec(name="m"),)
+    extra = () if isinstance(scheme, Raft | MultiPaxos) else (NodeSpec(name="m"),)
     under = scenario(scheme, replicas, extra=extra)
     return search_seeds(trial(under), swarm(under.cluster.names, drift).draw, seeds)
 
