@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+from tests.replication.planted import BUGS, SEEDS
+from tests.replication.strong import SmallDrift, scenario, swarm, trial
 
 from simcluster import NodeSpec, run
 from simcluster.faults import CrashNode, DriftClock, Finding, PartitionBridge, PartitionNetwork, search_seeds
-from simcluster.replication import ChainReplication, Change, Craq, MultiPaxos, PrimaryBackup, Raft, Views
-from tests.replication.planted import BUGS, RULE, SEEDS
-from tests.replication.strong import SmallDrift, scenario, swarm, trial
+from simcluster.replication import (
+    Abd,
+    Causal,
+    ChainReplication,
+    Change,
+    Craq,
+    MultiPaxos,
+    PrimaryBackup,
+    Raft,
+    Views,
+)
 
 VIEWS, LEASED = Views(master="m"), Views(master="m", lease_s=0.1, drift=0.05)
 SCHEMES = {
@@ -47,19 +61,41 @@ def test_a_strong_scheme_is_linearizable_under_2000_schedules(name):
     assert not isinstance(tally, Finding), tally
 
 
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "replication.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \| [^|]+ \|$", re.MULTILINE)
+TABLE = {name: (int(seed), int(faults), int(operations)) for name, seed, faults, operations in ROW.findall(PAGE)}
+
+
+def test_the_table_of_planted_bugs_has_each_with_few_faults_and_operations():
+    assert list(TABLE) == list(BUGS)
+    assert all(seed < 200 and faults <= 3 and operations <= 6 for seed, faults, operations in TABLE.values())
+
+
 @pytest.mark.parametrize("name", BUGS)
-def test_random_search_finds_a_planted_bug(name):
-    found = BUGS[name].find(SEEDS)
+def test_random_search_finds_a_planted_bug_as_soon_as_the_table_says(name):
+    found = BUGS[name].find(range(TABLE[name][0] + 1))
     assert isinstance(found, Finding), f"{name}: {found}"
-    assert found.rule == RULE
+    assert found.rule == BUGS[name].rule
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("clock-skewed last writer", Abd()),
+        ("missed tombstone", Abd()),
+        ("non-monotonic session", Causal(sticky=False)),
+    ],
+)
+def test_nothing_is_found_where_nothing_is_planted(name, scheme):
+    tally = replace(BUGS[name], scheme=scheme).find(range(20))
+    assert not isinstance(tally, Finding), tally
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_shrinks_to_three_faults_and_six_operations(name):
+def test_a_planted_bug_shrinks_to_what_the_table_says(name):
     found, plan = BUGS[name].small()
-    assert len(found.faults) <= 3, found.faults
-    assert len(plan) <= 6, plan
+    assert (found.seed, len(found.faults), len(plan)) == TABLE[name]
 
 
 @pytest.mark.parametrize("seed", [117, 243])
