@@ -1,16 +1,16 @@
 """Which replication should keep a parameter server's state, by what it costs and what it saves?
 
-A server and four workers train softmax regression on the digits, synchronously, each worker with eight rows a step. After
-each step the server keeps its parameters: on its own disk, or on three copies by a replication scheme. Every two seconds
-or so one copy, drawn at random, is cut off from the other two and from the schemes' master, not from the server; half
-a second later both that copy and the server crash. The server comes back half a second after that, with an empty disk,
-and reads what there is; the copy stays away as long again. All schemes meet the same failures.
+A server and four workers train softmax regression on the digits, synchronously, each worker with eight rows a step.
+After each step the server keeps its parameters: on its own disk, or on three copies by a replication scheme. Every two
+seconds or so one copy, drawn at random, is cut off from the other two and from the schemes' master, not from the
+server; half a second later both that copy and the server crash. The server comes back half a second after that, with an
+empty disk, and reads what there is; the copy stays away as long again. All schemes meet the same failures.
 
 Expected: what is linearizable gives back the last step that it has acknowledged, whoever is away, and pays for that at
-each step: a quorum and ABD by two round trips of the server to a majority, Raft and Multi-Paxos by one to the leader and
-one of its own, a chain by the way through all of them. What acknowledges when one copy has it is a round trip faster, and
-goes back by the steps of the half second in which that copy was cut off, if it was the one that the server had used: one
-time in three. From its own disk the server goes on from nothing.
+each step: a quorum and ABD by two round trips of the server to a majority, Raft and Multi-Paxos by one to the leader
+and one of its own, a chain by the way through all of them. What acknowledges when one copy has it is a round trip
+faster, and goes back by the steps of the half second in which that copy was cut off, if it was the one that the server
+had used: one time in three. From its own disk the server goes on from nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from simcluster.experiment import Experiment
 from simcluster.faults import CrashNode, LoseDisk, PartitionBridge
 from simcluster.learning import Bundled
 from simcluster.measurement import mean_interval
-from simcluster.recovery import Checkpoints
+from simcluster.recovery import Checkpoints, LocalStore
 from simcluster.replication import (
     Abd,
     Causal,
@@ -96,7 +96,7 @@ def faults(seed: int) -> list[Any]:
 
 def scenario(scheme: Any, failing: bool, seed: int) -> Scenario:
     """One scheme, with and without failures."""
-    store = {} if scheme is None else {"store": SchemeStore(scheme=scheme, replicas=COPIES)}
+    store: Any = LocalStore() if scheme is None else SchemeStore(scheme=scheme, replicas=COPIES)
     machines = (NodeSpec(name="server"), *(NodeSpec(name=name) for name in COPIES), NodeSpec(name="master"))
     return Scenario(
         cluster=ClusterSpec(
@@ -111,7 +111,7 @@ def scenario(scheme: Any, failing: bool, seed: int) -> Scenario:
             batch_size=8,
             optimiser=GradientDescent(learning_rate=0.05),
             exchange=ParameterServer(server="server", retry_s=0.1),
-            recovery=Checkpoints(every=1, **store),
+            recovery=Checkpoints(every=1, store=store),
             workers=WORKERS,
             steps=10**6,
             evaluate_every=50,

@@ -23,7 +23,9 @@ class SchemeStore(Spec):
 
     So a training job's ``Checkpoints(store=SchemeStore(…))`` go on from the last step that was saved under a
     linearizable scheme, and perhaps from an older one under an eventual one. A program that writes is one client of
-    the scheme for as long as it lives.
+    the scheme for as long as it lives. Recovery knows nothing of replication, so a file names it in full,
+    ``kind: simcluster.replication.scheme_store:SchemeStore``, and is read with ``--plugin
+    simcluster.replication.scheme_store``.
     """
 
     kind: Literal["scheme"] = "scheme"

@@ -3,10 +3,9 @@
 from typing import Literal
 
 import pytest
+from busy import Busy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from busy import Busy
 
 from simcluster import ClusterSpec, Scenario, nodes
 from simcluster.engine import AnyDistribution, Exponential, InvalidSpec, Spec

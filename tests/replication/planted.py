@@ -7,8 +7,6 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Literal
 
-from tests.replication.strong import HORIZON_S, swarm
-
 from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, nodes, run
 from simcluster.cluster import StorageSpec
 from simcluster.engine import Exponential, stream
@@ -22,6 +20,7 @@ from simcluster.replication.schemes.raft.leading import Leading
 from simcluster.replication.schemes.raft.replica import Replica
 from simcluster.replication.stamped import Copy, later
 from simcluster.replication.state_machine import StateMachine
+from tests.replication.strong import HORIZON_S, swarm
 
 SEEDS = range(200)
 RULE = "a history must be linearizable"
@@ -293,7 +292,9 @@ BUGS = {
     "quorum off by one": Bug(Planted(replica_type=OneVoteTooFew, pre_vote=False)),
     "log truncation": Bug(Planted(replica_type=CutsTheLog, pre_vote=False)),
     "forgotten flush": Bug(Raft(flush=False)),
-    "double apply on retry": Bug(Planted(machine_type=ForgetsAnswers), "append", check=partial(is_linearizable, model=Append())),
+    "double apply on retry": Bug(
+        Planted(machine_type=ForgetsAnswers), "append", check=partial(is_linearizable, model=Append())
+    ),
     "lost update on failover": Bug(AnyWillDo(views=VIEWS)),
     "asynchronous primary-backup": Bug(PrimaryBackup(views=VIEWS, backups=0)),
     "dirty read": Bug(Dirty(views=VIEWS), flush_s=0.02),

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.replication.planted import BUGS, SEEDS
-from tests.replication.strong import SmallDrift, scenario, swarm, trial
 
 from simcluster import NodeSpec, run
 from simcluster.faults import CrashNode, DriftClock, Finding, PartitionBridge, PartitionNetwork, search_seeds
@@ -23,6 +21,8 @@ from simcluster.replication import (
     Raft,
     Views,
 )
+from tests.replication.planted import BUGS, SEEDS
+from tests.replication.strong import SmallDrift, scenario, swarm, trial
 
 VIEWS, LEASED = Views(master="m"), Views(master="m", lease_s=0.1, drift=0.05)
 SCHEMES = {
