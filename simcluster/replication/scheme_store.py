@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, Failure, Node
-from simcluster.cluster.message import Sealed
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Name, NodeNames, Period, Program, Spec, check_differ
 from simcluster.replication.protocols import Operation, Replicas, Session
 from simcluster.replication.schemes import AnyReplication

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcluster.cluster import Cluster, ClusterSpec, nodes
-from simcluster.cluster.message import Sealed, freeze
+from simcluster.cluster.messages.message import Sealed, freeze
 from simcluster.engine import Environment, Trace
 
 

@@ -1,7 +1,7 @@
 """Raft at the two places where a random search does not look: a replica, and a peer that the test plays."""
 
 from simcluster.cluster import Cluster, ClusterSpec, nodes
-from simcluster.cluster.message import Sealed
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Environment, Trace
 from simcluster.replication import Operation, Raft, Replicas
 from simcluster.replication.schemes.raft.log import Entry

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Message
-from simcluster.cluster.message import Sealed
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Program, fire
 from simcluster.replication.state_machine import Answer, Command
 

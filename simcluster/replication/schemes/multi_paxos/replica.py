@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Message, Node
-from simcluster.cluster.message import Sealed
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Program, stream
 from simcluster.replication.journal import Journal
 from simcluster.replication.leader_session import ASK
