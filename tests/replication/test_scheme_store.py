@@ -100,6 +100,52 @@ def test_what_takes_too_long_is_given_up_and_without_a_limit_waited_for():
         assert steps_give(patient, write(patient), **gone) == []
 
 
+class Told:
+    """A scheme without copies that notes by which session and client each operation was asked."""
+
+    operations = ("read", "write")
+
+    def __init__(self):
+        self.sessions, self.asked = 0, []
+
+    def refuses(self, replicas):
+        return None
+
+    def start(self, replicas):
+        pass
+
+    def session(self, replicas, node, client):
+        self.sessions += 1
+        session, number = self, self.sessions
+
+        class Session:
+            def ask(self, operation):
+                session.asked.append((number, client, operation.number))
+                yield node.timer(0.1 if operation.f == "read" else 9.0)
+
+        return Session()
+
+
+def test_a_program_is_one_client_for_as_long_as_it_lives_or_knows_what_became_of_it_and_of_one_number_ever():
+    told = Told()
+    store = store_of(told, timeout_s=1.0)
+
+    def steps(node, another):
+        for f in (store.read, store.read, lambda *key: store.write(*key, 1), store.read):
+            with pytest.raises((KeyError, TimedOut)):
+                yield from f(node, "a")
+        if len(told.asked) == 4:
+            node.crash()
+            node.restart()
+
+    steps_give(store, steps, until_s=9.0)
+
+    sessions, clients, numbers = zip(*told.asked, strict=True)
+    assert sessions == (1, 1, 1, 2, 3, 3, 3, 4)
+    assert len(set(clients)) == 1
+    assert sorted(set(numbers)) == list(numbers)
+
+
 def test_a_size_of_ones_own_is_refused():
     store = store_of(Abd())
     with pytest.raises(ValueError, match="size_bytes must be None in a store over a scheme, got 5"):
