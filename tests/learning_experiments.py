@@ -18,4 +18,7 @@ ON_LEARNING = (
 ON_REPLICATION = (
     "consistency_levels",
     "quorum_staleness",
+    "raft_availability",
+    "partition_and_heal",
+    "replicated_training",
 )

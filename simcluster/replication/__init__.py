@@ -13,6 +13,7 @@ from simcluster.replication.protocols import (
     Session,
     Workload,
 )
+from simcluster.replication.scheme_store import SchemeStore
 from simcluster.replication.schemes import (
     Abd,
     AnyReplication,
@@ -21,6 +22,7 @@ from simcluster.replication.schemes import (
     Change,
     Craq,
     Eventual,
+    MultiPaxos,
     PrimaryBackup,
     Quorum,
     Raft,
@@ -61,6 +63,7 @@ __all__ = [
     "LockedCounter",
     "LwwRegister",
     "Mix",
+    "MultiPaxos",
     "MvRegister",
     "Operation",
     "OrSet",
@@ -73,6 +76,7 @@ __all__ = [
     "ReplicatedStore",
     "Replication",
     "Saga",
+    "SchemeStore",
     "Session",
     "ShardedStore",
     "Shelf",

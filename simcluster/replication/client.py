@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simcluster.cluster import Cluster, Failure, Node, TimedOut
+from simcluster.cluster import Cluster, Failure, Node
 from simcluster.engine import Event, Program, fire, stream
 from simcluster.replication.protocols import Asked, Operation, Session, Workload
+from simcluster.replication.within import within
 
 CHANGES_NOTHING = ("read",)
 """Operations that leave everything as it is: one whose answer is not known may be taken for one that never was."""
@@ -143,7 +144,7 @@ class Clients:
         self._record_invoke(process, operation.number, asked.f, asked.key, asked.value, self._job.name)
         status, given = "ok", None
         try:
-            given = yield from _within(self._job.timeout_s, node, session.ask(operation))
+            given = yield from within(self._job.timeout_s, node, session.ask(operation))
         except Failure as failure:
             status = "fail" if failure.definite or asked.f in CHANGES_NOTHING else "info"
         self._record_complete(operation.number, status, given, self._job.name)
@@ -159,32 +160,3 @@ def _due(client: _Client) -> Asked | None:
         except StopIteration:
             return None
     return client.due
-
-
-def _within(timeout_s: float, node: Node, steps: Program) -> Program:
-    """The value of ``steps``, which are given up and closed, as ``TimedOut``, when they take longer."""
-    expiry = node.timer(timeout_s)
-    try:
-        event = next(steps)
-        while True:
-            try:
-                yield event | expiry
-            except Exception as failure:  # whatever the event has failed with is for the steps to handle
-                event = steps.throw(failure)
-                continue
-            if not event.triggered:
-                break
-            # What has failed in the very moment in which the time is up ends no condition.
-            given: Any = event.value
-            event = steps.send(given) if event.ok else steps.throw(given)
-    except StopIteration as end:
-        return end.value
-    steps.close()
-    if event.callbacks is not None:
-        event.callbacks.append(_defuse)
-    raise TimedOut(f"an operation was not over within {timeout_s} s")
-
-
-def _defuse(event: Event) -> None:
-    """Nobody awaits it any more, so its failure is nobody's error."""
-    event._defused = True

@@ -3,11 +3,23 @@
 from typing import Literal
 
 import pytest
+from busy import Busy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.engine import AnyDistribution, Exponential, Spec
-from simcluster.faults import CrashNode, Failure, Fault, Finding, LoseMessages, PartitionNetwork, SlowNode, shrink
+from simcluster import ClusterSpec, Scenario, nodes
+from simcluster.engine import AnyDistribution, Exponential, InvalidSpec, Spec
+from simcluster.faults import (
+    CrashNode,
+    Failure,
+    Fault,
+    Finding,
+    LoseMessages,
+    PartitionNetwork,
+    PartitionRing,
+    SlowNode,
+    shrink,
+)
 from simcluster.faults.search.simpler import size, times_s, with_shorter_fault, with_simpler_parts
 from simcluster.testing import schedules
 
@@ -222,3 +234,18 @@ def test_another_name_is_tried_whichever_comes_first():
     tried = {(first.node, second.node) for place in (0, 1) for first, second in with_simpler_parts(schedule, place)}
 
     assert {("c", "c"), ("a", "a")} <= tried
+
+
+def test_what_fits_no_cluster_is_passed_over_as_a_ring_of_three():
+    ring = PartitionRing(nodes=tuple(f"n-{place}" for place in range(6)), begin_s=1.0, end_s=2.0)
+    under = Scenario(cluster=ClusterSpec(nodes=nodes("n", 6)), job=Busy())
+    with pytest.raises(InvalidSpec, match="at least 4"):
+        under.under([ring.replace(nodes=ring.nodes[:3])])
+
+    def trial(faults, seed):
+        return Failure(RULE, f"{faults}") if under.under(faults).faults else None
+
+    found = shrink(finding((ring,)), trial)
+    assert found.minimal
+    (left,) = found.faults
+    assert len(left.nodes) == 4

@@ -1,13 +1,28 @@
 """The experiments on replicated data, in their small version: each finds what its page says."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from experiments import consistency_levels, quorum_staleness
+from experiments import (
+    consistency_levels,
+    partition_and_heal,
+    quorum_staleness,
+    raft_availability,
+    replicated_training,
+)
 
 pytestmark = pytest.mark.slow
 
-MODULES = {"consistency_levels": consistency_levels, "quorum_staleness": quorum_staleness}
+MODULES = {
+    "consistency_levels": consistency_levels,
+    "quorum_staleness": quorum_staleness,
+    "raft_availability": raft_availability,
+    "partition_and_heal": partition_and_heal,
+    "replicated_training": replicated_training,
+}
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = (0, 1)
 
 
@@ -60,3 +75,44 @@ def test_quorums_that_meet_see_every_write_and_those_that_do_not_see_it_in_time(
     assert (shares["R = 2, W = 2"] == 1.0).all()
     assert shares["R = 1, W = 1"].iloc[0] == pytest.approx(0.44, abs=0.1)  # of 220 pairs
     assert shares["R = 1, W = 1"].iloc[-1] > 0.97
+
+
+@pytest.mark.parametrize("name", ["raft_availability", "partition_and_heal", "replicated_training"])
+def test_an_experiment_has_its_section_on_the_page(name):
+    question = MODULES[name].experiment.question
+    assert f"## `experiments/{name}.py`: {question[0].lower()}{question[1:]}" in PAGE
+
+
+def test_raft_is_silent_for_a_timeout_and_a_fifth_and_six_ways_of_a_message_and_not_much_longer(answer):
+    silent_s = answer("raft_availability").table.groupby(["network", "election_timeout_s"])["silent_s"].mean()
+
+    for network, (_, away_s) in raft_availability.NETWORKS.items():
+        assert silent_s[network, 0.4] > silent_s[network, 0.1]
+        for timeout_s in raft_availability.SMALL:
+            expected_s = 1.2 * timeout_s + 6 * away_s
+            # The longest of at least two silences, each with a timeout that is drawn and a client that waits 0.25 s.
+            assert 0.7 * expected_s < silent_s[network, timeout_s] < expected_s + 0.5 * timeout_s + 0.5
+
+
+def test_who_answers_on_both_sides_of_a_cut_is_not_linearizable_and_who_is_lets_one_side_wait(answer):
+    table = answer("partition_and_heal").table
+    unanswered = partition_and_heal.score(table).mean()
+
+    assert unanswered["eventual"] == 0
+    assert 100 / 3 - 6 < unanswered["Raft"] < 50  # a third is client 0's, whose first may come before the cut
+    assert dict(table.groupby("scheme")["verdict"].unique().str.join(" ")) == {"Raft": "valid", "eventual": "invalid"}
+    waits = table[(table["scheme"] == "Raft") & (table["status"] != "ok")]
+    assert set(waits["client"]) == {0}
+
+
+def test_what_is_linearizable_loses_no_step_of_training_and_what_is_eventual_some_and_an_own_disk_all(answer):
+    table = answer("replicated_training").table
+    means = table.groupby(["scheme", "faults"])[["lost", "step_ms", "loss"]].mean()
+
+    assert table[(table["faults"] == "none") | (table["scheme"] == "Raft")]["lost"].max() == 0
+    # In eight seconds three failovers, of which every third goes back by half a second.
+    assert 0 < means.loc[("eventual", "failovers"), "lost"] < means.loc[("own disk", "failovers"), "lost"] / 3
+    steps_ms = means["step_ms"].xs("none", level="faults")
+    assert steps_ms["own disk"] < steps_ms["eventual"] < steps_ms["Raft"]
+    for scheme in ("eventual", "Raft"):
+        assert means.loc[(scheme, "failovers"), "loss"] < 0.8 * means.loc[("own disk", "failovers"), "loss"]

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from simcluster import NodeSpec, run
 from simcluster.faults import CrashNode, DriftClock, Finding, PartitionBridge, PartitionNetwork, search_seeds
-from simcluster.replication import ChainReplication, Change, Craq, PrimaryBackup, Raft, Views
-from tests.replication.planted import BUGS, RULE, SEEDS
+from simcluster.replication import (
+    Abd,
+    Causal,
+    ChainReplication,
+    Change,
+    Craq,
+    MultiPaxos,
+    PrimaryBackup,
+    Raft,
+    Views,
+)
+from tests.replication.planted import BUGS, SEEDS
 from tests.replication.strong import SmallDrift, scenario, swarm, trial
 
 VIEWS, LEASED = Views(master="m"), Views(master="m", lease_s=0.1, drift=0.05)
@@ -16,6 +30,8 @@ SCHEMES = {
     "raft of five": (Raft(), 5, DriftClock),
     "raft, reads in the log": (Raft(reads="log", pre_vote=False), 3, DriftClock),
     "raft with leases": (Raft(reads="lease", drift=0.05), 3, SmallDrift),
+    "multi-paxos": (MultiPaxos(snapshot_slots=20), 3, DriftClock),
+    "multi-paxos of five": (MultiPaxos(batch_slots=3), 5, DriftClock),
     "primary-backup": (PrimaryBackup(views=VIEWS), 3, DriftClock),
     "semi-synchronous primary-backup": (PrimaryBackup(views=VIEWS, backups=1), 3, DriftClock),
     "chain": (ChainReplication(views=VIEWS), 3, DriftClock),
@@ -27,7 +43,7 @@ SCHEMES = {
 
 def search(name, seeds):
     scheme, replicas, drift = SCHEMES[name]
-    extra = () if isinstance(scheme, Raft) else (NodeSpec(name="m"),)
+    extra = () if isinstance(scheme, Raft | MultiPaxos) else (NodeSpec(name="m"),)
     under = scenario(scheme, replicas, extra=extra)
     return search_seeds(trial(under), swarm(under.cluster.names, drift).draw, seeds)
 
@@ -45,19 +61,41 @@ def test_a_strong_scheme_is_linearizable_under_2000_schedules(name):
     assert not isinstance(tally, Finding), tally
 
 
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "replication.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| ([^|]+) \| (\d+) \| (\d+) \| (\d+) \| [^|]+ \|$", re.MULTILINE)
+TABLE = {name: (int(seed), int(faults), int(operations)) for name, seed, faults, operations in ROW.findall(PAGE)}
+
+
+def test_the_table_of_planted_bugs_has_each_with_few_faults_and_operations():
+    assert list(TABLE) == list(BUGS)
+    assert all(seed < 200 and faults <= 3 and operations <= 6 for seed, faults, operations in TABLE.values())
+
+
 @pytest.mark.parametrize("name", BUGS)
-def test_random_search_finds_a_planted_bug(name):
-    found = BUGS[name].find(SEEDS)
+def test_random_search_finds_a_planted_bug_as_soon_as_the_table_says(name):
+    found = BUGS[name].find(range(TABLE[name][0] + 1))
     assert isinstance(found, Finding), f"{name}: {found}"
-    assert found.rule == RULE
+    assert found.rule == BUGS[name].rule
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [
+        ("clock-skewed last writer", Abd()),
+        ("missed tombstone", Abd()),
+        ("non-monotonic session", Causal(sticky=False)),
+    ],
+)
+def test_nothing_is_found_where_nothing_is_planted(name, scheme):
+    tally = replace(BUGS[name], scheme=scheme).find(range(20))
+    assert not isinstance(tally, Finding), tally
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_shrinks_to_three_faults_and_six_operations(name):
+def test_a_planted_bug_shrinks_to_what_the_table_says(name):
     found, plan = BUGS[name].small()
-    assert len(found.faults) <= 3, found.faults
-    assert len(plan) <= 6, plan
+    assert (found.seed, len(found.faults), len(plan)) == TABLE[name]
 
 
 @pytest.mark.parametrize("seed", [117, 243])

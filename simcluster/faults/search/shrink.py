@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from simcluster.engine import check_whole
-from simcluster.faults.search.search import Failure, Finding, NotReproduced, Progress, Schedule, Trial
+from simcluster.engine import InvalidSpec, check_whole
+from simcluster.faults.search.search import Failure, Finding, NotReproduced, Outcome, Progress, Schedule, Trial
 from simcluster.faults.search.simpler import (
     size,
     with_aligned_times,
@@ -28,7 +28,8 @@ def shrink(finding: Finding, trial: Trial, *, budget: int = 2000, progress: Prog
     Faults are dropped in ever smaller groups until none can be (delta debugging: Zeller and Hildebrandt,
     "Simplifying and isolating failure-inducing input", IEEE TSE 28(2), 2002; the result is 1-minimal). Then each
     loses names that it need not have, moves to round times or to those of other faults, and becomes shorter; and all
-    that again until nothing changes. It is deterministic, and stops early, with ``minimal`` false, when it has
+    that again until nothing changes. What no longer fits the scenario (``InvalidSpec``), as a ring of three nodes, is
+    passed over. It is deterministic, and stops early, with ``minimal`` false, when it has
     run ``budget`` trials.
 
     Raises ``ValueError`` when the finding does not fail, or not as it says.
@@ -100,10 +101,17 @@ class _Shrinking:
             raise _BudgetSpent
         self._tried.add(key)
         self.runs += 1
-        outcome = self._trial(candidate, self._seed)
+        outcome = self._outcome(candidate)
         same = isinstance(outcome, Failure) and outcome.rule == self.failure.rule
         if isinstance(outcome, Failure) and same:
             self.faults, self.failure = candidate, outcome
         if self._progress is not None:
             self._progress(self.runs, self.faults)
         return same
+
+    def _outcome(self, candidate: Schedule) -> Outcome:
+        """What the trial says; of a schedule that no longer fits its scenario, as a ring of three, that it is well."""
+        try:
+            return self._trial(candidate, self._seed)
+        except InvalidSpec:
+            return None

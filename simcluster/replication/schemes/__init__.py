@@ -9,6 +9,7 @@ from simcluster.replication.schemes.causal import Causal
 from simcluster.replication.schemes.chain import ChainReplication
 from simcluster.replication.schemes.craq import Craq
 from simcluster.replication.schemes.eventual import Eventual
+from simcluster.replication.schemes.multi_paxos import MultiPaxos
 from simcluster.replication.schemes.primary_backup import PrimaryBackup
 from simcluster.replication.schemes.quorum import Quorum
 from simcluster.replication.schemes.raft import Change, Raft
@@ -20,6 +21,7 @@ AnyReplication = Annotated[
         Replication,
         Quorum,
         Raft,
+        MultiPaxos,
         PrimaryBackup,
         ChainReplication,
         Craq,
@@ -38,6 +40,7 @@ __all__ = [
     "Change",
     "Craq",
     "Eventual",
+    "MultiPaxos",
     "PrimaryBackup",
     "Quorum",
     "Raft",
