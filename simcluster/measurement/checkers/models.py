@@ -17,6 +17,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
+from simcluster.measurement.checkers.steps import checked_steps, steps_of
 from simcluster.measurement.histories import PLAIN, Operation, Plain, is_finite, is_plain
 
 NilRead = Literal["absent", "unknown"]
@@ -346,31 +347,6 @@ class MultiRegister(_Object):
     def part(self, operation: Operation) -> Plain:
         """All registers are one object."""
         return None
-
-
-def steps_of(operation: Operation) -> tuple[tuple[str, Plain, Plain], ...]:
-    """The steps (f, key, value) of a transaction: with what they read where it is known.
-
-    Raises ``ValueError`` for a value that is no list of such.
-    """
-    value: Any = operation.result if operation.status == "ok" and operation.result is not None else operation.value
-    if not isinstance(value, tuple) or not all(isinstance(part, tuple) and len(part) == 3 for part in value):
-        raise ValueError(f"a transaction must be a list of [f, key, value], got {value!r:.80}")
-    return value
-
-
-def checked_steps(operation: Operation) -> tuple[tuple[str, Plain, Plain], ...]:
-    """The steps of a transaction that did what it was asked to: what came back differs in what was read only.
-
-    Raises ``ValueError`` as ``steps_of``, and for what came back of other steps.
-    """
-    steps, asked = steps_of(operation), operation.value
-    if steps is not asked and asked is not None:
-        reads = ("r", "read")
-        wanted = [part if part[0] not in reads else part[:2] for part in steps_of(operation._replace(result=None))]
-        if wanted != [part if part[0] not in reads else part[:2] for part in steps]:
-            raise ValueError(f"what came back must be of the steps {asked!r:.80}, got {steps!r:.80}")
-    return steps
 
 
 def check_list(operation: Operation) -> None:

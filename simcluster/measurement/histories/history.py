@@ -197,19 +197,23 @@ class Events:
             begun, begin_s = self._faults.pop(fault)
             self._windows.append(FaultWindow(begun, begin_s, time_s))
 
-    def moment(self, place: int, name: str, value: Any, unit_s: float = 1.0) -> float:
+    def count(self) -> int:
+        """How many events there were."""
+        return self._events
+
+    def moment(self, place: int, name: str, value: Any) -> float:
         """The seconds of the next event. Raises ``BadHistory`` for no number, and one that is before the last."""
         if not is_finite(value):
             raise BadHistory(place, f"{name} must be a finite number, got {value!r:.80}")
-        time_s = float(value) * unit_s
+        time_s = float(value)
         if time_s < self._time_s:
             raise BadHistory(place, f"times must not decrease, got {name} {value}, which is before {self._time_s} s")
         self._time_s = time_s
         return time_s
 
-    def next_s(self) -> float:
-        """The seconds of an event whose time nobody knows: how many came before it, and no less than the last time."""
-        self._time_s = max(float(self._events), self._time_s)
+    def no_earlier(self, time_s: float) -> float:
+        """The seconds of the next event where its place counts, not its stamp: no less than those of the last."""
+        self._time_s = max(time_s, self._time_s)
         return self._time_s
 
     def has_fault(self, fault: Plain) -> bool:

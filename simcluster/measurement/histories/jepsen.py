@@ -22,8 +22,9 @@ _NANOSECONDS = 1e-9
 def take_map(events: Events, line: int, given: Any, last: dict[str, Any]) -> None:
     """An operation of Jepsen's: a map of type, process, f, value, and perhaps key, time (in nanoseconds) and index.
 
-    What a nemesis does is a fault: from its start to its stop. ``last`` remembers the index before. Raises
-    ``BadHistory``.
+    Jepsen's processes stamp their operations before they put them into the history, whose order counts: a stamp that is
+    less than the last is taken as that one. What a nemesis does is a fault: from its start to its stop. ``last``
+    remembers the index before. Raises ``BadHistory``.
     """
     if not isinstance(given, Mapping):
         raise BadHistory(line, f"an operation must be a map, got {given!r:.80}")
@@ -32,7 +33,8 @@ def take_map(events: Events, line: int, given: Any, last: dict[str, Any]) -> Non
     status = given["type"]
     if status not in ("invoke", *STATUSES):
         raise BadHistory(line, f"a type must be one of invoke, {', '.join(STATUSES)}, got {status!r:.80}")
-    time_s = events.moment(line, "time", given["time"], _NANOSECONDS) if "time" in given else events.next_s()
+    stamped = _number(line, "time", given["time"]) * _NANOSECONDS if "time" in given else float(events.count())
+    time_s = events.no_earlier(stamped)
     if (index := given.get("index")) is not None:
         if "index" in last and not _number(line, "index", index) > last["index"]:
             raise BadHistory(line, f"indices must increase, got {index!r:.80} after {last['index']}")

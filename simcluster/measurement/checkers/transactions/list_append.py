@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 
 from simcluster.measurement.checkers.judgement import Judgement
-from simcluster.measurement.checkers.models import checked_steps
+from simcluster.measurement.checkers.steps import checked_steps
 from simcluster.measurement.checkers.transactions.circles import circles
 from simcluster.measurement.checkers.transactions.dependencies import (
     RW,
@@ -149,27 +149,27 @@ class _Lists:
         half = {key: self._half(key, order) for key, (order, _) in longest.items()}
         for number, key, seen, _ in self.reads:
             begins = seen == longest[key][0][: len(seen)]
-            for writer in half[key][len(seen)] if begins else self._half(key, seen)[-1]:
-                if writer != number:
-                    last = next(value for value in reversed(seen) if self.writer.get((key, value)) == writer)
-                    sentence = f"{last!r} of key {key!r} was read, and its transaction appended more"
-                    known.wrong("G1b", sentence, writer, number)
+            writer = half[key][len(seen)] if begins else self._half(key, seen)[-1]
+            if writer is not None and writer != number:
+                last = next(value for value in reversed(seen) if self.writer.get((key, value)) == writer)
+                sentence = f"{last!r} of key {key!r} was read, and its transaction appended more"
+                known.wrong("G1b", sentence, writer, number)
         return {key: order for key, (order, _) in longest.items()}
 
-    def _half(self, key: Plain, seen: tuple[Plain, ...]) -> list[tuple[int, ...]]:
-        """Of each beginning of a list the transactions whose last append it lacks: two, of which one may be the reader.
+    def _half(self, key: Plain, seen: tuple[Plain, ...]) -> list[int | None]:
+        """Of each beginning of a list the first transaction whose last append it lacks.
 
-        That their other appends come before those of somebody else changes nothing: the list is what they had written.
+        That is the reader's own only where nobody else's does: what it sees of its own comes last, or is "internal".
         """
         lacking: dict[int, None] = {}
-        found: list[tuple[int, ...]] = [()]
+        found: list[int | None] = [None]
         for value in seen:
             if (writer := self.writer.get((key, value))) is not None:
                 if self.last[(writer, key)] != value:
                     lacking[writer] = None
                 else:
                     lacking.pop(writer, None)
-            found.append(tuple(islice(lacking, 2)))
+            found.append(next(iter(lacking), None))
         return found
 
     def _check_values(self, number: int, key: Plain, seen: tuple[Plain, ...]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from simcluster.measurement.checkers.cycles import Graph, components
 from simcluster.measurement.checkers.judgement import Judgement
-from simcluster.measurement.checkers.models import checked_steps
+from simcluster.measurement.checkers.steps import checked_steps
 from simcluster.measurement.checkers.transactions.circles import circles
 from simcluster.measurement.checkers.transactions.dependencies import (
     RW,

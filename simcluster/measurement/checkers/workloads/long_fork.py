@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from simcluster.measurement.checkers.judgement import Anomaly, Judgement, judged
-from simcluster.measurement.checkers.models import checked_steps
+from simcluster.measurement.checkers.steps import checked_steps
 from simcluster.measurement.histories import BadHistory, History, Operation, Plain
 
 
