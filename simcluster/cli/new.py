@@ -1,4 +1,4 @@
-"""Starter files: ``new`` writes a scenario, a study or a script that runs, to begin with."""
+"""Starter files: ``new`` writes a scenario, a study, a script or a history that runs as it is, to begin with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ STARTERS = {
     "scenario": ("scenario.yaml", "simcluster run {}"),
     "study": ("study.yaml", "simcluster sweep {}"),
     "script": ("script.py", "python {}"),
+    "history": ("history.edn", "simcluster check {} --model cas-register --initial nil"),
 }
 
 
 def new(
-    what: Annotated[str, typer.Argument(metavar="scenario|study|script", help="What to begin with.")],
+    what: Annotated[str, typer.Argument(metavar="scenario|study|script|history", help="What to begin with.")],
     path: Annotated[Path | None, typer.Argument(metavar="PATH", help="Where it is written.")] = None,
     force: Force = False,
 ) -> None:

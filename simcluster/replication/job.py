@@ -11,7 +11,7 @@ from pydantic import model_validator
 from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Event, Name, NodeNames, Period, Seconds, Spec, check_differ
 from simcluster.replication.client import Clients
-from simcluster.replication.protocols import Asked, Replicas
+from simcluster.replication.protocols import Asked, Replicas, effects
 from simcluster.replication.schemes import AnyReplication
 from simcluster.replication.workload import AnyWorkload, Mix
 
@@ -68,11 +68,7 @@ class ReplicatedStore(Spec):
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the replicas and the clients."""
-        record = cluster.trace.recorder("apply", "operation", "node", "store")
-
-        def applied(operation: int, node: str) -> None:
-            record(operation, node, self.name)
-
+        applied = effects(cluster, self.name)
         over = cluster.env.event()
         replicas = Replicas(cluster, self.replicas, self.name, seed, self.retry_s, over, applied)
         self.scheme.start(replicas)

@@ -62,6 +62,16 @@ class Replicas:
             self.cluster[name].boot(program, f"{self.name}.{word}")
 
 
+def effects(cluster: Cluster, store: str) -> Callable[[int, str], None]:
+    """What records an effect of a store of this name: the operation's number, and the node that has taken it in."""
+    record = cluster.trace.recorder("apply", "operation", "node", "store")
+
+    def applied(operation: int, node: str) -> None:
+        record(operation, node, store)
+
+    return applied
+
+
 class Session(Protocol):
     """One client's way to the store, with what it remembers of it; made anew when a client begins anew."""
 

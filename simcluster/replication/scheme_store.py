@@ -12,7 +12,7 @@ from pydantic import model_validator
 from simcluster.cluster import Cluster, Failure, Node
 from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Name, NodeNames, Period, Program, Spec, check_differ
-from simcluster.replication.protocols import Operation, Replicas, Session
+from simcluster.replication.protocols import Operation, Replicas, Session, effects
 from simcluster.replication.schemes import AnyReplication
 from simcluster.replication.types import MvRegister
 from simcluster.replication.within import within
@@ -74,7 +74,7 @@ class SchemeStore(Spec):
         return found.value[0]
 
     def _replicas(self, cluster: Cluster) -> Replicas:
-        applied = cluster.trace.recorder("apply", "operation", "node")
+        applied = effects(cluster, self.name)
         return Replicas(cluster, self.replicas, self.name, cluster.seed, self.retry_s, cluster.env.event(), applied)
 
     def _ask(self, node: Node, key: str, f: str, value: Any) -> Generator[Event, Any, Any]:

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import re
 import shlex
@@ -81,7 +82,9 @@ def test_python_m_is_the_same_command():
 
 
 def test_in_a_clone_the_experiments_are_those_beside_the_package(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    found = importlib.util.find_spec  # which whatever is imported meanwhile takes for itself
+    hide = lambda name: None if name == "simcluster.experiments" else found(name)  # noqa: E731
+    monkeypatch.setattr("importlib.util.find_spec", hide)
 
     assert type(experiment("consistency")).__name__ == "Experiment"
     assert experiment("consistency").figure.__module__ == "experiments.consistency"
@@ -106,6 +109,7 @@ def test_every_example_runs_where_the_starter_files_are(folder, good, monkeypatc
     compare = lambda study, column, metric, lower_is_better: (column, metric)  # noqa: E731
     monkeypatch.setattr("simcluster.study.StoredStudy.compare", compare, raising=False)
     good("new", "study")
+    good("new", "history")
 
     for _, _, example in sorted(COMMANDS, key=lambda each: each[0] != "new"):  # the others need what it writes
         program, *arguments = shlex.split(example.partition(" > ")[0])

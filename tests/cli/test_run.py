@@ -90,7 +90,7 @@ def test_numbers_that_json_does_not_have_are_words_in_it(capsys):
         (["replay", "none.zip"], "error: none.zip: No such file or directory"),
         (["replay", "odd.yaml"], "error: path: must be a result as Result.save writes it"),
         (["replay", "odd.yaml", "--seed", "1"], "error: study, cell, seed: must be those of a database"),
-        (["new", "scenari"], "error: new: must be one of scenario, study, script, got 'scenari' (did you mean"),
+        (["new", "scenari"], "error: new: must be one of scenario, study, script, history, got 'scenari' (did you mean"),
         (["new", "script", "odd.yaml"], "error: path: must end with .py, got 'odd.yaml'"),
         (["new", "scenario", "odd.yaml"], "error: odd.yaml: must not be there yet"),
         (["new", "scenario", "nowhere/a.yaml"], "error: nowhere/a.yaml: No such file or directory"),
@@ -150,7 +150,9 @@ def test_new_writes_what_its_own_words_run(what, folder, good, monkeypatch, caps
     told = good("new", what).out
     program, *arguments = shlex.split(told.partition("run it with: ")[2])
 
-    if program == "simcluster":
+    if arguments[0] == "check":
+        assert good(*arguments).out == "valid: 5 operations\n"
+    elif program == "simcluster":
         ended = good(*arguments, "--quiet", *(["--processes", "1", "--seeds", "1"] if what == "study" else []))
         assert ended.out == ""
     else:

@@ -22,7 +22,7 @@ from simcluster.learning import (
     model_of,
 )
 from simcluster.recovery import Adaptive, Daly, Observed, Young
-from simcluster.replication import LockedCounter, Mix, Quorum, ReplicatedStore
+from simcluster.replication import LockedCounter, Mix, Quorum, ReplicatedStore, ShardedStore, TransactionMix
 from simcluster.scheduling import (
     Functions,
     GridSearch,
@@ -348,10 +348,14 @@ def jobs(own):
         scheme=Quorum(), replicas=("server", "w-0", "w-1"), clients=("w-2",), workload=Mix(operations=9), retry_s=0.05,
     )
     counter = LockedCounter(lock="server", resource="w-0", clients=("w-1", "w-2"), rounds=2)
+    sharded = ShardedStore(
+        shards=("w-0", "w-1"), clients=("w-2",), workload=TransactionMix(operations=5), retry_s=0.05, name="sharded",
+    )
     each = {
         "training": training, "service": service, "task_graph": tasks, "search": search, "online_learning": online,
         "nearest_neighbour_service": flat, "nearest_neighbour_batch": batch, "kmeans_seeding": seeding,
         "pipeline_training": pipeline, "replicated_store": store, "locked_counter": counter,
+        "sharded_store": sharded,
     }  # fmt: skip
     apart = [job for job in each.values() if job is not flat]  # whose name is that of the other service
     return each | {"together": Together(jobs=tuple(apart))}

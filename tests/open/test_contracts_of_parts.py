@@ -37,6 +37,7 @@ ELSEWHERE = {
     ),
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
+    "tests.open.test_contracts_of_transactions": ("Isolation",),
     "tests.properties.test_faults": ("Fault",),  # which asks for every kind, and overlaps them all
 }  # fmt: skip
 

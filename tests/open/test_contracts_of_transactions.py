@@ -9,21 +9,13 @@ from simcluster import ClusterSpec, Scenario, Together, nodes, run
 from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PartitionNetwork, PauseNode
 from simcluster.measurement.checkers.transactions.list_append import list_append
 from simcluster.measurement.histories import History
-from simcluster.replication import (
-    Saga,
-    ShardedStore,
-    TransactionMix,
-    read_committed,
-    serializable,
-    snapshot_isolation,
-)
+from simcluster.replication import ShardedStore, TransactionMix
+from tests.built_ins import one, words
 
-#: Each isolation, and the level that it keeps.
+#: Each isolation, and the level that it keeps: that of its name, but for a saga, which keeps none.
 ISOLATIONS = {
-    "saga": (Saga(), None),
-    "read committed": (read_committed, "read-committed"),
-    "snapshot": (snapshot_isolation, "snapshot-isolation"),
-    "serialisable": (serializable, "serializable"),
+    **{word: (one("Isolation", word), word.replace("_", "-")) for word in words("Isolation")},
+    "saga": (one("Isolation", "saga"), None),
     "own": (None, "serializable"),
 }
 FAULTS = (

@@ -12,7 +12,7 @@ from pydantic import model_validator
 from simcluster.cluster import Cluster, Node, Ran
 from simcluster.engine import Event, Name, NodeNames, Period, Program, Seconds, Spec, check_differ
 from simcluster.replication.client import Clients
-from simcluster.replication.protocols import Asked
+from simcluster.replication.protocols import Asked, effects
 from simcluster.replication.transactions.coordinator import Coordinator
 from simcluster.replication.transactions.in_doubt import DOUBT, in_doubt
 from simcluster.replication.transactions.isolation import AnyIsolation, serializable
@@ -54,6 +54,7 @@ class ShardedStore(Spec):
     """What its programs and messages begin with."""
 
     records: ClassVar = ("invoke", "complete", "apply", "vote", "outcome")
+    told_apart: ClassVar = ("invoke", "complete", "apply")  # they say of which store they are
 
     @model_validator(mode="after")
     def _parts_go_together(self) -> ShardedStore:
@@ -72,7 +73,7 @@ class ShardedStore(Spec):
             self.shards,
             self.retry_s,
             self.flush,
-            applied=record("apply", "operation", "node"),
+            applied=effects(cluster, self.name),
             voted=record("vote", "operation", "node", "vote", "writes"),
             learned=record("outcome", "operation", "node", "outcome"),
         )
@@ -108,7 +109,7 @@ class ShardedStore(Spec):
         """
         from simcluster.measurement.operations import operation_metrics
 
-        found = operation_metrics(result.trace, f"{self.name}.")
+        found = operation_metrics(result.trace, f"{self.name}.", self.name)
         if result.trace.keeps("vote") and result.trace.keeps("outcome"):
             doubts_s = [row["until_s"] - row["since_s"] for row in in_doubt(result.trace, result.ended_s)]
             found |= {"in_doubt_s_max": max(doubts_s, default=0.0), "in_doubt_s_total": fsum(doubts_s)}
@@ -120,7 +121,7 @@ class ShardedStore(Spec):
 
         found: dict[str, Any] = {}
         if result.trace.keeps("invoke") and result.trace.keeps("complete"):
-            found["operation"] = operation_columns(result.trace)
+            found["operation"] = operation_columns(result.trace, self.name)
         if result.trace.keeps("vote") and result.trace.keeps("outcome"):
             rows = in_doubt(result.trace, result.ended_s)
             found["in_doubt"] = {name: [row[name] for row in rows] for name in DOUBT}
