@@ -90,7 +90,7 @@ def test_numbers_that_json_does_not_have_are_words_in_it(capsys):
         (["replay", "none.zip"], "error: none.zip: No such file or directory"),
         (["replay", "odd.yaml"], "error: path: must be a result as Result.save writes it"),
         (["replay", "odd.yaml", "--seed", "1"], "error: study, cell, seed: must be those of a database"),
-        (["new", "scenari"], "error: new: must be one of scenario, study, script, history, got 'scenari' (did you mean"),
+        (["new", "scenari"], "error: new: must be one of scenario, study, script, history, got 'scenari' (did you"),
         (["new", "script", "odd.yaml"], "error: path: must end with .py, got 'odd.yaml'"),
         (["new", "scenario", "odd.yaml"], "error: odd.yaml: must not be there yet"),
         (["new", "scenario", "nowhere/a.yaml"], "error: nowhere/a.yaml: No such file or directory"),
