@@ -7,10 +7,10 @@ import pytest
 
 from simcluster import ClusterSpec, NodeSpec, Scenario, Together, nodes, run
 from simcluster.engine import stream
-from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PartitionNetwork, PauseNode
 from simcluster.measurement.histories import History
 from simcluster.replication import Eventual, Mix, Quorum, ReplicatedStore
 from tests.built_ins import one, words
+from tests.replication.stores import A_FEW as FAULTS
 
 #: Each scheme, and on how many nodes.
 SCHEMES = {
@@ -20,14 +20,6 @@ SCHEMES = {
     "own": (None, 1),
 }
 COUNTERS = ("eventual g_counter", "eventual pn_counter")
-FAULTS = (
-    LoseMessages(probability=0.1, begin_s=0.0, end_s=2.0),
-    DuplicateMessages(probability=0.2, begin_s=0.0, end_s=2.0),
-    PartitionNetwork(groups=(("n-0", "c-0"),), begin_s=0.3, end_s=0.6),
-    CrashNode(node="n-0", begin_s=0.8, end_s=1.0),
-    PauseNode(node="c-1", begin_s=0.9, end_s=1.2),
-    CrashNode(node="c-0", begin_s=1.1, end_s=1.3),
-)
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from simcluster import ClusterSpec, Scenario, Together, nodes, run
-from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PartitionNetwork, PauseNode
 from simcluster.measurement.checkers.transactions.list_append import list_append
 from simcluster.measurement.histories import History
 from simcluster.replication import ShardedStore, TransactionMix
 from tests.built_ins import one, words
+from tests.replication.stores import A_FEW as FAULTS
 
 #: Each isolation, and the level that it keeps: that of its name, but for a saga, which keeps none.
 ISOLATIONS = {
@@ -18,14 +18,6 @@ ISOLATIONS = {
     "saga": (one("Isolation", "saga"), None),
     "own": (None, "serializable"),
 }
-FAULTS = (
-    LoseMessages(probability=0.1, begin_s=0.0, end_s=2.0),
-    DuplicateMessages(probability=0.2, begin_s=0.0, end_s=2.0),
-    PartitionNetwork(groups=(("n-0", "c-0"),), begin_s=0.3, end_s=0.6),
-    CrashNode(node="n-0", begin_s=0.8, end_s=1.0),
-    PauseNode(node="c-1", begin_s=0.9, end_s=1.2),
-    CrashNode(node="c-0", begin_s=1.1, end_s=1.3),
-)
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,15 @@ KINDS = (
     SpikeLatency, DriftClock, StepClock, TearWrites, SlowDisk,
 )  # fmt: skip
 SWARM = Swarm(nodes=(*REPLICAS, *CLIENTS), horizon_s=FAULTS_S, heal_at_s=FAULTS_S, kinds=KINDS, include=0.4)
+#: A few that overlap, of a cluster with nodes n-0, c-0 and c-1.
+A_FEW = (
+    LoseMessages(probability=0.1, begin_s=0.0, end_s=2.0),
+    DuplicateMessages(probability=0.2, begin_s=0.0, end_s=2.0),
+    PartitionNetwork(groups=(("n-0", "c-0"),), begin_s=0.3, end_s=0.6),
+    CrashNode(node="n-0", begin_s=0.8, end_s=1.0),
+    PauseNode(node="c-1", begin_s=0.9, end_s=1.2),
+    CrashNode(node="c-0", begin_s=1.1, end_s=1.3),
+)
 
 
 def scenario(scheme, faults=(), *, mix=None, keys=2, operations=40, replicas=3, think_s=0.02, settle_s=4.0, **fields):
