@@ -45,6 +45,8 @@ def test_an_experiment_has_a_picture_a_table_and_a_verdict(name, answer):
 
     assert found.picture.stat().st_size > 10_000
     assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
+    runs = found.table.groupby(["seed", *found.experiment.labels]).ngroups
+    assert runs == len(found.experiment.scenarios(True)) * len(SEEDS)
     assert not found.table.isna().any(axis=None)
 
 
