@@ -24,17 +24,42 @@ class Task:
     """One computation: ``run`` takes the parts of its predecessors' outputs, in the order of their edges.
 
     ``run(*parts)`` is a call whose result maps part names to values. ``cost`` is what it is expected to cost, the
-    declaration from which schedulers estimate; ``priority`` is the user's: higher is more urgent.
+    declaration from which schedulers estimate; ``priority`` is the user's: higher is more urgent. It is not ready
+    before ``release_s``. ``user`` says whose it is, ``job`` to which job of a stream it belongs, ``deadline_s`` when it
+    should be done. It holds so many ``cores`` of its node, each for as long as one takes for its cost, and
+    ``memory_bytes`` of its memory. Tasks of one ``gang`` begin together or not at all. ``estimate_s`` is how long its
+    user claims that it takes (``None``: what its cost takes); nobody is held to it.
     """
 
     run: Callable[..., Call[Output]]
     cost: Cost
     priority: float = 0.0
+    release_s: float = 0.0
+    user: str = ""
+    job: str = ""
+    deadline_s: float = math.inf
+    cores: int = 1
+    memory_bytes: float = 0.0
+    gang: str = ""
+    estimate_s: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a priority that is above and below no other."""
+        """Refuse a priority that is above and below no other, and what is less than nothing."""
         if self.priority != self.priority:
             raise ValueError(f"priority must be a number, got {self.priority}")
+        if not 0 <= self.release_s < math.inf:
+            raise ValueError(f"release_s must be finite and at least 0, got {self.release_s}")
+        if not self.deadline_s >= 0:
+            raise ValueError(f"deadline_s must be at least 0, got {self.deadline_s}")
+        if isinstance(self.cores, bool) or not isinstance(self.cores, int) or self.cores < 1:
+            raise ValueError(f"cores must be a whole number of at least 1, got {self.cores!r}")
+        if not 0 <= self.memory_bytes < math.inf:
+            raise ValueError(f"memory_bytes must be finite and at least 0, got {self.memory_bytes}")
+        if self.estimate_s is not None and not 0 <= self.estimate_s < math.inf:
+            raise ValueError(f"estimate_s must be None, or finite and at least 0, got {self.estimate_s}")
+        for field in ("user", "job", "gang"):
+            if not isinstance(getattr(self, field), str):
+                raise ValueError(f"{field} must be text, got {getattr(self, field)!r}")
 
 
 def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[str, str, float], ...] = ()) -> None:
