@@ -2,7 +2,7 @@
 
 from simcluster.scheduling.execution import AnyExecution, Mixed, Parallel, Serial
 from simcluster.scheduling.graph import Task, add_task
-from simcluster.scheduling.job import TaskGraphJob
+from simcluster.scheduling.job import GaveUp, TaskGraphJob
 from simcluster.scheduling.policies import AnyPolicy, Heft, fifo, priority, utilisation
 from simcluster.scheduling.policies.heft import heft, upward_ranks
 from simcluster.scheduling.protocols import (
@@ -68,6 +68,7 @@ __all__ = [
     "Found",
     "Functions",
     "Gang",
+    "GaveUp",
     "GridSearch",
     "Grown",
     "Heft",

@@ -78,3 +78,14 @@ def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[s
     graph.add_node(name, task=task)
     for before, part, size_bytes in takes:
         graph.add_edge(before, name, part=part, size_bytes=size_bytes)
+
+
+def check_gangs(graph: nx.DiGraph[Any]) -> None:
+    """Raise ``ValueError`` for a task that comes after another of its gang: none of them could ever begin."""
+    import networkx as nx
+
+    gangs = {name: attributes["task"].gang for name, attributes in graph.nodes.items() if attributes["task"].gang}
+    for name, gang in gangs.items():
+        after = next((after for after in nx.descendants(graph, name) if gangs.get(after) == gang), None)
+        if after is not None:
+            raise ValueError(f"tasks of one gang must not depend on each other, got {after!r} after {name!r}")

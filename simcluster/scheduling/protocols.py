@@ -115,14 +115,15 @@ class Setting:
     """What is known before anything runs.
 
     The whole ``graph`` of tasks, the ``nodes`` that may compute, in the order of the job's workers and with nothing to
-    do, how long so many bytes are expected to take from one node to another, and a ``generator`` for what a policy
-    draws at random, of its own.
+    do, how long so many bytes are expected to take from one node to another, a ``generator`` for what a policy draws at
+    random, of its own, and the tasks that are ``done``: those whose outputs are kept where a master restarts.
     """
 
     graph: nx.DiGraph[Any]
     nodes: tuple[NodeView, ...]
     transfer_s: Callable[[str, str, float], float]
     generator: np.random.Generator
+    done: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):
@@ -250,10 +251,7 @@ class WatchingPolicy(Protocol):
     """
 
     def begin(self, setting: Setting) -> Watcher:
-        """What watches a run from its begin on, or from when its master has restarted; it shares no state with others.
-
-        Of what is started, ready or done then it is told as of any change.
-        """
+        """What watches a run from its begin on, or from when its master has restarted; it shares no state."""
         ...
 
 
