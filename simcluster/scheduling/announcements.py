@@ -25,7 +25,9 @@ class Announcements:
         gangs: Mapping[str, Sequence[str]],
         watcher: Watcher,
     ) -> None:
-        self._graph, self._phases, self._lineage, self._gangs, self._watcher = graph, phases, lineage, gangs, watcher
+        self._phases, self._lineage, self._gangs, self._watcher = phases, lineage, gangs, watcher
+        self._before = graph.pred
+        self._tasks: dict[str, Task] = {name: attributes["task"] for name, attributes in graph.nodes.items()}
         self._place = {task: place for place, task in enumerate(graph)}
         self._begun: dict[str, int] = {}  # how often each was started before
         self._phase = 0
@@ -47,8 +49,9 @@ class Announcements:
             self._turn(now_s)
         if not changed:
             return
-        for task in sorted(changed, key=self._place.__getitem__) if len(changed) > 1 else list(changed):
-            known, can_begin = task in self.ready, self._lineage.can_begin(task)
+        ready, can_begin_of = self.ready, self._lineage.can_begin
+        for task in sorted(changed, key=self._place.__getitem__) if len(changed) > 1 else changed:
+            known, can_begin = task in ready, can_begin_of(task)
             if self._phases:
                 self._other.pop(task, None)
                 if can_begin and self._phases.get(task, 0) != self._phase:
@@ -69,13 +72,13 @@ class Announcements:
 
     def view(self, name: str) -> ReadyTask:
         """A task as a policy sees it."""
-        task: Task = self._graph.nodes[name]["task"]
+        task = self._tasks[name]
         inputs: tuple[tuple[str, float], ...] = ()
         if self._lineage.before[name]:
             holders = self._lineage.holders
             inputs = tuple(
                 (holders[before], edge["size_bytes"])
-                for before, edge in self._graph.pred[name].items()
+                for before, edge in self._before[name].items()
                 if before in holders
             )
         gang = sum(map(self._lineage.is_wanted, self._gangs[task.gang])) if task.gang else 1
@@ -85,7 +88,7 @@ class Announcements:
         )  # fmt: skip
 
     def _announce(self, task: str, now_s: float) -> None:
-        release_s = self._graph.nodes[task]["task"].release_s
+        release_s = self._tasks[task].release_s
         if release_s > now_s:
             heappush(self._later, (release_s, self._place[task], task))
             return

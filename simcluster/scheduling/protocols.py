@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from simcluster.learning import Array, Call, Cost, Dataset
 from simcluster.scheduling.graph import Output
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyTask:
+class ReadyTask(NamedTuple):
     """A task that may begin: its predecessors are done, its time of release is over. What it is stands in ``Task``.
 
     ``inputs`` says which nodes keep what it takes, and how many bytes each; ``gang_size`` how many tasks of its gang
@@ -44,8 +43,7 @@ class ReadyTask:
         return math.fsum(size_bytes for keeper, size_bytes in self.inputs if keeper == node)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeView:
+class NodeView(NamedTuple):
     """A node as the scheduler knows it.
 
     ``idle`` of its cores are held by no task, the last of them since ``idle_since_s``. ``backlog_s`` is how long all

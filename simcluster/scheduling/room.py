@@ -9,12 +9,13 @@ from simcluster.engine import Environment, Event
 
 
 class Turn:
-    """What a task has asked for; ``given`` happens when it has it."""
+    """What a task has asked for; ``given`` happens when it has it, and is ``None`` where it has it at once."""
 
     __slots__ = ("cores", "given", "memory_bytes")
 
-    def __init__(self, given: Event, cores: int, memory_bytes: float) -> None:
-        self.given, self.cores, self.memory_bytes = given, cores, memory_bytes
+    def __init__(self, cores: int, memory_bytes: float) -> None:
+        self.cores, self.memory_bytes = cores, memory_bytes
+        self.given: Event | None = None
 
 
 class Room:
@@ -28,9 +29,12 @@ class Room:
 
     def ask(self, cores: int, memory_bytes: float) -> Turn:
         """Take so much, at once or when those before have left."""
-        turn = Turn(Event(self._env), cores, memory_bytes)
-        self._waiting.append(turn)
-        self._admit()
+        turn = Turn(cores, memory_bytes)
+        if not self._waiting and self._has(turn):
+            self._give(turn)
+        else:
+            turn.given = Event(self._env)
+            self._waiting.append(turn)
         return turn
 
     def leave(self, turn: Turn) -> None:
@@ -40,19 +44,19 @@ class Room:
             self._cores += turn.cores
         else:
             self._waiting.remove(turn)
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting:
-            turn = self._waiting[0]
-            if turn.cores > self._cores or not self._has_memory(turn.memory_bytes):
-                return
-            self._waiting.popleft()
-            self._inside[turn] = None
-            self._cores -= turn.cores
+        while self._waiting and self._has(self._waiting[0]):
+            turn = self._waiting.popleft()
+            self._give(turn)
+            assert turn.given is not None
             turn.given.succeed()
 
-    def _has_memory(self, size_bytes: float) -> bool:
-        if not size_bytes:
+    def _give(self, turn: Turn) -> None:
+        self._inside[turn] = None
+        self._cores -= turn.cores
+
+    def _has(self, turn: Turn) -> bool:
+        if turn.cores > self._cores:
+            return False
+        if not turn.memory_bytes:
             return True
-        return math.fsum([size_bytes, *(turn.memory_bytes for turn in self._inside)]) <= self._memory_bytes
+        return math.fsum([turn.memory_bytes, *(each.memory_bytes for each in self._inside)]) <= self._memory_bytes

@@ -101,9 +101,11 @@ class Narrowed(Asked):
 
     def task_started(self, task: ReadyTask, node: str, now_s: float) -> None:
         """At once."""
-        super().task_started(task, node, now_s)
+        name, running = task.name, self._running
+        self._ready.pop(name, None)
+        running[name] = running.get(name, 0) + 1
         if self._told is not None:
-            self._told[0].pop(task.name, None)
+            self._told[0].pop(name, None)
         self._watcher.task_started(task, node, now_s)
 
     def task_stopped(self, name: str, node: str, why: str, now_s: float) -> None:

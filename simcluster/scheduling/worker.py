@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from simcluster.cluster import UNANSWERED, Message, Node, OutOfMemory
-from simcluster.cluster.messages.message import freeze
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Process, Program
+from simcluster.learning import Call
 from simcluster.recovery import ask
 from simcluster.scheduling.graph import Output, Task
 from simcluster.scheduling.room import Room, Turn
@@ -30,9 +31,9 @@ def work(
 ) -> Generator[Event, Any, None]:
     """A worker's program. It takes six kinds of message and may get any of them twice.
 
-    "run" carries orders (task, number, holders): a task whose predecessors' outputs lie on ``holders``, empty where
-    nobody is known to keep one. It is started unless it runs or is done already, which a "status" then says. "cancel"
-    (task, number) gives up what was ordered by that number or before. "go" (task, number) lets a task of a gang begin
+    "run" carries orders: a task, its number, and who keeps each of its predecessors' outputs, empty where nobody is
+    known to. It is started unless it runs or is done already, which a "status" then says. "cancel" (task, number)
+    gives up what was ordered by that number or before. "go" (task, number) lets a task of a gang begin
     that is in place. "output" (task, part) asks for a part of an output, or for all of it when ``part`` is empty,
     "outputs" for several whole ones. "ping" asks for a sign of life.
     """
@@ -71,11 +72,12 @@ class _Worker:
 
     def __init__(self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], boots: int) -> None:
         self._node, self._job, self._graph, self._boots = node, job, graph, boots
+        self._before: Mapping[str, Mapping[str, Any]] = graph.pred
         self._since = -1  # the master that was heard last
         self._room = Room(node.env, node.spec.cores, node.spec.memory_bytes)
         self._running: dict[str, _Run] = {}
         self._given_up: dict[str, int] = {}  # by which number at the latest
-        self._outputs: dict[str, Output] = {}
+        self._outputs: dict[str, Sealed] = {}  # several tasks take them
         self._done = 0
         self._tells = False
         self._status = f"{job.name}.status"
@@ -103,15 +105,15 @@ class _Worker:
             self._node.reply(message, (False, None), size_bytes=ORDER_BYTES)
         else:
             output = self._outputs[task]
-            self._node.reply(message, (True, output[part] if part else output))
+            self._node.reply(message, (True, output.value[part] if part else output))
 
     def give_several(self, message: Message) -> None:
         """Reply with the first of several outputs, so many as make up a few kilobytes; ``None`` for no such."""
-        given: list[Output | None] = []
+        given: list[Sealed | None] = []
         size_bytes = 0.0
         for task in message.body:
             output = self._outputs.get(task)
-            size_bytes += freeze(output)[1]
+            size_bytes += 0.0 if output is None else output.size_bytes
             if given and size_bytes > _MANY_BYTES:
                 break
             given.append(output)
@@ -119,13 +121,16 @@ class _Worker:
 
     def obey(self, message: Message) -> None:
         """Start what has been ordered, unless that has been done."""
-        since, progress_s, orders = message.body
+        since, progress_s, *orders = message.body  # flat: a task, its number and its holders, then the next
         if since > self._since:
             self._since = since
             for run in [run for run in self._running.values() if run.gate is not None and run.number < since]:
                 self._give_up(run)  # nobody else knows that it waits
-        running = False
-        for task, number, holders in orders:
+        running, place = False, 0
+        while place < len(orders):
+            task, number = orders[place], orders[place + 1]
+            begin, place = place + 2, place + 2 + len(self._before[task])
+            holders = orders[begin:place]
             run = self._running.get(task)
             if task in self._outputs:
                 self.report(task, "done", number)
@@ -183,10 +188,22 @@ class _Worker:
                     del self._running[name]
                     self.report(name, "waiting", run.number, lost)
                     return
-            yield from self._enter(run)
+            turn = run.turn = self._room.ask(task.cores, task.memory_bytes)
+            if turn.given is not None:
+                yield turn.given
+            if task.memory_bytes:
+                yield from self._allocate(run)
+            if task.gang:
+                run.gate = self._node.env.event()
+                self.report(name, "in place", run.number)
+                yield run.gate
             run.begun = True
             self._record_begin(name, self._node.name)
-            output = yield from self._compute(task, parts)
+            call = task.run(*parts)
+            if task.cores == 1:
+                output = yield self._node.compute(call)
+            else:
+                output = yield from self._compute(call, task.cores)
         except simpy.Interrupt:
             self._node.give_up()
             if run.begun:
@@ -196,7 +213,7 @@ class _Worker:
         self._record_end(name, self._node.name)
         self._leave(run)
         del self._running[name]
-        self._outputs[name], _ = freeze(output)  # several tasks take it
+        self._outputs[name] = Sealed(output)
         if self._keeper is not None:
             yield from self._keep()
         self.report(name, "done", run.number)
@@ -205,7 +222,7 @@ class _Worker:
         self, name: str, holders: Sequence[str], parts: list[Any]
     ) -> Generator[Event, Any, tuple[str, str] | None]:
         """Fill ``parts`` with what a task takes, fetched at once; an output that its holder does not give, if any."""
-        edges = list(self._graph.pred[name].items())
+        edges = list(self._before[name].items())
         fetches = [
             self._node.spawn(self._fetch(before, edge["part"], holder))
             for (before, edge), holder in zip(edges, holders, strict=True)
@@ -217,20 +234,12 @@ class _Worker:
             lost = lost if held else (before, holder)
         return lost
 
-    def _enter(self, run: _Run) -> Program:
-        """Wait for the cores and the memory that a task holds, and for the others of its gang."""
-        task = run.task
-        run.turn = self._room.ask(task.cores, task.memory_bytes)
-        yield run.turn.given
-        while task.memory_bytes and run.memory is None:
+    def _allocate(self, run: _Run) -> Program:
+        while run.memory is None:
             try:
-                run.memory = self._node.memory.allocate(task.memory_bytes)
+                run.memory = self._node.memory.allocate(run.task.memory_bytes)
             except OutOfMemory:  # a fault withholds it, or another program has it
                 yield self._node.timer(self._job.retry_s)
-        if task.gang:
-            run.gate = self._node.env.event()
-            self.report(run.name, "in place", run.number)
-            yield run.gate
 
     def _leave(self, run: _Run) -> None:
         if run.turn is not None:
@@ -238,14 +247,10 @@ class _Worker:
         if run.memory is not None:
             run.memory.free()
 
-    def _compute(self, task: Task, parts: Sequence[Any]) -> Generator[Event, Any, Any]:
+    def _compute(self, call: Call[Output], cores: int) -> Generator[Event, Any, Any]:
         """The output, when one core has computed it and the others that the task holds have been busy as long."""
-        call = task.run(*parts)
-        computed = self._node.compute(call)
-        if task.cores == 1:
-            return (yield computed)
-        seconds = self._node.spec.seconds(call.cost)
-        yield simpy.AllOf(self._node.env, [computed, *(self._node.busy(seconds) for _ in range(task.cores - 1))])
+        computed, seconds = self._node.compute(call), self._node.spec.seconds(call.cost)
+        yield simpy.AllOf(self._node.env, [computed, *(self._node.busy(seconds) for _ in range(cores - 1))])
         return computed.value
 
     def _tell(self, progress_s: float) -> Program:
@@ -259,16 +264,16 @@ class _Worker:
 
     def _keep(self) -> Program:
         self._done += 1
-        if self._keeper is not None:
-            done, state = self._done, (self._done, tuple(self._outputs.items()))
-            with self._keeping.request() as turn:
-                yield turn
-                yield from self._keeper.after_step(done, lambda: state)
+        done, state = self._done, (self._done, tuple(self._outputs.items()))
+        assert self._keeper is not None
+        with self._keeping.request() as turn:
+            yield turn
+            yield from self._keeper.after_step(done, lambda: state)
 
     def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
         """Whether ``holder`` gives that part, and the part; what lies here already costs nothing."""
         if before in self._outputs:
-            return True, self._outputs[before][part]
+            return True, self._outputs[before].value[part]
         if not holder:
             return False, None
         return (yield from fetch(self._node, self._job, holder, before, part))
@@ -279,8 +284,8 @@ def fetch(node: Node, job: TaskGraphJob, holder: str, task: str, part: str) -> G
 
     A holder that does not answer so many ``attempts`` as the job says does not give it.
     """
-    found = yield from _asked(node, job, holder, "output", (task, part))
-    return found or (False, None)
+    held, output = (yield from _asked(node, job, holder, "output", (task, part))) or (False, None)
+    return held, output.value if isinstance(output, Sealed) else output
 
 
 def fetch_all(
@@ -294,7 +299,8 @@ def fetch_all(
             held, output = yield from fetch(node, job, holder, left[0], "")
             given: Sequence[Output | None] = (output,) if held else ()
         else:
-            given = (yield from _asked(node, job, holder, "outputs", left)) or ()
+            sealed = (yield from _asked(node, job, holder, "outputs", left)) or ()
+            given = [each and each.value for each in sealed]
         for task, each in zip(left, given, strict=False):
             if each is None:
                 return found
