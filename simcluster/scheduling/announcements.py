@@ -20,14 +20,14 @@ class Announcements:
     def __init__(
         self,
         graph: nx.DiGraph[Any],
+        tasks: Mapping[str, Task],
         phases: Mapping[str, int],
         lineage: Lineage,
         gangs: Mapping[str, Sequence[str]],
         watcher: Watcher,
     ) -> None:
         self._phases, self._lineage, self._gangs, self._watcher = phases, lineage, gangs, watcher
-        self._before = graph.pred
-        self._tasks: dict[str, Task] = {name: attributes["task"] for name, attributes in graph.nodes.items()}
+        self._before, self._tasks = graph.pred, tasks
         self._place = {task: place for place, task in enumerate(graph)}
         self._begun: dict[str, int] = {}  # how often each was started before
         self._phase = 0
@@ -74,7 +74,7 @@ class Announcements:
         """A task as a policy sees it."""
         task = self._tasks[name]
         inputs: tuple[tuple[str, float], ...] = ()
-        if self._lineage.before[name]:
+        if name in self._lineage.before:
             holders = self._lineage.holders
             inputs = tuple(
                 (holders[before], edge["size_bytes"])

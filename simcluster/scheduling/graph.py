@@ -80,11 +80,13 @@ def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[s
         graph.add_edge(before, name, part=part, size_bytes=size_bytes)
 
 
-def check_gangs(graph: nx.DiGraph[Any]) -> None:
-    """Raise ``ValueError`` for a task that comes after another of its gang: none of them could ever begin."""
+def check_graph(graph: nx.DiGraph[Any]) -> None:
+    """Raise ``ValueError`` for a graph that is never done: it has a cycle, or tasks of a gang depend on each other."""
     import networkx as nx
 
-    gangs = {name: attributes["task"].gang for name, attributes in graph.nodes.items() if attributes["task"].gang}
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError(f"a task graph must not have a cycle, got {nx.find_cycle(graph)}")
+    gangs = {name: task.gang for name, task in graph.nodes(data="task") if task.gang}
     for name, gang in gangs.items():
         after = next((after for after in nx.descendants(graph, name) if gangs.get(after) == gang), None)
         if after is not None:

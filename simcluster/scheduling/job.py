@@ -21,7 +21,7 @@ from simcluster.learning import MissingFile
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling.attempts import view_of
 from simcluster.scheduling.execution import AnyExecution, Parallel
-from simcluster.scheduling.graph import Output, check_gangs
+from simcluster.scheduling.graph import Output, Task, check_graph
 from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
 from simcluster.scheduling.policies.planned import Planned
@@ -139,7 +139,7 @@ class TaskGraphJob(Spec):
         graph = self.work.graph(0)
         if not len(graph):
             raise ValueError(f"work must have at least one task, got none in {self.work!r}")
-        check_gangs(graph)
+        check_graph(graph)
         needs: dict[tuple[int, float], str] = {}
         for name, attributes in graph.nodes.items():
             needs.setdefault((attributes["task"].cores, attributes["task"].memory_bytes), name)
@@ -150,6 +150,7 @@ class TaskGraphJob(Spec):
         if self.recovery is not None:
             self.recovery.start(cluster)
         graph = self.work.graph(seed)
+        tasks: dict[str, Task] = dict(graph.nodes(data="task"))
         done, numbers = cluster.env.event(), count()
 
         def finish(outputs: dict[str, Output]) -> None:
@@ -163,10 +164,12 @@ class TaskGraphJob(Spec):
                 done.succeed(GaveUp(task, lost, of))
 
         for name in self.workers:
-            cluster[name].boot(partial(work, job=self, graph=graph, numbers=numbers), f"{self.name}.worker")
-        make_watcher = partial(_fresh, self, graph, cluster, seed)
-        ends = Ends(finish, give_up)
-        master = partial(schedule, job=self, graph=graph, make_watcher=make_watcher, numbers=numbers, ends=ends)
+            program = partial(work, job=self, graph=graph, tasks=tasks, numbers=numbers)
+            cluster[name].boot(program, f"{self.name}.worker")
+        make_watcher, ends = partial(_fresh, self, graph, cluster, seed), Ends(finish, give_up)
+        master = partial(
+            schedule, job=self, graph=graph, tasks=tasks, make_watcher=make_watcher, numbers=numbers, ends=ends
+        )
         cluster[self.master].boot(master, f"{self.name}.master")
         return done
 

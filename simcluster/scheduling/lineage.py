@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,10 +20,9 @@ class Lineage:
     """
 
     def __init__(self, graph: nx.DiGraph[Any], phases: Mapping[str, int], holders: Iterable[tuple[str, str]]) -> None:
-        import networkx as nx
-
-        self.before: dict[str, tuple[str, ...]] = {task: tuple(before) for task, before in graph.pred.items()}
-        self._after: dict[str, tuple[str, ...]] = {task: tuple(after) for task, after in graph.adj.items()}
+        self._after = {task: tuple(after) for task, after in graph.adjacency() if after}
+        self.before = {task: tuple(graph.pred[task]) for task in dict.fromkeys(chain(*self._after.values()))}
+        self.last = [task for task in graph if task not in self._after]
         self._phases = phases
         self.holders: dict[str, str] = dict(holders)
         self._kept: dict[str, dict[str, None]] = {}
@@ -32,13 +32,13 @@ class Lineage:
         self._missing = {
             task: len(before) - sum(each in self.holders for each in before) for task, before in self.before.items()
         }
-        self._asked = dict.fromkeys(self.before, 0)  # by how many that are wanted and not under way
+        self._asked = dict.fromkeys(self._after, 0)  # by how many that are wanted and not under way
         self._wanted: dict[str, None] = {}
         self._left: dict[int, int] = {}  # how many of the wanted are of each phase
         self._least: list[int] = []  # phases that may have some left: a heap
         self.changed: dict[str, None] = {}
-        for task in reversed(list(nx.topological_sort(graph))):
-            if task not in self.holders and (not self._after[task] or self._asked[task]):
+        for task in self.last:
+            if task not in self.holders:
                 self._want(task)
 
     def __bool__(self) -> bool:
@@ -52,52 +52,51 @@ class Lineage:
             heappop(self._least)
         return self._least[0] if self._least else 0
 
-    @property
-    def last(self) -> list[str]:
-        """The tasks that nothing follows, whose outputs are the outcome."""
-        return [task for task, after in self._after.items() if not after]
-
     def is_wanted(self, task: str) -> bool:
         """Whether it must still be done."""
         return task in self._wanted
 
     def can_begin(self, task: str) -> bool:
         """Whether it is wanted, not under way, and all that it takes is kept by somebody."""
-        return task in self._wanted and task not in self._under_way and not self._missing[task]
+        return task in self._wanted and task not in self._under_way and not self._missing.get(task)
 
     def begin(self, task: str) -> None:
-        """It is under way."""
+        """It is under way; whoever began it knows, so that is no change."""
         self._under_way[task] = None
-        self.changed[task] = None
-        if task in self._wanted:
+        if task in self.before and task in self._wanted:
             self._withdraw(task)
 
     def stop(self, task: str) -> None:
         """It is under way no more, done or not."""
         del self._under_way[task]
-        self.changed[task] = None
         if task in self._wanted:
-            self._ask(task)
+            self.changed[task] = None
+            if task in self.before:
+                self._ask(task)
 
     def keep(self, task: str, holder: str) -> None:
         """Its output is kept by somebody."""
         self.holders[task] = holder
-        self._kept.setdefault(holder, {})[task] = None
+        kept = self._kept.get(holder)
+        if kept is None:
+            self._kept[holder] = kept = {}
+        kept[task] = None
         if task in self._wanted:
             self._drop(task)
-        for after in self._after[task]:
-            self._missing[after] -= 1
-            if not self._missing[after]:
-                self.changed[after] = None
+        if task in self._after:
+            for after in self._after[task]:
+                self._missing[after] -= 1
+                if not self._missing[after]:
+                    self.changed[after] = None
 
     def lose(self, task: str, holder: str) -> None:
         """Somebody keeps its output no more, if he did."""
         if self.holders.get(task) != holder:
             return
         del self.holders[task], self._kept[holder][task]
-        if not self._after[task] or self._asked[task]:
+        if self._asked.get(task, 1):
             self._want(task)
-        for after in self._after[task]:
+        for after in self._after.get(task, ()):
             self._missing[after] += 1
             self.changed[after] = None
 
@@ -119,7 +118,7 @@ class Lineage:
                 self._left[phase] = self._left.get(phase, 0) + 1
                 if self._left[phase] == 1:
                     heappush(self._least, phase)
-            if task not in self._under_way:
+            if task in self.before and task not in self._under_way:
                 waiting += self._asks(task)
 
     def _drop(self, task: str) -> None:
@@ -128,11 +127,12 @@ class Lineage:
         while waiting:
             task = waiting.pop()
             del self._wanted[task]
-            self.changed[task] = None
             if self._phases:
                 self._left[self._phases.get(task, 0)] -= 1
             if task not in self._under_way:
-                waiting += self._withdraws(task)
+                self.changed[task] = None
+                if task in self.before:
+                    waiting += self._withdraws(task)
 
     def _ask(self, task: str) -> None:
         for before in self._asks(task):

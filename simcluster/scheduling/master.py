@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.cluster import Node
@@ -37,6 +37,7 @@ def schedule(
     *,
     job: TaskGraphJob,
     graph: nx.DiGraph[Any],
+    tasks: Mapping[str, Task],
     make_watcher: Callable[[Sequence[str]], Watcher],
     numbers: Iterator[int],
     ends: Ends,
@@ -51,7 +52,9 @@ def schedule(
     keeper = None if job.recovery is None else job.recovery.keeper(node, f"{job.name}.master")
     kept = None if keeper is None else (yield from keeper.restore())
     done, holders = kept or (0, ())
-    master = _Master(node, job, graph, make_watcher([task for task, _ in holders]), numbers, done, holders)
+    watcher = make_watcher([task for task, _ in holders])
+    master = _Master(node, job, graph, tasks, watcher, numbers, done, holders)
+    status = f"{job.name}.status"
     tick, alarm, alarm_s = node.timer(job.retry_s), None, 0.0
     while True:
         if not master.lineage:
@@ -64,7 +67,7 @@ def schedule(
         if master.given_up is not None:
             ends.give_up(*master.given_up)
             return
-        report = node.receive(f"{job.name}.status")
+        report = node.receive(status)
         if until_s is not None and (alarm is None or until_s < alarm_s):
             alarm, alarm_s = node.timer(max(0.0, until_s - node.env.now)), until_s
         happened = yield report | tick if alarm is None else report | tick | alarm
@@ -88,6 +91,7 @@ class _Master:
         node: Node,
         job: TaskGraphJob,
         graph: nx.DiGraph[Any],
+        tasks: Mapping[str, Task],
         watcher: Watcher,
         numbers: Iterator[int],
         done: int,
@@ -98,15 +102,15 @@ class _Master:
         self._since = next(numbers)  # what a master sent that ran before has a lower number
         self.done = done  # how many tasks were done, those that were done again too
         self.given_up: tuple[str, int, int, int] | None = None
-        self._tasks: dict[str, Task] = {name: attributes["task"] for name, attributes in graph.nodes.items()}
+        self._tasks = tasks
         self._gangs: dict[str, list[str]] = {}
-        for name, task in self._tasks.items():
+        for name, task in tasks.items():
             if task.gang:
                 self._gangs.setdefault(task.gang, []).append(name)
         phases = job.execution.phases(graph)
         self.lineage = Lineage(graph, phases, holders)
         self._attempts = Attempts(self._tasks, [node.cluster[worker].spec for worker in job.workers], node.env.now)
-        self._announced = Announcements(graph, phases, self.lineage, self._gangs, watcher)
+        self._announced = Announcements(graph, tasks, phases, self.lineage, self._gangs, watcher)
         self._dispatched = dict.fromkeys(self.lineage.holders)
         self._failures: dict[str, int] = {}  # how often each was lost with its node
         self._boots: dict[str, int] = {}  # of each worker, how often it had started anew when it was last heard
@@ -134,7 +138,7 @@ class _Master:
         while self.given_up is None:
             self._announced.tell(now_s)
             if self._news:
-                for worker in sorted(self._news, key=self._place.__getitem__):
+                for worker in sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else self._news:
                     if not self._watch.suspected[worker]:
                         watcher.node_changed(self._attempts.view(worker))
                 self._news.clear()
@@ -359,7 +363,7 @@ class _Master:
         attempts, holders, before = self._attempts.on(worker), self.lineage.holders, self.lineage.before
         body: list[Any] = [self._since, self._watcher.progress_s]  # flat, which is sent fastest
         for task in tasks:
-            body += task, attempts[task].number, *[holders.get(each, "") for each in before[task]]
+            body += task, attempts[task].number, *[holders.get(each, "") for each in before.get(task, ())]
         self._node.send(worker, self._run_kind, tuple(body), size_bytes=ORDER_BYTES * len(tasks))
 
     def _cancel(self, attempt: Attempt) -> None:

@@ -27,7 +27,7 @@ _MANY_BYTES = 4096
 
 
 def work(
-    node: Node, *, job: TaskGraphJob, graph: nx.DiGraph[Any], numbers: Iterator[int]
+    node: Node, *, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], numbers: Iterator[int]
 ) -> Generator[Event, Any, None]:
     """A worker's program. It takes six kinds of message and may get any of them twice.
 
@@ -37,7 +37,7 @@ def work(
     that is in place. "output" (task, part) asks for a part of an output, or for all of it when ``part`` is empty,
     "outputs" for several whole ones. "ping" asks for a sign of life.
     """
-    worker = _Worker(node, job, graph, next(numbers))
+    worker = _Worker(node, job, graph, tasks, next(numbers))
     yield from worker.restore()
     takes = {
         f"{job.name}.run": worker.obey,
@@ -70,8 +70,10 @@ class _Run:
 class _Worker:
     """What a worker remembers: the tasks that it runs and the outputs that it keeps."""
 
-    def __init__(self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], boots: int) -> None:
-        self._node, self._job, self._graph, self._boots = node, job, graph, boots
+    def __init__(
+        self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], boots: int
+    ) -> None:
+        self._node, self._job, self._tasks, self._boots = node, job, tasks, boots
         self._before: Mapping[str, Mapping[str, Any]] = graph.pred
         self._since = -1  # the master that was heard last
         self._room = Room(node.env, node.spec.cores, node.spec.memory_bytes)
@@ -170,7 +172,7 @@ class _Worker:
             run.gate.succeed()
 
     def _start(self, name: str, number: int, holders: Sequence[str]) -> None:
-        run = self._running[name] = _Run(name, self._graph.nodes[name]["task"], number)
+        run = self._running[name] = _Run(name, self._tasks[name], number)
         run.process = self._node.spawn(self._run(run, holders))
 
     def _give_up(self, run: _Run) -> None:
