@@ -26,7 +26,7 @@ from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
 from simcluster.scheduling.policies.planned import Planned
 from simcluster.scheduling.protocols import Setting, Watcher
-from simcluster.scheduling.watching import Narrowed, watching
+from simcluster.scheduling.watching import narrowed, watching
 from simcluster.scheduling.work import AnyWork, GridSearch
 from simcluster.scheduling.worker import work
 
@@ -197,7 +197,6 @@ def _fresh(job: TaskGraphJob, graph: nx.DiGraph[Any], cluster: Cluster, seed: in
     transfer_s, generator = cluster.network.expected_s, stream(seed, job.name, "policy")
     setting = Setting(graph, views, transfer_s, generator, tuple(done))
     if not hasattr(own, "begin") and hasattr(own, "plan"):
-        return Narrowed(
-            Planned(own, graph, transfer_s, done, job.execution.phases(graph), views), job.execution, setting
-        )
+        planned = Planned(own, graph, transfer_s, done, job.execution.phases(graph), views)
+        return narrowed(planned, job.execution, setting)
     return watching(own, job.execution, setting)

@@ -70,15 +70,15 @@ def schedule(
         report = node.receive(status)
         if until_s is not None and (alarm is None or until_s < alarm_s):
             alarm, alarm_s = node.timer(max(0.0, until_s - node.env.now)), until_s
-        happened = yield report | tick if alarm is None else report | tick | alarm
-        if alarm is not None and alarm in happened:
+        yield report | tick if alarm is None else report | tick | alarm
+        if alarm is not None and alarm.processed:
             alarm = None
-        if report in happened:
+        if report.processed:
             before = master.done
-            master.hear(happened[report].source, *happened[report].body)
+            master.hear(report.value.source, *report.value.body)
             if keeper is not None and before < master.done:
                 yield from keeper.after_step(master.done, master.state)
-        if tick in happened:
+        if tick.processed:
             master.check()
             tick = node.timer(job.retry_s)
 
@@ -133,40 +133,50 @@ class _Master:
 
     def dispatch(self) -> float | None:
         """Do what the policy decides until it waits; by when to ask it again at the latest, if there is such a time."""
-        now_s, watcher, until_s = self._node.env.now, self._watcher, None
+        now_s, until_s, tell, decide = self._node.env.now, None, self._announced.tell, self._watcher.decide
         started: dict[str, None] = {}
         while self.given_up is None:
-            self._announced.tell(now_s)
+            tell(now_s)
             if self._news:
-                for worker in sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else self._news:
-                    if not self._watch.suspected[worker]:
-                        watcher.node_changed(self._attempts.view(worker))
-                self._news.clear()
-            decision: Any = watcher.decide(now_s)
+                self._tell_of_nodes()
+            decision: Any = decide(now_s)
             if decision is None:
                 break
             if isinstance(decision, tuple) and len(decision) == 2:
-                self._start(*decision, now_s, decision)
-                started[decision[0]] = None
+                task, worker = decision
+                self._start(task, worker, now_s, decision)
+                started[task] = None
             elif type(decision) is Wait:
-                if not decision.until_s > now_s:
-                    raise ValueError(f"policy must wait for a time after {now_s} s, got {decision.until_s}")
                 until_s = decision.until_s
+                if not until_s > now_s:
+                    raise ValueError(f"policy must wait for a time after {now_s} s, got {until_s}")
                 break
-            elif type(decision) is Gang:
-                for task, worker in decision.starts:
-                    self._start(task, worker, now_s, decision)
-                    started[task] = None
-            elif type(decision) is Preempt:
-                if decision.task in started:
-                    raise ValueError(f"policy must not preempt a task that it has just started, got {decision!r}")
-                self._preempt(decision)
-            elif type(decision) is Speculate:
-                self._speculate(decision, now_s)
             else:
-                raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
+                self._do(decision, started, now_s)
         release_s = self._announced.next_release_s
         return release_s if until_s is None or (release_s is not None and release_s < until_s) else until_s
+
+    def _tell_of_nodes(self) -> None:
+        news = sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else list(self._news)
+        self._news.clear()
+        for worker in news:
+            if not self._watch.suspected[worker]:
+                self._watcher.node_changed(self._attempts.view(worker))
+
+    def _do(self, decision: Any, started: dict[str, None], now_s: float) -> None:
+        """What is decided more seldom than to start one task."""
+        if type(decision) is Gang:
+            for task, worker in decision.starts:
+                self._start(task, worker, now_s, decision)
+                started[task] = None
+        elif type(decision) is Preempt:
+            if decision.task in started:
+                raise ValueError(f"policy must not preempt a task that it has just started, got {decision!r}")
+            self._preempt(decision)
+        elif type(decision) is Speculate:
+            self._speculate(decision, now_s)
+        else:
+            raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
 
     def _start(self, task: str, worker: str, now_s: float, decision: object) -> None:
         if task not in self._announced.ready:

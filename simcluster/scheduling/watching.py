@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+from simcluster.scheduling.execution import Parallel
 from simcluster.scheduling.protocols import Decision, Execution, NodeView, Policy, ReadyTask, Setting, Watcher
 
 T = TypeVar("T")
@@ -15,9 +16,14 @@ T = TypeVar("T")
 
 def watching(policy: Any, execution: Execution, setting: Setting) -> Watcher:
     """What watches a run for ``policy``: what the policy begins, or the function that it is."""
-    if hasattr(policy, "begin"):
-        return Narrowed(policy.begin(setting), execution, setting)
-    return Asked(policy, execution, setting)
+    if not hasattr(policy, "begin"):
+        return Asked(policy, execution, setting)
+    return narrowed(policy.begin(setting), execution, setting)
+
+
+def narrowed(watcher: Watcher, execution: Execution, setting: Setting) -> Watcher:
+    """A watcher that sees what the execution leaves; one that leaves everything stands in nobody's way."""
+    return watcher if type(execution) is Parallel else Narrowed(watcher, execution, setting)
 
 
 class Asked(Watcher):

@@ -95,6 +95,8 @@ def freeze(value: Any) -> tuple[Any, float]:
         return tuple(items), size_bytes
     if kind is Sealed:
         return value, value.size_bytes
+    if kind is dict:
+        return _frozen_mapping(value)
     return _frozen_other(value)
 
 
@@ -114,9 +116,7 @@ def _frozen_other(value: Any) -> tuple[Any, float]:
         items, size_bytes = _frozen_items(value)
         return tuple(items), size_bytes
     if isinstance(value, Mapping):
-        keys, keys_bytes = _frozen_items(value.keys())
-        parts, parts_bytes = _frozen_items(value.values())
-        return MappingProxyType(dict(zip(keys, parts, strict=True))), keys_bytes + parts_bytes
+        return _frozen_mapping(value)
     if isinstance(value, Spec):
         return _frozen_spec(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -124,6 +124,12 @@ def _frozen_other(value: Any) -> tuple[Any, float]:
     if type(value) is np.ma.MaskedArray:
         return _frozen_masked(value)
     raise _refusal(value, "numbers, text, arrays and frozen data")
+
+
+def _frozen_mapping(value: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], float]:
+    keys, keys_bytes = _frozen_items(value.keys())
+    parts, parts_bytes = _frozen_items(value.values())
+    return MappingProxyType(dict(zip(keys, parts, strict=True))), keys_bytes + parts_bytes
 
 
 def _refusal(value: Any, wanted: str) -> TypeError:
