@@ -14,14 +14,16 @@ class Attempt:
     """A task on a node, as the master knows it.
 
     ``number`` tells it from all others of the run, later ones being greater. One of a gang is ``in_place`` when it
-    waits there for the others, and ``released`` when they have been told to begin.
+    waits there for the others, and ``released`` when they have been told to begin. It is expected to take a core of
+    its node ``work_s`` at speed 1.
     """
 
-    __slots__ = ("in_place", "node", "number", "released", "since_s", "task")
+    __slots__ = ("in_place", "node", "number", "released", "since_s", "task", "work_s")
 
     def __init__(self, task: str, node: str, number: int, since_s: float) -> None:
         self.task, self.node, self.number, self.since_s = task, node, number, since_s
         self.in_place = self.released = False
+        self.work_s = 0.0
 
 
 class Attempts:
@@ -29,16 +31,12 @@ class Attempts:
 
     def __init__(self, tasks: Mapping[str, Task], specs: Sequence[NodeSpec], now_s: float) -> None:
         self._tasks = tasks
-        self._of: dict[str, dict[str, Attempt]] = {}
+        self._of: dict[str, list[Attempt]] = {}
         self._rooms = {spec.name: _Room(spec, now_s) for spec in specs}
 
-    def __len__(self) -> int:
-        """How many tasks are under way."""
-        return len(self._of)
-
-    def of(self, task: str) -> Mapping[str, Attempt]:
-        """Those of a task, by node, in the order in which they were made."""
-        return self._of.get(task, {})
+    def of(self, task: str) -> Sequence[Attempt]:
+        """Those of a task, in the order in which they were made."""
+        return self._of.get(task, ())
 
     def on(self, node: str) -> Mapping[str, Attempt]:
         """Those on a node, by task, in the order in which they were made."""
@@ -46,16 +44,22 @@ class Attempts:
 
     def add(self, attempt: Attempt) -> None:
         """One has been made."""
-        self._of.setdefault(attempt.task, {})[attempt.node] = attempt
-        self._rooms[attempt.node].add(attempt, self._tasks[attempt.task])
+        task = attempt.task
+        if task in self._of:
+            self._of[task].append(attempt)
+        else:
+            self._of[task] = [attempt]
+        self._rooms[attempt.node].add(attempt, self._tasks[task])
 
-    def remove(self, attempt: Attempt, now_s: float) -> None:
-        """One is over."""
-        of = self._of[attempt.task]
-        del of[attempt.node]
-        if not of:
-            del self._of[attempt.task]
-        self._rooms[attempt.node].remove(attempt, self._tasks[attempt.task], now_s)
+    def remove(self, attempt: Attempt, now_s: float) -> bool:
+        """One is over; whether it was the last of its task."""
+        task, of = attempt.task, self._of[attempt.task]
+        self._rooms[attempt.node].remove(attempt, self._tasks[task], now_s)
+        if len(of) > 1:
+            of.remove(attempt)
+            return False
+        del self._of[task]
+        return True
 
     def could_fit(self, task: Task, node: str) -> bool:
         """Whether a node that has nothing to do has the cores and the memory of a task."""
@@ -82,18 +86,19 @@ class _Room:
 
     def add(self, attempt: Attempt, task: Task) -> None:
         self.attempts[attempt.task] = attempt
-        self._change(task, 1)
+        attempt.work_s = self._spec.seconds(task.cost) * task.cores
+        self._cores += task.cores
+        self._backlog_s.add(attempt.work_s)
+        if task.memory_bytes:
+            self._reserved_bytes.add(task.memory_bytes)
 
     def remove(self, attempt: Attempt, task: Task, now_s: float) -> None:
         del self.attempts[attempt.task]
-        self._change(task, -1)
-        self._idle_since_s = now_s
-
-    def _change(self, task: Task, sign: int) -> None:
-        self._cores += sign * task.cores
-        self._backlog_s.add(sign * self._spec.seconds(task.cost), task.cores)
+        self._cores -= task.cores
+        self._backlog_s.add(-attempt.work_s)
         if task.memory_bytes:
-            self._reserved_bytes.add(sign * task.memory_bytes)
+            self._reserved_bytes.add(-task.memory_bytes)
+        self._idle_since_s = now_s
 
     def could_fit(self, task: Task) -> bool:
         return task.cores <= self._spec.cores and task.memory_bytes <= self._memory_bytes
@@ -130,24 +135,23 @@ class ExactSum:
     def __init__(self) -> None:
         self._partials: list[float] = []
 
-    def add(self, number: float, times: int = 1) -> None:
-        """Add a finite number so many times."""
-        for _ in range(times):
-            if not self._partials:
-                self._partials = [number]
-                continue
-            partials, x = [], number
-            for y in self._partials:
-                if abs(x) < abs(y):
-                    x, y = y, x
-                high = x + y
-                low = y - (high - x)
-                if low:
-                    partials.append(low)
-                x = high
-            self._partials = [*partials, x] if x or partials else []
+    def add(self, number: float) -> None:
+        """Add a finite number."""
+        partials, x = [], number
+        for y in self._partials:
+            if abs(x) < abs(y):
+                x, y = y, x
+            high = x + y
+            low = y - (high - x)
+            if low:
+                partials.append(low)
+            x = high
+        if x:
+            partials.append(x)
+        self._partials = partials
 
     @property
     def value(self) -> float:
         """The sum, rounded once."""
-        return math.fsum(self._partials)
+        partials = self._partials
+        return math.fsum(partials) if len(partials) > 1 else partials[0] if partials else 0.0

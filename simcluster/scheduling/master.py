@@ -190,7 +190,7 @@ class _Master:
     def _speculate(self, decision: Speculate, now_s: float) -> None:
         task, worker = decision.task, decision.node
         under_way = self._attempts.of(task)
-        if not under_way or worker in under_way or self._tasks[task].gang:
+        if not under_way or worker in [each.node for each in under_way] or self._tasks[task].gang:
             rule = "policy must copy a task that is under way, of no gang, to a node where it is not"
             raise ValueError(f"{rule}, got {decision!r}")
         self._require_up(task, worker)
@@ -202,7 +202,7 @@ class _Master:
         if not self._attempts.of(decision.task):
             raise ValueError(f"policy must preempt a task that is under way, got {decision!r}")
         for task in self._gangs.get(self._tasks[decision.task].gang, [decision.task]):
-            for attempt in list(self._attempts.of(task).values()):
+            for attempt in list(self._attempts.of(task)):
                 self._record_preempt(task, attempt.node)
                 self._cancel(attempt)
                 self._stop(attempt, "preempted")
@@ -244,33 +244,36 @@ class _Master:
         self._watch.hear(worker, now_s)
         if self._boots.get(worker) != boots:
             self._note_boots(worker, boots)
+        attempt = self._attempts.on(worker).get(task)
         if state == "done":
-            self._note_done(worker, task)
+            self._note_done(worker, task, attempt)
         elif state == "progress":
             for each, share in more:
-                if worker in self._attempts.of(each):
+                if each in self._attempts.on(worker):
                     self._watcher.task_progressed(each, worker, share, now_s)
-        elif state == "cancelled" and self._cancels[worker].get(task) == number:
-            del self._cancels[worker][task]
-        attempt = self._attempts.of(task).get(worker)
-        if attempt is not None and attempt.number == number:
-            if state == "in place":
-                self._note_in_place(attempt)
-            elif state in ("waiting", "cancelled"):
+        elif state == "waiting":
+            if attempt is not None and attempt.number == number:
                 self._stop(attempt, "lost")
-        if state == "waiting" and more is not None:
             self.lineage.lose(*more)
+        elif state == "cancelled":
+            if self._cancels[worker].get(task) == number:
+                del self._cancels[worker][task]
+            if attempt is not None and attempt.number == number:
+                self._stop(attempt, "lost")
+        elif state == "in place" and attempt is not None and attempt.number == number:
+            self._note_in_place(attempt)
 
-    def _note_done(self, worker: str, task: str) -> None:
-        if task in self._dispatched and task not in self.lineage.holders:
+    def _note_done(self, worker: str, task: str, attempt: Attempt | None) -> None:
+        new = task in self._dispatched and task not in self.lineage.holders
+        if new:
             self.lineage.keep(task, worker)
             self.done += 1
-            for attempt in list(self._attempts.of(task).values()):
-                if attempt.node != worker:
-                    self._cancel(attempt)
-                self._stop(attempt, "done" if attempt.node == worker else "cancelled")
-        elif (attempt := self._attempts.of(task).get(worker)) is not None:
+        if attempt is not None:
             self._stop(attempt, "done")
+        if new:
+            for other in list(self._attempts.of(task)):
+                self._cancel(other)
+                self._stop(other, "cancelled")
 
     def _note_in_place(self, attempt: Attempt) -> None:
         """The tasks of a gang that are still to be done begin when all of them are in place."""
@@ -281,10 +284,10 @@ class _Master:
         waiting = []
         for task in self._gangs[self._tasks[attempt.task].gang]:
             if self.lineage.is_wanted(task):
-                of = next(iter(self._attempts.of(task).values()), None)
-                if of is None or not of.in_place:
+                of = self._attempts.of(task)
+                if not of or not of[0].in_place:
                     return
-                waiting.append(of)
+                waiting += of
         for each in waiting:
             self._release(each)
 
@@ -348,19 +351,18 @@ class _Master:
 
     def _lose(self, attempt: Attempt) -> None:
         """A task is lost with its node, and so is what those of its gang have begun."""
-        if self._attempts.of(attempt.task).get(attempt.node) is attempt:
+        if attempt in self._attempts.of(attempt.task):
             self._stop(attempt, "lost")
         if not attempt.released:
             return
         for task in self._gangs[self._tasks[attempt.task].gang]:
-            for other in list(self._attempts.of(task).values()):
+            for other in list(self._attempts.of(task)):
                 self._cancel(other)
                 self._stop(other, "cancelled")
 
     def _stop(self, attempt: Attempt, why: str) -> None:
         now_s = self._node.env.now
-        self._attempts.remove(attempt, now_s)
-        if not self._attempts.of(attempt.task):
+        if self._attempts.remove(attempt, now_s):
             self.lineage.stop(attempt.task)
         self._news[attempt.node] = None
         self._watcher.task_stopped(attempt.task, attempt.node, why, now_s)
