@@ -157,6 +157,10 @@ class Node(Endpoint):
         else:
             self._processor.cancel(self.env.active_process)
 
+    def progress(self, process: Process) -> float | None:
+        """Which share of what a process has asked a core for is done, of several the least; ``None`` without any."""
+        return self._processor.progress(process)
+
     def on_crash(self, listener: Callable[[], object]) -> None:
         """Call ``listener()`` at every crash: for whoever is outside the cluster, as those who ask a service."""
         self._crash_listeners.append(listener)

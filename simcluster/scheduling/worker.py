@@ -256,13 +256,14 @@ class _Worker:
         return computed.value
 
     def _tell(self, progress_s: float) -> Program:
-        """Say every so often how far the tasks are."""
-        while True:
+        """Say every so often how far the tasks are, while there are any."""
+        while self._running:
             yield self._node.timer(progress_s)
-            begun = [run for run in self._running.values() if run.begun]
-            if begun:
-                shares = [(run.name, self._node.progress(run.process)) for run in begun]
+            shares = [(name, self._node.progress(run.process)) for name, run in self._running.items() if run.begun]
+            shares = [(name, share) for name, share in shares if share is not None]
+            if shares:
                 self.report("", "progress", 0, shares)
+        self._tells = False
 
     def _keep(self) -> Program:
         self._done += 1
