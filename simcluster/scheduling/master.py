@@ -253,13 +253,13 @@ class _Master:
                     self._watcher.task_progressed(each, worker, share, now_s)
         elif state == "waiting":
             if attempt is not None and attempt.number == number:
-                self._stop(attempt, "lost")
+                self._lose(attempt)
             self.lineage.lose(*more)
         elif state == "cancelled":
             if self._cancels[worker].get(task) == number:
                 del self._cancels[worker][task]
             if attempt is not None and attempt.number == number:
-                self._stop(attempt, "lost")
+                self._lose(attempt)
         elif state == "in place" and attempt is not None and attempt.number == number:
             self._note_in_place(attempt)
 
@@ -305,8 +305,7 @@ class _Master:
             return
         for attempt in list(self._attempts.on(worker).values()):
             self._count_failure(attempt.task)
-            attempt.in_place = False
-            if attempt.released:
+            if self._tasks[attempt.task].gang and attempt in self._attempts.of(attempt.task):
                 self._cancel(attempt)
                 self._lose(attempt)
 
@@ -345,20 +344,19 @@ class _Master:
             self._count_failure(attempt.task)
             if self._tasks[attempt.task].gang:
                 self._cancels[worker][attempt.task] = attempt.number  # it would wait there for the others for ever
-            self._lose(attempt)
+            if attempt in self._attempts.of(attempt.task):  # it is not, after another of its gang on this node
+                self._lose(attempt)
         self.lineage.lose_all(worker)
         self._watcher.node_gone(worker)
 
     def _lose(self, attempt: Attempt) -> None:
-        """A task is lost with its node, and so is what those of its gang have begun."""
-        if attempt in self._attempts.of(attempt.task):
-            self._stop(attempt, "lost")
-        if not attempt.released:
-            return
-        for task in self._gangs[self._tasks[attempt.task].gang]:
-            for other in list(self._attempts.of(task)):
-                self._cancel(other)
-                self._stop(other, "cancelled")
+        """A task is lost where it was; of a gang the others are given up, for they begin together or not at all."""
+        self._stop(attempt, "lost")
+        if gang := self._tasks[attempt.task].gang:
+            for task in self._gangs[gang]:
+                for other in list(self._attempts.of(task)):
+                    self._cancel(other)
+                    self._stop(other, "cancelled")
 
     def _stop(self, attempt: Attempt, why: str) -> None:
         now_s = self._node.env.now
