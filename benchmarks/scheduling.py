@@ -7,7 +7,8 @@ the processors. Both give the same plan, or this ends with an error. Processor t
 And independent tasks that cost time alone, under a policy that sees changes: how many are simulated in a second of
 processor time, from the graph to the outcome, with an order, a report and an output for each that travel as messages;
 and by which power the time grows with tasks, with nodes, and with both together. Beside it plain SimPy, whose servers
-take tasks from one queue, and wait for two messages each, with no network, no fault and nobody who decides. ``--small`` has a hundredth of it all: to see that it runs.
+take tasks from one queue, and wait for two messages each, with no network, no fault and nobody who decides. ``--small``
+has a hundredth of it all: to see that it runs.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Announcements:
         self._phases, self._lineage, self._gangs, self._watcher = phases, lineage, gangs, watcher
         self._before, self._tasks = graph.pred, tasks
         self._place = {task: place for place, task in enumerate(graph)}
-        self._begun: dict[str, int] = {}  # how often each was started before
+        self.begun = dict.fromkeys(lineage.holders, 0)  # how often each was started, of those that were, or were done
         self._phase = 0
         self._other: dict[str, None] = {}  # what could begin, but in another phase
         self._later: list[tuple[float, int, str]] = []  # a heap: what could begin, but is released later
@@ -67,7 +67,7 @@ class Announcements:
         """A task that is ready is started, and ready no more; ``None`` where it is not."""
         view = self.ready.pop(name, None)
         if view is not None:
-            self._begun[name] = view.attempt + 1
+            self.begun[name] = view.attempt + 1
         return view
 
     def view(self, name: str) -> ReadyTask:
@@ -84,7 +84,7 @@ class Announcements:
         gang = sum(map(self._lineage.is_wanted, self._gangs[task.gang])) if task.gang else 1
         return ReadyTask(
             name, task.cost, task.priority, task.release_s, task.user, task.job, task.deadline_s, task.cores,
-            task.memory_bytes, task.gang, task.estimate_s, inputs, gang, self._begun.get(name, 0),
+            task.memory_bytes, task.gang, task.estimate_s, inputs, gang, self.begun.get(name, 0),
         )  # fmt: skip
 
     def _announce(self, task: str, now_s: float) -> None:

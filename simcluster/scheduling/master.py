@@ -111,7 +111,6 @@ class _Master:
         self.lineage = Lineage(graph, phases, holders)
         self._attempts = Attempts(self._tasks, [node.cluster[worker].spec for worker in job.workers], node.env.now)
         self._announced = Announcements(graph, tasks, phases, self.lineage, self._gangs, watcher)
-        self._dispatched = dict.fromkeys(self.lineage.holders)
         self._failures: dict[str, int] = {}  # how often each was lost with its node
         self._boots: dict[str, int] = {}  # of each worker, how often it had started anew when it was last heard
         self._cancels: dict[str, dict[str, int]] = {worker: {} for worker in job.workers}  # not confirmed yet
@@ -218,7 +217,7 @@ class _Master:
         if not self._attempts.on(worker):
             self._watch.hear(worker, now_s)
         self._attempts.add(Attempt(task, worker, next(self._numbers), now_s))
-        self._news[worker] = self._busy[worker] = self._dispatched[task] = None
+        self._news[worker] = self._busy[worker] = None
         self._record(task, worker)
         self._order(worker, [task])
 
@@ -264,7 +263,7 @@ class _Master:
             self._note_in_place(attempt)
 
     def _note_done(self, worker: str, task: str, attempt: Attempt | None) -> None:
-        new = task in self._dispatched and task not in self.lineage.holders
+        new = task in self._announced.begun and task not in self.lineage.holders
         if new:
             self.lineage.keep(task, worker)
             self.done += 1

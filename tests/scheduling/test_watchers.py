@@ -1,19 +1,16 @@
 """Policies that watch: any decisions, any graph, any faults, and the run ends with the right answer."""
 
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from simcluster import Scenario, run
-from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
-from simcluster.engine import Constant
+from simcluster.cluster import ClusterSpec, NodeSpec
 from simcluster.faults import (
     CrashNode,
     CutOneWay,
     DuplicateMessages,
     ExhaustMemory,
     IsolateNode,
-    KillProgram,
     LoseMessages,
     PauseNode,
     ReorderMessages,

@@ -132,11 +132,10 @@ class Anything(Remembering):
         room = {node.name: [node.idle, node.free_memory_bytes] for node in self.nodes.values()}
         starts = []
         for each in tasks:
-            name = next(
-                (name for name, (cores, free) in room.items() if each.cores <= cores and each.memory_bytes <= free), None
-            )
-            if name is None:
+            fits = [name for name, (cores, free) in room.items() if each.cores <= cores and each.memory_bytes <= free]
+            if not fits:
                 return None
+            name = fits[0]
             room[name][0] -= each.cores
             room[name][1] -= each.memory_bytes
             starts.append((each.name, name))
