@@ -63,12 +63,10 @@ class Announcements:
                 self._announce(task, now_s)
         changed.clear()
 
-    def start(self, name: str) -> ReadyTask | None:
-        """A task that is ready is started, and ready no more; ``None`` where it is not."""
-        view = self.ready.pop(name, None)
-        if view is not None:
-            self.begun[name] = view.attempt + 1
-        return view
+    def start(self, task: ReadyTask) -> None:
+        """One that is ready is started, and ready no more."""
+        del self.ready[task.name]
+        self.begun[task.name] = task.attempt + 1
 
     def view(self, name: str) -> ReadyTask:
         """A task as a policy sees it."""
@@ -81,7 +79,7 @@ class Announcements:
                 for before, edge in self._before[name].items()
                 if before in holders
             )
-        gang = sum(map(self._lineage.is_wanted, self._gangs[task.gang])) if task.gang else 1
+        gang = len([*filter(self._lineage.is_wanted, self._gangs[task.gang])]) if task.gang else 1
         return ReadyTask(
             name, task.cost, task.priority, task.release_s, task.user, task.job, task.deadline_s, task.cores,
             task.memory_bytes, task.gang, task.estimate_s, inputs, gang, self.begun.get(name, 0),

@@ -86,7 +86,8 @@ def check_graph(graph: nx.DiGraph[Any]) -> None:
 
     if not nx.is_directed_acyclic_graph(graph):
         raise ValueError(f"a task graph must not have a cycle, got {nx.find_cycle(graph)}")
-    gangs = {name: task.gang for name, task in graph.nodes(data="task") if task.gang}
+    tasks: dict[Any, Task] = {name: attributes["task"] for name, attributes in graph.nodes.items()}
+    gangs = {name: task.gang for name, task in tasks.items() if task.gang}
     for name, gang in gangs.items():
         after = next((after for after in nx.descendants(graph, name) if gangs.get(after) == gang), None)
         if after is not None:

@@ -30,7 +30,7 @@ class Lineage:
             self._kept.setdefault(holder, {})[task] = None
         self._under_way: dict[str, None] = {}
         self._missing = {
-            task: len(before) - sum(each in self.holders for each in before) for task, before in self.before.items()
+            task: len([each for each in before if each not in self.holders]) for task, before in self.before.items()
         }
         self._asked = dict.fromkeys(self._after, 0)  # by how many that are wanted and not under way
         self._wanted: dict[str, None] = {}

@@ -75,7 +75,8 @@ def schedule(
             alarm = None
         if report.processed:
             before = master.done
-            master.hear(report.value.source, *report.value.body)
+            message: Any = report.value
+            master.hear(message.source, *message.body)
             if keeper is not None and before < master.done:
                 yield from keeper.after_step(master.done, master.state)
         if tick.processed:
@@ -178,10 +179,11 @@ class _Master:
             raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
 
     def _start(self, task: str, worker: str, now_s: float, decision: object) -> None:
-        if task not in self._announced.ready:
+        view = self._announced.ready.get(task)
+        if view is None:
             raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
         self._require_up(task, worker)
-        view = self._announced.start(task)
+        self._announced.start(view)
         self.lineage.begin(task)
         self._place_on(task, worker, now_s)
         self._watcher.task_started(view, worker, now_s)
@@ -280,7 +282,7 @@ class _Master:
         if attempt.released:  # it has not heard of that, or asks twice
             self._release(attempt)
             return
-        waiting = []
+        waiting: list[Attempt] = []
         for task in self._gangs[self._tasks[attempt.task].gang]:
             if self.lineage.is_wanted(task):
                 of = self._attempts.of(task)

@@ -139,15 +139,19 @@ class Watcher(Protocol):
 
     def task_ready(self, task: ReadyTask) -> None:
         """A task may be started: for the first time, or again, after it was lost or preempted."""
+        return
 
     def task_gone(self, name: str) -> None:
         """A task that was ready is so no more: what it takes is lost, or nobody needs it."""
+        return
 
     def task_started(self, task: ReadyTask, node: str, now_s: float) -> None:
         """A task was sent to a node, where it waits for its inputs and for cores, then runs."""
+        return
 
     def task_progressed(self, name: str, node: str, progress: float, now_s: float) -> None:
         """Which share of its computation a task has behind it, as its node has reported."""
+        return
 
     def task_stopped(self, name: str, node: str, why: str, now_s: float) -> None:
         """A task is on a node no more.
@@ -155,12 +159,15 @@ class Watcher(Protocol):
         It is "done", "lost" with its node or for want of what it takes, "preempted", or "cancelled", as it is done
         elsewhere or a task of its gang is lost.
         """
+        return
 
     def node_changed(self, view: NodeView) -> None:
         """A node is up, and is like this now: told of each at the beginning, and whenever anything is another."""
+        return
 
     def node_gone(self, name: str) -> None:
         """A node is suspected of being down; its tasks have been stopped before. ``node_changed`` says it is back."""
+        return
 
     def decide(self, now_s: float) -> Decision | None:
         """What to do next, or ``None`` for nothing before the next change."""

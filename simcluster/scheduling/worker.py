@@ -126,8 +126,8 @@ class _Worker:
         since, progress_s, *orders = message.body  # flat: a task, its number and its holders, then the next
         if since > self._since:
             self._since = since
-            for run in [run for run in self._running.values() if run.gate is not None and run.number < since]:
-                self._give_up(run)  # nobody else knows that it waits
+            for waits in [run for run in self._running.values() if run.gate is not None and run.number < since]:
+                self._give_up(waits)  # nobody else knows that it does
         running, place = False, 0
         while place < len(orders):
             task, number = orders[place], orders[place + 1]
@@ -259,11 +259,13 @@ class _Worker:
         """Say every so often how far the tasks are, while there are any."""
         while self._running:
             yield self._node.timer(progress_s)
-            shares = [(name, self._node.progress(run.process)) for name, run in self._running.items() if run.begun]
-            shares = [(name, share) for name, share in shares if share is not None]
-            if shares:
-                self.report("", "progress", 0, shares)
+            told = [(name, self._progress(run)) for name, run in self._running.items() if run.begun]
+            if told := [(name, share) for name, share in told if share is not None]:
+                self.report("", "progress", 0, told)
         self._tells = False
+
+    def _progress(self, run: _Run) -> float | None:
+        return None if run.process is None else self._node.progress(run.process)
 
     def _keep(self) -> Program:
         self._done += 1

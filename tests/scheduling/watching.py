@@ -4,8 +4,11 @@ from zlib import crc32
 
 import networkx as nx
 
+from simcluster import Scenario, run
+from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
+from simcluster.engine import Constant
 from simcluster.learning import Call, Cost
-from simcluster.scheduling import Gang, Preempt, Speculate, Task, Wait, Watcher, add_task
+from simcluster.scheduling import Gang, Preempt, Speculate, Task, TaskGraphJob, Wait, Watcher, add_task
 
 
 def checksum(name, values):
@@ -182,3 +185,61 @@ def assert_in_order(result, work, cluster):
         tasks = [graph.nodes[name]["task"] for name in there[row["node"]]]
         assert sum(each.cores for each in tasks) <= spec.cores
         assert spec.memory_bytes is None or sum(each.memory_bytes for each in tasks) <= spec.memory_bytes
+
+
+LATENCY_S = 0.001
+NETWORK = NetworkSpec(latency=Constant(value=LATENCY_S), bandwidth_bytes_per_s=None)
+SECOND = 1e8  # operations that take a worker of speed 1 a second
+
+
+class Scripted(Remembering):
+    """Does what a function of itself and the time says, or else starts what has waited longest where there is room."""
+
+    def __init__(self, setting, says):
+        super().__init__(setting)
+        self.says = says
+
+    def decide(self, now_s):
+        said = self.says(self, now_s)
+        if said is not None:
+            return said
+        for task in self.ready.values():
+            for node in self.nodes.values():
+                if node.has_room(task):
+                    return task.name, node.name
+        return None
+
+
+class Says:
+    def __init__(self, says=lambda watcher, now_s: None, progress_s=None):
+        self.says, self.progress_s = says, progress_s
+
+    def begin(self, setting):
+        made = Scripted(setting, self.says)
+        made.progress_s = self.progress_s
+        return made
+
+
+def cluster_of(workers=2, **fields):
+    nodes = (NodeSpec(name=f"w-{place}", flops_per_s=SECOND, **fields) for place in range(workers))
+    return ClusterSpec(nodes=(NodeSpec(name="m"), *nodes), network=NETWORK)
+
+
+def done(tasks, policy, workers=2, faults=(), retry_s=10.0, ends=True, **fields):
+    """The run of these tasks, which ends with the right answer."""
+    node_fields = {name: fields.pop(name) for name in ("cores", "memory_bytes") if name in fields}
+    cluster, work = cluster_of(workers, **node_fields), Checked(tasks)
+    job = TaskGraphJob(work=work, policy=policy, master="m", workers=cluster.names[1:], retry_s=retry_s, **fields)
+    result = run(Scenario(cluster=cluster, job=job, faults=faults, horizon_s=1e3), 0, check=True)
+    if ends:
+        assert (result.ended, result.outcome) == ("finished", work.expected())
+        assert_in_order(result, work, cluster)
+    return result
+
+
+def times(result, kind):
+    return [(row["task"], round(row["time_s"], 6)) for row in result.trace.rows(kind)]
+
+
+def bag(count, **fields):
+    return {f"t-{place}": ((), fields, SECOND) for place in range(count)}
