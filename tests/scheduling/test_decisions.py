@@ -286,3 +286,33 @@ def test_a_policy_that_watches_starts_anew_with_its_master_and_knows_what_is_don
 
     done(bag(3), Noted(), workers=1, faults=(CrashNode(node="m", begin_s=1.5, end_s=1.6),), retry_s=0.1)
     assert begun == [(), ()]
+
+
+# Where the time has gone
+
+
+def test_of_tasks_that_began_together_on_one_node_each_is_what_became_of_it():
+    """Two on two cores at once: one ends after a second and counts, the other is preempted after half of one."""
+    tasks = {"ends": ((), {"priority": 2.0}, SECOND), "stops": ((), {}, SECOND)}
+    tasks["urgent"] = ((), {"priority": 1.0, "release_s": 0.5}, SECOND)
+    for order in (tasks, {name: tasks[name] for name in ("stops", "ends", "urgent")}):
+        result = done(order, Says(urgent_first), workers=1, cores=2)
+        ledger = result.ledger.loc["w-0"]
+
+        assert times(result, "task_preempt") == [("stops", 0.5)]
+        assert ledger.sum() == pytest.approx(result.ended_s)
+        assert ledger["lost_s"] == 0.0  # both cores together count once, and the other's work counts
+        assert ledger["compute_s"] == pytest.approx(2.0, abs=0.01)
+
+
+@pytest.mark.parametrize("first", ["long", "short"])
+def test_what_a_crash_takes_from_one_core_is_lost_though_the_other_has_done_its_task(first):
+    """Both begin at once; "short" is done at 0.4 s, and "long" never."""
+    tasks = {"short": ((), {}, 0.4 * SECOND), "long": ((), {"priority": 1.0}, 2 * SECOND)}
+    tasks = {name: tasks[name] for name in (first, *tasks)}
+    crash = CrashNode(node="w-0", begin_s=1.0)
+    ledger = done(tasks, "fifo", workers=1, cores=2, faults=(crash,), retry_s=0.05, ends=False).ledger.loc["w-0"]
+
+    # Until 0.4 s one of them counts; from then on "long" alone runs, for nothing, until nobody runs.
+    assert ledger["compute_s"] == pytest.approx(0.4)
+    assert ledger["lost_s"] >= 0.6
