@@ -3,7 +3,7 @@
 import networkx as nx
 import pytest
 
-from simcluster.faults import CrashNode, KillProgram
+from simcluster.faults import CrashNode, IsolateNode, KillProgram, LoseMessages
 from simcluster.scheduling import Gang, Preempt, Task, Wait
 from simcluster.scheduling.graph import check_graph
 from tests.scheduling.watching import SECOND, Says, done, times
@@ -102,6 +102,51 @@ def test_a_gang_in_place_of_which_a_new_master_knows_nothing_is_given_up(kill):
 
     result = done(tasks, Says(says), workers=3, faults=(kill,), retry_s=0.05)
     assert result.ended_s < 2.0
+
+
+def test_a_gang_goes_elsewhere_as_a_whole_and_what_it_has_begun_counts_for_nothing():
+    """Two begin on w-0 and w-1; w-1 crashes, and both go to w-2 and w-3. What w-0 has half done is given up."""
+    def says(watcher, now_s):
+        nodes = ("w-0", "w-1") if now_s < 0.1 else ("w-2", "w-3")
+        starts = tuple(zip(sorted(watcher.ready), nodes, strict=False))
+        return Gang(starts) if len(starts) == 2 else Wait(now_s + 1)
+
+    crash = CrashNode(node="w-1", begin_s=0.5)
+    result = done(gang_of(2), Says(says), workers=4, faults=(crash,), retry_s=0.05)
+
+    assert [row["node"] for row in result.trace.rows("task_cancel")] == ["w-0"]
+    assert [row["node"] for row in result.trace.rows("task_end")] == ["w-2", "w-3"]
+
+
+def test_a_gang_that_begins_again_goes_on_nowhere_from_where_it_was():
+    """The word that w-0 shall give up is lost, and the new order comes first."""
+    def says(watcher, now_s):
+        if 1.3 < now_s < 1.5:
+            return Wait(1.5)
+        return all_together(watcher, now_s)
+
+    faults = CrashNode(node="w-1", begin_s=0.5), LoseMessages(probability=1.0, begin_s=1.35, end_s=1.45)
+    tasks = {name: (before, fields, 3 * SECOND) for name, (before, fields, _) in gang_of(2).items()}
+    result = done(tasks, Says(says), workers=3, faults=faults, retry_s=0.2)
+    begun = times(result, "task_begin")
+
+    assert len(begun) == 4
+    assert begun[2][1] == begun[3][1] > 1.5
+
+
+def test_who_was_cut_off_in_place_waits_there_no_more_when_it_is_back():
+    """g-0 waits on w-0, which nobody can reach until 1 s, and begins on w-1; "other" needs w-0."""
+    tasks = {**gang_of(2), "other": ((), {"release_s": 1.2}, SECOND)}
+    tasks["g-1"] = ((), {"gang": "g", "release_s": 2.0}, SECOND)
+    cut = IsolateNode(node="w-0", begin_s=0.3, end_s=1.0)
+
+    def says(watcher, now_s):
+        places = {"g-0": "w-1" if now_s > 0.2 else "w-0", "g-1": "w-2", "other": "w-0"}
+        starts = [(name, places[name]) for name in watcher.ready if places[name] in watcher.nodes]
+        return starts[0] if starts else Wait(now_s + 1.0)
+
+    result = done(tasks, Says(says), workers=3, faults=(cut,), retry_s=0.05)
+    assert dict(times(result, "task_end"))["other"] < 2.3
 
 
 def test_a_gang_of_which_one_task_needs_another_is_refused():

@@ -87,6 +87,7 @@ def test_room_goes_to_whoever_asked_first_and_never_to_more_than_there_is(cores,
         if number > cores:
             continue
         turn = room.ask(number, size_bytes)
+        assert turn.given is not None or not waiting
         (inside if turn.given is None else waiting).append(turn)
         while (there := waiting + inside) and data.draw(st.booleans()):
             turn = data.draw(st.sampled_from(there))
