@@ -11,11 +11,13 @@ from simcluster.faults import (
     DuplicateMessages,
     ExhaustMemory,
     IsolateNode,
+    KillProgram,
     LoseMessages,
     PauseNode,
     ReorderMessages,
     SlowNode,
 )
+from simcluster.recovery import Checkpoints
 from simcluster.scheduling import Mixed, Parallel, Serial, TaskGraphJob
 from simcluster.testing import schedules
 from tests.scheduling.watching import AnyPolicyAtAll, Checked, assert_in_order
@@ -77,3 +79,29 @@ def test_whatever_is_decided_under_whatever_faults_the_answer_is_right_and_in_or
 
     assert (result.ended, result.outcome) == ("finished", work.expected())
     assert_in_order(result, work, CLUSTER)
+
+
+@st.composite
+def kills(draw):
+    """Crashes and kills of the master and of workers, of which some are over before anybody could notice."""
+    faults = []
+    for _ in range(draw(st.integers(1, 3))):
+        node, begin_s = draw(st.sampled_from(CLUSTER.names)), draw(st.floats(0, 1.5))
+        end_s = begin_s + draw(st.sampled_from([1e-4, 0.02, 0.3]))
+        if draw(st.booleans()):
+            faults.append(CrashNode(node=node, begin_s=begin_s, end_s=end_s))
+        else:
+            program = "task_graph.master" if node == "m" else "task_graph.worker"
+            faults.append(KillProgram(node=node, program=program, begin_s=begin_s, end_s=end_s))
+    return tuple(faults)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(works(), st.booleans(), kills(), st.booleans(), st.integers(0, 2**32))
+def test_whoever_is_ended_and_begins_anew_with_or_without_what_was_kept_the_answer_is_right(
+    work, early, faults, keeps, seed
+):
+    job = job_of(work, AnyPolicyAtAll(early), recovery=Checkpoints(every=1) if keeps else None)
+    result = run(Scenario(cluster=CLUSTER, job=job, faults=faults, horizon_s=200.0), seed, check=True)
+
+    assert (result.ended, result.outcome) == ("finished", work.expected())
