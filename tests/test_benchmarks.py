@@ -1,8 +1,8 @@
-"""The benchmarks of learning and of training run, and what they compare agrees."""
+"""Benchmarks run, and what they compare agrees."""
 
 import json
 
-from benchmarks import learning, replication, training
+from benchmarks import learning, recovery, replication, training
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -28,3 +28,10 @@ def test_a_raft_cluster_serves_what_the_loop_does(capsys):
 
     assert list(rates) == ["writes", "half", "reads"]
     assert capsys.readouterr().out.count("Raft of five") == 3
+
+
+def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):
+    file = tmp_path / "recovery.json"
+    recovery.main(file, size_bytes=1000, rounds=1)
+
+    assert list(json.loads(file.read_text(encoding="utf-8"))) == ["encode", "repair"]
