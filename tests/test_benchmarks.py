@@ -1,8 +1,8 @@
-"""The benchmarks of learning and of training run, and what they compare agrees."""
+"""Benchmarks run, and what they compare agrees."""
 
 import json
 
-from benchmarks import learning, replication, scheduling, training
+from benchmarks import learning, recovery, replication, scheduling, training
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -36,3 +36,10 @@ def test_tasks_are_simulated_on_the_cluster_and_in_plain_simpy(tmp_path, capsys)
 
     assert set(json.loads(file.read_text(encoding="utf-8"))) == {"simulated"}
     assert "1,000 tasks on 10 nodes" in capsys.readouterr().out
+
+
+def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):
+    file = tmp_path / "recovery.json"
+    recovery.main(file, size_bytes=1000, rounds=1)
+
+    assert list(json.loads(file.read_text(encoding="utf-8"))) == ["encode", "repair"]

@@ -1,6 +1,7 @@
 """Measurement: what the numbers of a sweep say, and how surely. It reads traces and tables and writes nothing back."""
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
+from simcluster.measurement.durability import mean_time_to_data_loss_s
 from simcluster.measurement.ledger import ledger
 from simcluster.measurement.prequential import prequential
 from simcluster.measurement.statistics import (
@@ -48,6 +49,7 @@ __all__ = [
     "interval_for",
     "ledger",
     "mean_interval",
+    "mean_time_to_data_loss_s",
     "mser5",
     "on_grid",
     "paired_difference",
