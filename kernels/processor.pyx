@@ -8,11 +8,11 @@ from simcluster.kernels.events cimport Environment, Event, ScheduledCall, call_a
 
 
 cdef class Work:
-    """One computation: its result, already known, and the seconds at speed 1 that it still takes."""
+    """One computation: its result, already known, and the seconds at speed 1 that it takes, and still takes."""
 
     cdef Event done
     cdef readonly object result, owner
-    cdef double remaining_s, since_s
+    cdef double work_s, remaining_s, since_s
     cdef readonly double begin_s
     cdef Completion completion
 
@@ -71,7 +71,7 @@ cdef class FirstComeFirstServed:
         cdef Work work = Work.__new__(Work)
         work.done = done
         work.result = result
-        work.remaining_s = work_s
+        work.work_s = work.remaining_s = work_s
         work.owner = owner
         if len(self._running) < self._cores:
             self.start(work)
@@ -79,6 +79,21 @@ cdef class FirstComeFirstServed:
         if self.ready is None:
             self.ready = deque()
         self.ready.append(work)
+
+    def progress(self, owner):
+        """Which share of its work the computation of an owner has behind it that has least; ``None`` without any."""
+        cdef Work work
+        cdef double least = 2.0, left_s
+        for work in self._ready:
+            if work.owner is owner:
+                return 0.0
+        for work in self._running:
+            if work.owner is owner:
+                left_s = work.remaining_s
+                if seconds(self.env) > work.since_s:
+                    left_s = max(0.0, left_s - (seconds(self.env) - work.since_s) * self.speed)
+                least = min(least, 1.0 - left_s / work.work_s if work.work_s > 0 else 1.0)
+        return least if least <= 1.0 else None
 
     def set_speed(self, double speed):
         """Go on at another speed; what is running keeps the work that it has done."""

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks import learning, recovery, replication, training
+from benchmarks import learning, recovery, replication, scheduling, training
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -28,6 +28,14 @@ def test_a_raft_cluster_serves_what_the_loop_does(capsys):
 
     assert list(rates) == ["writes", "half", "reads"]
     assert capsys.readouterr().out.count("Raft of five") == 3
+
+
+def test_tasks_are_simulated_on_the_cluster_and_in_plain_simpy(tmp_path, capsys):
+    file = tmp_path / "scheduling.json"
+    scheduling.main(file, most=1, rounds=1, small=True)
+
+    assert set(json.loads(file.read_text(encoding="utf-8"))) == {"simulated"}
+    assert "1,000 tasks on 10 nodes" in capsys.readouterr().out
 
 
 def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):

@@ -46,6 +46,7 @@ MAY_COMPUTE = {
     "simcluster/measurement/checkers/orders/sequential.py": {"FOUND", "NONE", "OrderSearch", "program_order_search"},
     "simcluster/recovery/protocols.py": {"Bytes"},
     "simcluster/scenario/versions.py": {"instruction_set"},
+    "simcluster/scheduling/work/numerics/solved.py": {"one_thread"},
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {
@@ -87,7 +88,7 @@ SUMS_OF_INTEGERS = {
         "widths.values()",
         "lines",
     },
-    "simcluster/scheduling/grid_search.py": {
+    "simcluster/scheduling/work/search/grid_search.py": {
         "map(len, accuracies)",
     },
     "simcluster/testing/values.py": {

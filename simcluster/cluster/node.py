@@ -157,6 +157,10 @@ class Node(Endpoint):
         else:
             self._processor.cancel(self.env.active_process)
 
+    def progress(self, process: Process) -> float | None:
+        """Which share of what a process has asked a core for is done, of several the least; ``None`` without any."""
+        return self._processor.progress(process)
+
     def on_crash(self, listener: Callable[[], object]) -> None:
         """Call ``listener()`` at every crash: for whoever is outside the cluster, as those who ask a service."""
         self._crash_listeners.append(listener)
@@ -166,8 +170,7 @@ class Node(Endpoint):
     @property
     def at_baseline(self) -> bool:
         """Whether the node runs as it was specified: no fault is at work on it or on its parts."""
-        made = self.__dict__
-        parts = [made[part] for part in ("storage", "memory", "clock") if part in made]
+        parts = [self.__dict__[part] for part in ("storage", "memory", "clock") if part in self.__dict__]
         whole = self.state == "up" and not self._slowdowns and self._processor.speed == self.spec.speed
         return whole and not self._kills and not self.poisons and all(part.at_baseline for part in parts)
 
@@ -221,8 +224,7 @@ class Node(Endpoint):
 
     def restart(self) -> None:
         """Take back one crash; when none is left, boot the same programs anew, with empty memory."""
-        crashes = self._down - self._restarts_due
-        if not crashes:
+        if not (crashes := self._down - self._restarts_due):
             raise ValueError(f"only a node that is down can restart, {self.name} is {self.state}")
         if crashes == 1 and self._ended is not None and self._ended is self.env.active_process:
             self._restarts_due += 1
@@ -342,10 +344,8 @@ class Node(Endpoint):
         if name not in self._kills and name not in self._processes.values():
             program = self._booted(name)
             if sleeps(program):
-                raise ValueError(
-                    f"{name} on {self.name} must not call time.sleep, which lets no simulated time pass: write "
-                    f"yield node.timer(seconds), got it at {self.env.now} s"
-                )
+                rule = f"{name} on {self.name} must not call time.sleep, which lets no simulated time pass"
+                raise ValueError(f"{rule}: write yield node.timer(seconds), got it at {self.env.now} s")
             self._run(program, name)
 
     def _booted(self, name: str) -> Program:

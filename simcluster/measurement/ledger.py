@@ -26,13 +26,15 @@ class _Piece(NamedTuple):
     """A piece of work on a node, from its begin to the next, and which column its computations belong to.
 
     Of what counts it is but a ``share``; the rest is redundant. ``needless`` is the record from which on nobody needed
-    it, as others had done it, so that giving it up loses nothing.
+    it, as others had done it, so that giving it up loses nothing. ``over`` is the record by which a task has ended
+    there, or was given up: several may begin at one moment, on the cores of a node.
     """
 
     begin_s: float
     column: str
     share: float = 1.0
     needless: float = math.inf
+    over: float = math.inf
 
 
 def ledger(trace: Trace, nodes: Sequence[str], end_s: float) -> pd.DataFrame:
@@ -106,6 +108,8 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
     refused: dict[Any, None] = {}
     shares: dict[Any, tuple[float, int]] = {}  # how much of a worker's step was needed, and by which record
     others: dict[Any, None] = {}  # what somebody else has begun too
+    under_way: dict[tuple[str, Any], int] = {}  # a task on a node, by which record
+    over: dict[int, int] = {}  # the records by which tasks began, and were over
     for place, row in enumerate(rows):
         kind = row["kind"]
         if kind == "step":
@@ -117,8 +121,11 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
                 others[row["whose"], row["clock"]] = None
         elif kind == "task_begin":
             begun.append((row["node"], place, row["task"]))
-        elif kind == "task_end":
-            counted.setdefault(row["task"], (place, row["node"]))
+            under_way[row["node"], row["task"]] = place
+        elif kind in ("task_end", "task_cancel"):
+            over[under_way.pop((row["node"], row["task"]), -1)] = place
+            if kind == "task_end":
+                counted.setdefault(row["task"], (place, row["node"]))
         elif kind == "contribution":
             name = row["worker"], row["clock"]
             if row["accepted"]:
@@ -140,8 +147,8 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
         share, needless = shares.get(name, (1.0, math.inf))
         if share > 0:
             needless = math.inf
-        if name in others and name in counted and counted[name][1] != node:
-            needless = counted[name][0]
+        if (name in others or isinstance(name, str)) and name in counted and counted[name][1] != node:
+            needless = counted[name][0]  # a task, or a step that somebody else has taken over
         if share == 0:
             column = "redundant_s"
         elif name not in counted:
@@ -150,7 +157,7 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
             column = "redundant_s"
         else:
             column = "compute_s" if place == last[name] else "lost_s"
-        found[node].append(_Piece(rows[place]["time_s"], column, share, needless))
+        found[node].append(_Piece(rows[place]["time_s"], column, share, needless, over.get(place, math.inf)))
     return found
 
 
@@ -166,7 +173,7 @@ def _add_computations(changes: _Changes, rows: Iterable[Row], pieces: Mapping[st
         node, begin_s, end_s = str(row["node"]), row["begin_s"], row["time_s"]
         of = pieces.get(node, [])
         place = bisect_right(of, begin_s, key=lambda piece: piece.begin_s)
-        piece = of[place - 1] if place else _Piece(0.0, "compute_s")
+        piece = _of_these(of, place - 1, number) if place else _Piece(0.0, "compute_s")
         if kind == "abandoned":
             changes.add(node, "lost_s" if number < piece.needless else "redundant_s", begin_s, end_s)
             continue
@@ -175,6 +182,19 @@ def _add_computations(changes: _Changes, rows: Iterable[Row], pieces: Mapping[st
             until_s = begin_s + piece.share * (end_s - begin_s)
         changes.add(node, piece.column, begin_s, until_s)
         changes.add(node, "redundant_s", until_s, end_s)
+
+
+def _of_these(pieces: Sequence[_Piece], last: int, number: int) -> _Piece:
+    """The piece of the computation that a record is about: of those that began together, the one that is over next."""
+    first = last
+    while first and pieces[first - 1].begin_s == pieces[last].begin_s:
+        first -= 1
+    together = pieces[first : last + 1]
+    return min((piece for piece in reversed(together) if piece.over > number), key=_over, default=pieces[last])
+
+
+def _over(piece: _Piece) -> float:
+    return piece.over
 
 
 def _add_messages(changes: _Changes, rows: Iterable[Row]) -> None:

@@ -1,7 +1,8 @@
 """Task graphs: what each task computes, what it is expected to cost, and which outputs it takes from which task.
 
 A task graph is a ``networkx.DiGraph`` of task names. Each node has the attribute ``task``, a ``Task``; each edge has
-``part``, the name of the part of the earlier task's output that the later one takes, and ``size_bytes``.
+``part``, the name of the part of the earlier task's output that the later one takes, and ``size_bytes``. Where a task
+may cost less than it declares, the graph has the attribute ``costs``, "at most", and no lower bounds are given for it.
 """
 
 from __future__ import annotations
@@ -24,17 +25,42 @@ class Task:
     """One computation: ``run`` takes the parts of its predecessors' outputs, in the order of their edges.
 
     ``run(*parts)`` is a call whose result maps part names to values. ``cost`` is what it is expected to cost, the
-    declaration from which schedulers estimate; ``priority`` is the user's: higher is more urgent.
+    declaration from which schedulers estimate; ``priority`` is the user's: higher is more urgent. It is not ready
+    before ``release_s``. ``user`` says whose it is, ``job`` to which job of a stream it belongs, ``deadline_s`` when it
+    should be done. It holds so many ``cores`` of its node, each for as long as one takes for its cost, and
+    ``memory_bytes`` of its memory. Tasks of one ``gang`` begin together or not at all. ``estimate_s`` is how long its
+    user claims that it takes (``None``: what its cost takes); nobody is held to it.
     """
 
     run: Callable[..., Call[Output]]
     cost: Cost
     priority: float = 0.0
+    release_s: float = 0.0
+    user: str = ""
+    job: str = ""
+    deadline_s: float = math.inf
+    cores: int = 1
+    memory_bytes: float = 0.0
+    gang: str = ""
+    estimate_s: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a priority that is above and below no other."""
+        """Refuse a priority that is above and below no other, and what is less than nothing."""
         if self.priority != self.priority:
             raise ValueError(f"priority must be a number, got {self.priority}")
+        if not 0 <= self.release_s < math.inf:
+            raise ValueError(f"release_s must be finite and at least 0, got {self.release_s}")
+        if not self.deadline_s >= 0:
+            raise ValueError(f"deadline_s must be at least 0, got {self.deadline_s}")
+        if isinstance(self.cores, bool) or not isinstance(self.cores, int) or self.cores < 1:
+            raise ValueError(f"cores must be a whole number of at least 1, got {self.cores!r}")
+        if not 0 <= self.memory_bytes < math.inf:
+            raise ValueError(f"memory_bytes must be finite and at least 0, got {self.memory_bytes}")
+        if self.estimate_s is not None and not 0 <= self.estimate_s < math.inf:
+            raise ValueError(f"estimate_s must be None, or finite and at least 0, got {self.estimate_s}")
+        for field in ("user", "job", "gang"):
+            if not isinstance(getattr(self, field), str):
+                raise ValueError(f"{field} must be text, got {getattr(self, field)!r}")
 
 
 def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[str, str, float], ...] = ()) -> None:
@@ -53,3 +79,17 @@ def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[s
     graph.add_node(name, task=task)
     for before, part, size_bytes in takes:
         graph.add_edge(before, name, part=part, size_bytes=size_bytes)
+
+
+def check_graph(graph: nx.DiGraph[Any]) -> None:
+    """Raise ``ValueError`` for a graph that is never done: it has a cycle, or tasks of a gang depend on each other."""
+    import networkx as nx
+
+    if not nx.is_directed_acyclic_graph(graph):
+        raise ValueError(f"a task graph must not have a cycle, got {nx.find_cycle(graph)}")
+    tasks: dict[Any, Task] = {name: attributes["task"] for name, attributes in graph.nodes.items()}
+    gangs = {name: task.gang for name, task in tasks.items() if task.gang}
+    for name, gang in gangs.items():
+        after = next((after for after in nx.descendants(graph, name) if gangs.get(after) == gang), None)
+        if after is not None:
+            raise ValueError(f"tasks of one gang must not depend on each other, got {after!r} after {name!r}")

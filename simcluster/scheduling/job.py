@@ -6,28 +6,45 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from itertools import count
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from simcluster.cluster import Cluster, ClusterSpec, Ran
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart
+from simcluster.engine import NUMBER, Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart, stream
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
+from simcluster.scheduling import outputs
+from simcluster.scheduling.attempts import view_of
 from simcluster.scheduling.execution import AnyExecution, Parallel
-from simcluster.scheduling.graph import Output
-from simcluster.scheduling.master import schedule
+from simcluster.scheduling.graph import Output, Task, check_graph
+from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
 from simcluster.scheduling.policies.planned import Planned
-from simcluster.scheduling.protocols import Policy
+from simcluster.scheduling.protocols import Setting, Watcher
+from simcluster.scheduling.watching import narrowed, watching
 from simcluster.scheduling.work import AnyWork, GridSearch
 from simcluster.scheduling.worker import work
 
 if TYPE_CHECKING:
     import networkx as nx
+
+
+@dataclass(frozen=True)
+class GaveUp:
+    """The outcome of a job that has given up: a ``task`` was ``lost`` more often with its node than its retries allow.
+
+    ``done`` tasks were done then, whose outputs were still kept.
+    """
+
+    task: str
+    lost: int
+    done: int
 
 
 class TaskGraphJob(Spec):
@@ -56,10 +73,19 @@ class TaskGraphJob(Spec):
     """When a worker that should report is silent too long: its work is done elsewhere (``None``: 4 ``retry_s``)."""
     recovery: AnyRecovery | None = None
     """What survives of the outputs on a worker that crashes, and of what the master knows (``None``: nothing)."""
+    retries: Annotated[int, Field(ge=0, le=10**9), NUMBER] | None = None
+    """How often a task is done again that was lost with its node, before the job gives up (``None``: always)."""
     name: Name = "task_graph"
     """What its programs and messages begin with."""
 
-    records: ClassVar = ("task_dispatch", "task_begin", "task_end")
+    records: ClassVar = (
+        "task_dispatch",
+        "task_begin",
+        "task_end",
+        "task_cancel",
+        "task_preempt",
+        "task_speculate",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -97,54 +123,73 @@ class TaskGraphJob(Spec):
         return self.suspicion or Timeout(after_s=min(4 * self.retry_s, sys.float_info.max))
 
     def check(self, cluster: ClusterSpec) -> None:
-        """Raise ``ValueError`` for work that makes no task graph, by that of seed 0."""
+        """Raise ``ValueError`` for work that makes no task graph, by that of seed 0, or none that workers can do."""
         with suppress(MissingFile):  # it may be there where this is run
-            _ = self._fits
+            for cores, memory_bytes, name in self._needs:
+                specs = [spec for spec in cluster.nodes if spec.name in self.workers]
+                if specs and not any(
+                    cores <= spec.cores and (spec.memory_bytes is None or memory_bytes <= spec.memory_bytes)
+                    for spec in specs
+                ):
+                    rule = "a task must have no more cores and memory than one of the workers"
+                    raise ValueError(f"{rule}, got {cores} cores and {memory_bytes:g} bytes for {name!r}")
 
     @cached_property
-    def _fits(self) -> bool:
-        if not len(self.work.graph(0)):
+    def _needs(self) -> list[tuple[int, float, str]]:
+        """What a task takes that takes more than others, by the graph of seed 0."""
+        graph = self.work.graph(0)
+        if not len(graph):
             raise ValueError(f"work must have at least one task, got none in {self.work!r}")
-        return True
+        check_graph(graph)
+        needs: dict[tuple[int, float], str] = {}
+        for name, attributes in graph.nodes.items():
+            needs.setdefault((attributes["task"].cores, attributes["task"].memory_bytes), name)
+        return [(*need, name) for need, name in needs.items()]
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the master; the event's value is the work's outcome."""
         if self.recovery is not None:
             self.recovery.start(cluster)
         graph = self.work.graph(seed)
-        done = cluster.env.event()
+        tasks: dict[str, Task] = dict(graph.nodes(data="task"))
+        done, numbers = cluster.env.event(), count()
 
         def finish(outputs: dict[str, Output]) -> None:
             if not done.triggered:
                 done.succeed(self.work.outcome(outputs))
 
+        def give_up(task: str, lost: int, of: int, tasks: int) -> None:
+            if not done.triggered:
+                said = f"{self.name} gave up after {of} of {tasks} tasks: {task!r} was lost {lost} times with its node"
+                cluster.trace.verdict("gave up", said)
+                done.succeed(GaveUp(task, lost, of))
+
         for name in self.workers:
-            cluster[name].boot(partial(work, job=self, graph=graph), f"{self.name}.worker")
-        make_policy = partial(_fresh, self, graph, cluster)
-        master = partial(schedule, job=self, graph=graph, make_policy=make_policy, finish=finish)
+            program = partial(work, job=self, graph=graph, tasks=tasks, numbers=numbers)
+            cluster[name].boot(program, f"{self.name}.worker")
+        make_watcher, ends = partial(_fresh, self, graph, cluster, seed), Ends(finish, give_up)
+        master = partial(
+            schedule, job=self, graph=graph, tasks=tasks, make_watcher=make_watcher, numbers=numbers, ends=ends
+        )
         cluster[self.master].boot(master, f"{self.name}.master")
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:
-        """The end of the last task, and how many were done, and done again."""
-        from simcluster.measurement.metrics import graph_metrics  # with SciPy's statistics, which no run waits for
-
-        return graph_metrics(result.trace)
+        """The end of the last task beside its lower bounds, how nodes were used, and how the jobs of a stream fared."""
+        return outputs.metrics(self, result)
 
     def series(self, result: Ran) -> dict[str, Any]:
-        """Every completed computation of a ``task``, on its ``node``, from ``begin_s`` to ``end_s``: a Gantt chart."""
-        import pandas as pd
-
-        from simcluster.measurement.makespan import Span, spans
-
-        if not all(result.trace.keeps(kind) for kind in self.records[1:]):
-            return {}
-        return {"spans": pd.DataFrame(spans(result.trace.rows(*self.records[1:])), columns=list(Span._fields))}
+        """Tables: ``spans``, ``attempts``, ``utilisation``, and ``jobs`` of a stream."""
+        return outputs.series(self, result)
 
 
-def _fresh(job: TaskGraphJob, graph: nx.DiGraph[Any], cluster: Cluster, done: Sequence[str]) -> Policy:
-    """The policy for ``graph`` on ``cluster``, which remembers nothing but which tasks are ``done``."""
+def _fresh(job: TaskGraphJob, graph: nx.DiGraph[Any], cluster: Cluster, seed: int, done: Sequence[str]) -> Watcher:
+    """What watches for the policy, which remembers nothing but which tasks are ``done``."""
     own: Any = deepcopy(job.policy)
-    if not hasattr(own, "plan"):
-        return own  # type: ignore[no-any-return]
-    return Planned(own, graph, cluster.network.expected_s, done, job.execution.phases(graph))
+    views = tuple(view_of(cluster[name].spec) for name in job.workers)
+    transfer_s, generator = cluster.network.expected_s, stream(seed, job.name, "policy")
+    setting = Setting(graph, views, transfer_s, generator, tuple(done))
+    if not hasattr(own, "begin") and hasattr(own, "plan"):
+        planned = Planned(own, graph, transfer_s, done, job.execution.phases(graph), views)
+        return narrowed(planned, job.execution, setting)
+    return watching(own, job.execution, setting)

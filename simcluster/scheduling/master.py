@@ -1,18 +1,19 @@
-"""The master of a task graph: decides which task runs where, and gets lost work done again."""
+"""The master of a task graph: does what its policy decides, and gets lost work done again."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.cluster import Node
 from simcluster.engine import Event
 from simcluster.recovery import Watch
+from simcluster.scheduling.announcements import Announcements
+from simcluster.scheduling.attempts import Attempt, Attempts
 from simcluster.scheduling.graph import Output, Task
-from simcluster.scheduling.protocols import NodeView, Policy, ReadyTask
-from simcluster.scheduling.worker import ORDER_BYTES, fetch
+from simcluster.scheduling.lineage import Lineage
+from simcluster.scheduling.protocols import Gang, Preempt, Speculate, Wait, Watcher
+from simcluster.scheduling.worker import ORDER_BYTES, fetch_all
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -20,15 +21,28 @@ if TYPE_CHECKING:
     from simcluster.scheduling.job import TaskGraphJob
 
 
+class Ends(NamedTuple):
+    """What a master calls when the job is over.
+
+    ``finish`` takes the outputs of the tasks that have no successor; ``give_up`` a task that was lost more often than
+    the job allows, how often, how many tasks are done then, and how many there are.
+    """
+
+    finish: Callable[[dict[str, Output]], None]
+    give_up: Callable[[str, int, int, int], None]
+
+
 def schedule(
     node: Node,
     *,
     job: TaskGraphJob,
     graph: nx.DiGraph[Any],
-    make_policy: Callable[[Sequence[str]], Policy],
-    finish: Callable[[dict[str, Output]], None],
+    tasks: Mapping[str, Task],
+    make_watcher: Callable[[Sequence[str]], Watcher],
+    numbers: Iterator[int],
+    ends: Ends,
 ) -> Generator[Event, Any, None]:
-    """The master's program; ``finish`` is called with the outputs of the tasks that have no successor.
+    """The master's program.
 
     Orders and reports may be lost: every ``retry_s`` an order without a report is repeated, which also starts it
     again on a worker that has restarted meanwhile. A worker that is silent too long is suspected: what it ran or kept
@@ -38,240 +52,335 @@ def schedule(
     keeper = None if job.recovery is None else job.recovery.keeper(node, f"{job.name}.master")
     kept = None if keeper is None else (yield from keeper.restore())
     done, holders = kept or (0, ())
-    master = _Master(node, job, graph, make_policy([task for task, _ in holders]))
-    master.restore(done, holders)
-    tick = node.timer(job.retry_s)
+    watcher = make_watcher([task for task, _ in holders])
+    master = _Master(node, job, graph, tasks, watcher, numbers, done, holders)
+    status = f"{job.name}.status"
+    tick, alarm, alarm_s = node.timer(job.retry_s), None, 0.0
     while True:
-        wanted = master.wanted()
-        if not wanted:
+        if not master.lineage:
             outputs = yield from master.collect()
             if outputs is not None:
-                finish(outputs)
+                ends.finish(outputs)
                 return
             continue
-        master.dispatch(wanted)
-        report = node.receive(f"{job.name}.status")
-        happened = yield report | tick
-        if report in happened:
+        until_s = master.dispatch()
+        if master.given_up is not None:
+            ends.give_up(*master.given_up)
+            return
+        report = node.receive(status)
+        if until_s is not None and (alarm is None or until_s < alarm_s):
+            alarm, alarm_s = node.timer(max(0.0, until_s - node.env.now)), until_s
+        yield report | tick if alarm is None else report | tick | alarm
+        if alarm is not None and alarm.processed:
+            alarm = None
+        if report.processed:
             before = master.done
-            master.hear(happened[report].source, *happened[report].body)
+            message: Any = report.value
+            master.hear(message.source, *message.body)
             if keeper is not None and before < master.done:
                 yield from keeper.after_step(master.done, master.state)
-        if tick in happened:
+        if tick.processed:
             master.check()
             tick = node.timer(job.retry_s)
 
 
 class _Master:
-    """What the master knows: who keeps which output, which task is placed where, and who is suspected."""
+    """What the master knows: who keeps which output, which task was sent where, and who is suspected."""
 
-    def __init__(self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], policy: Policy) -> None:
-        import networkx as nx
-
-        self._node = node
-        self._job = job
-        self._graph = graph
-        self._policy = policy
-        now_s = node.env.now
-        self._backwards = list(nx.topological_sort(graph))[::-1]
-        self._place = {task: place for place, task in enumerate(graph)}
-        self._holders: dict[str, str] = {}
-        self._placed: dict[str, str] = {}
-        self._placed_s: dict[str, float] = {}
-        self._on: dict[str, dict[str, None]] = {worker: {} for worker in job.workers}  # what is placed there, in order
-        self._views: dict[str, NodeView] = {}  # of the workers about which nothing is new
-        self._ready: dict[str, ReadyTask] = {}
-        self._wanted: dict[str, None] = {}
-        self._phases = job.execution.phases(graph)
-        self._left: Counter[int] = Counter()  # how many of the wanted tasks are of each phase, where there are several
-        self._changed: set[str] | None = None  # tasks that may be ready since; None: look at all
-        self._dispatched: set[str] = set()
-        self.done = 0  # how many tasks were done, those that were done again too
-        self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
-        self._watch = Watch(job.silence, job.workers, now_s, self._suspect)
-        self._idle_since_s = dict.fromkeys(job.workers, now_s)
-        self._record = node.cluster.trace.recorder("task_dispatch", "task", "node")
-
-    # What survives its crash
+    def __init__(
+        self,
+        node: Node,
+        job: TaskGraphJob,
+        graph: nx.DiGraph[Any],
+        tasks: Mapping[str, Task],
+        watcher: Watcher,
+        numbers: Iterator[int],
+        done: int,
+        holders: Sequence[tuple[str, str]],
+    ) -> None:
+        self._node, self._job, self._numbers, self._watcher = node, job, numbers, watcher
+        self._run_kind = f"{job.name}.run"
+        self._since = next(numbers)  # what a master sent that ran before has a lower number
+        self.done = done  # how many tasks were done, those that were done again too
+        self.given_up: tuple[str, int, int, int] | None = None
+        self._tasks = tasks
+        self._gangs: dict[str, list[str]] = {}
+        for name, task in tasks.items():
+            if task.gang:
+                self._gangs.setdefault(task.gang, []).append(name)
+        phases = job.execution.phases(graph)
+        self.lineage = Lineage(graph, phases, holders)
+        self._attempts = Attempts(self._tasks, [node.cluster[worker].spec for worker in job.workers], node.env.now)
+        self._announced = Announcements(graph, tasks, phases, self.lineage, self._gangs, watcher)
+        self._failures: dict[str, int] = {}  # how often each was lost with its node
+        self._boots: dict[str, int] = {}  # of each worker, how often it had started anew when it was last heard
+        self._cancels: dict[str, dict[str, int]] = {worker: {} for worker in job.workers}  # not confirmed yet
+        self._place = {worker: place for place, worker in enumerate(job.workers)}
+        self._news: dict[str, None] = dict.fromkeys(job.workers)  # whose view has changed
+        self._busy: dict[str, None] = {}  # who has been sent something, or is suspected
+        trace = node.cluster.trace
+        self._record_suspect = trace.recorder("suspect", "node", "suspected")
+        self._record = trace.recorder("task_dispatch", "task", "node")
+        self._record_preempt = trace.recorder("task_preempt", "task", "node")
+        self._record_speculate = trace.recorder("task_speculate", "task", "node")
+        self._watch = Watch(job.silence, job.workers, node.env.now, self._suspect)
 
     def state(self) -> tuple[int, tuple[tuple[str, str], ...]]:
-        """How many tasks were done, and who keeps which output."""
-        return self.done, tuple(self._holders.items())
-
-    def restore(self, done: int, holders: Sequence[tuple[str, str]]) -> None:
-        """Go on from what was kept."""
-        self.done = done
-        self._holders.update(holders)
-        self._dispatched.update(self._holders)
+        """What survives its crash: how many tasks were done, and who keeps which output."""
+        return self.done, tuple(self.lineage.holders.items())
 
     # What it decides
 
-    def wanted(self) -> dict[str, None]:
-        """The tasks that must still be done: the last ones, and what they take, as far as nobody keeps it.
+    def dispatch(self) -> float | None:
+        """Do what the policy decides until it waits; by when to ask it again at the latest, if there is such a time."""
+        now_s, until_s, tell, decide = self._node.env.now, None, self._announced.tell, self._watcher.decide
+        started: dict[str, None] = {}
+        while self.given_up is None:
+            tell(now_s)
+            if self._news:
+                self._tell_of_nodes()
+            decision: Any = decide(now_s)
+            if decision is None:
+                break
+            if isinstance(decision, tuple) and len(decision) == 2:
+                task, worker = decision
+                self._start(task, worker, now_s, decision)
+                started[task] = None
+            elif type(decision) is Wait:
+                until_s = decision.until_s
+                if not until_s > now_s:
+                    raise ValueError(f"policy must wait for a time after {now_s} s, got {until_s}")
+                break
+            else:
+                self._do(decision, started, now_s)
+        release_s = self._announced.next_release_s
+        return release_s if until_s is None or (release_s is not None and release_s < until_s) else until_s
 
-        As long as no output is lost these are the tasks that are not done, so that a report changes one of them.
-        """
-        if self._changed is None:
-            self._wanted = self._search()
-            self._left = Counter(self._phases.get(task, 0) for task in self._wanted) if self._phases else self._left
-        return self._wanted
+    def _tell_of_nodes(self) -> None:
+        news = sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else list(self._news)
+        self._news.clear()
+        for worker in news:
+            if not self._watch.suspected[worker]:
+                self._watcher.node_changed(self._attempts.view(worker))
 
-    def _search(self) -> dict[str, None]:
-        found: dict[str, None] = {}
-        for task in self._backwards:
-            if task in self._holders:
-                continue
-            after = self._graph.adj[task]
-            if not after or any(later in found and later not in self._placed for later in after):
-                found[task] = None
-        return found
-
-    def dispatch(self, wanted: Mapping[str, None]) -> None:
-        """Place those of the ``wanted`` tasks that are ready on nodes, until the policy waits."""
-        if self._changed is None:
-            ready = {task: None for task in self._graph if task in wanted and self._can_start(task)}
-            kept = [task for task in self._ready if task in ready]
-            self._ready = {task: self._task_view(task) for task in dict.fromkeys([*kept, *ready])}
-            if len(wanted) + len(self._holders) == len(self._graph):
-                self._changed = set()  # nothing that was done is lost
+    def _do(self, decision: Any, started: dict[str, None], now_s: float) -> None:
+        """What is decided more seldom than to start one task."""
+        if type(decision) is Gang:
+            for task, worker in decision.starts:
+                self._start(task, worker, now_s, decision)
+                started[task] = None
+        elif type(decision) is Preempt:
+            if decision.task in started:
+                raise ValueError(f"policy must not preempt a task that it has just started, got {decision!r}")
+            self._preempt(decision)
+        elif type(decision) is Speculate:
+            self._speculate(decision, now_s)
         else:
-            for task in sorted(self._changed, key=self._place.__getitem__):
-                if task in wanted and task not in self._ready and self._can_start(task):
-                    self._ready[task] = self._task_view(task)
-            self._changed.clear()
-        while self._ready:
-            offered, there = self._offered()
-            choice = self._policy(offered, there) if offered else None
-            if choice is None:
-                return
-            if not isinstance(choice, tuple) or len(choice) != 2 or choice[0] not in self._ready:
-                raise ValueError(f"policy must return a ready task and a node, or None to wait, got {choice!r}")
-            task, worker = choice
-            if worker not in [view.name for view in there]:
-                raise ValueError(f"policy must return one of the nodes that are up, got {worker!r} for {task!r}")
-            if not self._on[worker]:
-                self._watch.hear(worker, self._node.env.now)
-            del self._ready[task]
-            self._placed[task], self._placed_s[task] = worker, self._node.env.now
-            self._on[worker][task] = None
-            self._views.pop(worker, None)
-            self._dispatched.add(task)
-            self._record(task, worker)
-            self._order(worker, [task])
+            raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
 
-    def _offered(self) -> tuple[Sequence[ReadyTask], Sequence[NodeView]]:
-        """What the policy may choose from, by the job's execution."""
-        ready = list(self._ready.values())
-        if self._left:
-            phase = min(self._left)
-            ready = [task for task in ready if self._phases.get(task.name, 0) == phase]
-        return self._job.execution.narrow(ready, self._node_views(), len(self._placed))
+    def _start(self, task: str, worker: str, now_s: float, decision: object) -> None:
+        view = self._announced.ready.get(task)
+        if view is None:
+            raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
+        self._require_up(task, worker)
+        self._announced.start(view)
+        self.lineage.begin(task)
+        self._place_on(task, worker, now_s)
+        self._watcher.task_started(view, worker, now_s)
+
+    def _speculate(self, decision: Speculate, now_s: float) -> None:
+        task, worker = decision.task, decision.node
+        under_way = self._attempts.of(task)
+        if not under_way or worker in [each.node for each in under_way] or self._tasks[task].gang:
+            rule = "policy must copy a task that is under way, of no gang, to a node where it is not"
+            raise ValueError(f"{rule}, got {decision!r}")
+        self._require_up(task, worker)
+        self._record_speculate(task, worker)
+        self._place_on(task, worker, now_s)
+        self._watcher.task_started(self._announced.view(task), worker, now_s)
+
+    def _preempt(self, decision: Preempt) -> None:
+        if not self._attempts.of(decision.task):
+            raise ValueError(f"policy must preempt a task that is under way, got {decision!r}")
+        for task in self._gangs.get(self._tasks[decision.task].gang, [decision.task]):
+            for attempt in list(self._attempts.of(task)):
+                self._record_preempt(task, attempt.node)
+                self._cancel(attempt)
+                self._stop(attempt, "preempted")
+
+    def _require_up(self, task: str, worker: str) -> None:
+        if self._watch.suspected.get(worker, True):
+            raise ValueError(f"policy must return one of the nodes that are up, got {worker!r} for {task!r}")
+        if not self._attempts.could_fit(self._tasks[task], worker):
+            rule = "policy must return a node that has the cores and the memory of the task"
+            raise ValueError(f"{rule}, got {worker!r} for {task!r}")
+
+    def _place_on(self, task: str, worker: str, now_s: float) -> None:
+        if not self._attempts.on(worker):
+            self._watch.hear(worker, now_s)
+        self._attempts.add(Attempt(task, worker, next(self._numbers), now_s))
+        self._news[worker] = self._busy[worker] = None
+        self._record(task, worker)
+        self._order(worker, [task])
 
     def collect(self) -> Generator[Event, Any, dict[str, Output] | None]:
         """The outputs of the last tasks, or ``None`` when one has been lost meanwhile."""
         outputs: dict[str, Output] = {}
-        for task in self._graph:
-            if self._graph.adj[task]:
-                continue
-            holder = self._holders[task]
-            held, output = yield from fetch(self._node, self._job, holder, task, "")
-            if not held:
-                self._forget(task, holder)
+        by_holder: dict[str, list[str]] = {}
+        for task in self.lineage.last:
+            by_holder.setdefault(self.lineage.holders[task], []).append(task)
+        for holder, tasks in by_holder.items():
+            found = yield from fetch_all(self._node, self._job, holder, tasks)
+            outputs.update(found)
+            if len(found) < len(tasks):
+                self.lineage.lose(next(task for task in tasks if task not in found), holder)
                 return None
-            outputs[task] = output
-        return outputs
+        return {task: outputs[task] for task in self.lineage.last}
 
     # What it learns
 
-    def hear(self, worker: str, task: str, state: str, lost: tuple[str, str] | None) -> None:
+    def hear(self, worker: str, task: str, state: str, number: int, boots: int, more: Any) -> None:
         """Take a worker's report. It may come late or twice, or speak of an order from before a restart."""
-        self._watch.hear(worker, self._node.env.now)
-        if state == "done" and task in self._dispatched and task not in self._holders:
-            self._holders[task] = worker
-            self.done += 1
-            self._ready.pop(task, None)
-            if self._changed is not None:
-                self._strike(task)
-                self._changed.update(self._graph.adj[task])
-        if state in ("done", "waiting") and self._placed.get(task) == worker:
-            self._release(task)
-        if lost is not None:
-            self._forget(*lost)
+        now_s = self._node.env.now
+        self._watch.hear(worker, now_s)
+        if self._boots.get(worker) != boots:
+            self._note_boots(worker, boots)
+        attempt = self._attempts.on(worker).get(task)
+        if state == "done":
+            self._note_done(worker, task, attempt)
+        elif state == "progress":
+            for each, share in more:
+                if each in self._attempts.on(worker):
+                    self._watcher.task_progressed(each, worker, share, now_s)
+        elif state == "waiting":
+            if attempt is not None and attempt.number == number:
+                self._lose(attempt)
+            self.lineage.lose(*more)
+        elif state == "cancelled":
+            if self._cancels[worker].get(task) == number:
+                del self._cancels[worker][task]
+            if attempt is not None and attempt.number == number:
+                self._lose(attempt)
+        elif state == "in place" and attempt is not None and attempt.number == number:
+            self._note_in_place(attempt)
 
-    def _strike(self, task: str) -> None:
-        """The task is wanted no more."""
-        if task in self._wanted and self._phases:
-            phase = self._phases.get(task, 0)
-            self._left[phase] -= 1
-            self._left += Counter()  # without phases of which nothing is left
-        self._wanted.pop(task, None)
+    def _note_done(self, worker: str, task: str, attempt: Attempt | None) -> None:
+        new = task in self._announced.begun and task not in self.lineage.holders
+        if new:
+            self.lineage.keep(task, worker)
+            self.done += 1
+        if attempt is not None:
+            self._stop(attempt, "done")
+        if new:
+            for other in list(self._attempts.of(task)):
+                self._cancel(other)
+                self._stop(other, "cancelled")
+
+    def _note_in_place(self, attempt: Attempt) -> None:
+        """The tasks of a gang that are still to be done begin when all of them are in place."""
+        attempt.in_place = True
+        if attempt.released:  # it has not heard of that, or asks twice
+            self._release(attempt)
+            return
+        waiting: list[Attempt] = []
+        for task in self._gangs[self._tasks[attempt.task].gang]:
+            if self.lineage.is_wanted(task):
+                of = self._attempts.of(task)
+                if not of or not of[0].in_place:
+                    return
+                waiting += of
+        for each in waiting:
+            self._release(each)
+
+    def _release(self, attempt: Attempt) -> None:
+        attempt.released = True
+        self._node.send(
+            attempt.node, f"{self._job.name}.go", (attempt.task, attempt.number), size_bytes=ORDER_BYTES
+        )
+
+    def _note_boots(self, worker: str, boots: int) -> None:
+        """A worker that has started anew has lost what it had been sent; the order is repeated, or was already."""
+        known = self._boots.get(worker)
+        self._boots[worker] = boots
+        if known is None:
+            return
+        for attempt in list(self._attempts.on(worker).values()):
+            self._count_failure(attempt.task)
+            if self._tasks[attempt.task].gang and attempt in self._attempts.of(attempt.task):
+                self._cancel(attempt)
+                self._lose(attempt)
+
+    def _count_failure(self, task: str) -> None:
+        self._failures[task] = failures = self._failures.get(task, 0) + 1
+        if self._job.retries is not None and failures > self._job.retries and self.given_up is None:
+            self.given_up = task, failures, len(self.lineage.holders), len(self._tasks)
 
     def check(self) -> None:
         """Repeat the orders that have had no report for a while, and suspect the workers that are silent."""
-        now_s, suspected = self._node.env.now, self._watch.suspected
-        for worker in self._job.workers:
+        now_s, suspected, half_s = self._node.env.now, self._watch.suspected, self._job.retry_s / 2
+        for worker in sorted(self._busy, key=self._place.__getitem__):
+            attempts = self._attempts.on(worker)
             if suspected[worker]:
                 self._node.send(worker, f"{self._job.name}.ping", size_bytes=ORDER_BYTES)
                 continue
-            if self._on[worker]:
+            if not attempts and not self._cancels[worker]:
+                del self._busy[worker]
+                continue
+            if attempts:
                 self._watch.look(now_s, (worker,))
-            if not suspected[worker] and self._watch.silent_s(worker, now_s) >= self._job.retry_s / 2:
-                overdue_s = now_s - self._job.retry_s / 2
-                self._order(worker, [task for task in self._on[worker] if self._placed_s[task] <= overdue_s])
+            if suspected[worker]:
+                continue
+            for task, number in self._cancels[worker].items():
+                self._node.send(worker, f"{self._job.name}.cancel", (task, number), size_bytes=ORDER_BYTES)
+            if self._watch.silent_s(worker, now_s) >= half_s:
+                self._order(worker, [task for task, each in attempts.items() if each.since_s <= now_s - half_s])
 
     def _suspect(self, worker: str, suspected: bool) -> None:
         self._record_suspect(worker, suspected)
-        if suspected:
-            for task in list(self._on[worker]):
-                self._release(task)
-            self._holders = {task: holder for task, holder in self._holders.items() if holder != worker}
-            self._changed = None
+        if not suspected:
+            self._news[worker] = None
+            return
+        self._busy[worker] = None
+        for attempt in list(self._attempts.on(worker).values()):
+            self._count_failure(attempt.task)
+            if self._tasks[attempt.task].gang:
+                self._cancels[worker][attempt.task] = attempt.number  # it would wait there for the others for ever
+            if attempt in self._attempts.of(attempt.task):  # it is not, after another of its gang on this node
+                self._lose(attempt)
+        self.lineage.lose_all(worker)
+        self._watcher.node_gone(worker)
 
-    def _forget(self, task: str, holder: str) -> None:
-        if self._holders.get(task) == holder:
-            del self._holders[task]
-            self._changed = None
+    def _lose(self, attempt: Attempt) -> None:
+        """A task is lost where it was; of a gang the others are given up, for they begin together or not at all."""
+        self._stop(attempt, "lost")
+        if gang := self._tasks[attempt.task].gang:
+            for task in self._gangs[gang]:
+                for other in list(self._attempts.of(task)):
+                    self._cancel(other)
+                    self._stop(other, "cancelled")
 
-    def _release(self, task: str) -> None:
-        del self._placed_s[task]
-        worker = self._placed.pop(task)
-        del self._on[worker][task]
-        self._views.pop(worker, None)
-        self._idle_since_s[worker] = self._node.env.now
-        if self._changed is not None:
-            self._changed.add(task)
+    def _stop(self, attempt: Attempt, why: str) -> None:
+        now_s = self._node.env.now
+        if self._attempts.remove(attempt, now_s):
+            self.lineage.stop(attempt.task)
+        self._news[attempt.node] = None
+        self._watcher.task_stopped(attempt.task, attempt.node, why, now_s)
 
-    # What it says and sees
+    # What it says
 
     def _order(self, worker: str, tasks: list[str]) -> None:
-        if tasks:
-            orders = [
-                (task, tuple(self._holders.get(before, "") for before in self._graph.pred[task])) for task in tasks
-            ]
-            self._node.send(worker, f"{self._job.name}.run", orders, size_bytes=ORDER_BYTES * len(orders))
+        if not tasks:
+            return
+        attempts, holders, before = self._attempts.on(worker), self.lineage.holders, self.lineage.before
+        body: list[Any] = [self._since, self._watcher.progress_s]  # flat, which is sent fastest
+        for task in tasks:
+            body += task, attempts[task].number, *[holders.get(each, "") for each in before.get(task, ())]
+        self._node.send(worker, self._run_kind, tuple(body), size_bytes=ORDER_BYTES * len(tasks))
 
-    def _can_start(self, task: str) -> bool:
-        return task not in self._placed and all(before in self._holders for before in self._graph.pred[task])
-
-    def _task_view(self, name: str) -> ReadyTask:
-        task: Task = self._graph.nodes[name]["task"]
-        return ReadyTask(name, task.cost, task.priority)
-
-    def _node_views(self) -> list[NodeView]:
-        return [self._node_view(name) for name in self._job.workers if not self._watch.suspected[name]]
-
-    def _node_view(self, name: str) -> NodeView:
-        view = self._views.get(name)
-        if view is None:
-            spec = self._node.cluster[name].spec
-            placed = [self._graph.nodes[task]["task"].cost for task in self._on[name]]
-            view = self._views[name] = NodeView(
-                name=name,
-                cores=spec.cores,
-                idle=max(0, spec.cores - len(placed)),
-                idle_since_s=self._idle_since_s[name],
-                backlog_s=math.fsum(spec.seconds(cost) for cost in placed) / (spec.cores * spec.speed),
-                flops_per_s=spec.flops_per_s * spec.speed,
-                memory_bytes_per_s=spec.memory_bytes_per_s * spec.speed,
-            )
-        return view
+    def _cancel(self, attempt: Attempt) -> None:
+        """Tell a worker to give a task up, until it says that it has."""
+        self._cancels[attempt.node][attempt.task] = attempt.number
+        self._busy[attempt.node] = None
+        if not self._watch.suspected[attempt.node]:
+            body = attempt.task, attempt.number
+            self._node.send(attempt.node, f"{self._job.name}.cancel", body, size_bytes=ORDER_BYTES)

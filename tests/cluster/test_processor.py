@@ -104,3 +104,36 @@ def test_a_processor_knows_how_long_its_cores_have_been_occupied_and_asking_chan
     assert completions(discipline, cores, submissions, also=ask) == ends_s
     for moment_s, busy_s in asked.items():
         assert busy_s == pytest.approx(occupied_s(submissions, ends_s, cores, moment_s), abs=1e-6)
+
+
+@pytest.mark.parametrize("discipline", [FirstComeFirstServed, PlainFirstComeFirstServed, ProcessorSharing])
+@given(st.lists(st.floats(0.1, 5), min_size=1, max_size=4), st.lists(st.floats(0.5, 2), max_size=3))
+def test_progress_is_the_share_of_the_work_that_the_speed_has_done(discipline, works, speeds):
+    """On one core each: what is done of all is the integral of the speed, on no more than one core's worth each."""
+    env = Environment()
+    processor = discipline(env, "n", len(works), 1.0, Trace(env, ()))
+    owners = [object() for _ in works]
+    for owner, work_s in zip(owners, works, strict=True):
+        processor.submit(env.event(), None, work_s, owner)
+    done_s = 0.0
+    for speed in [1.0, *speeds]:
+        processor.set_speed(speed)
+        env.run(until=env.now + 0.4)
+        done_s += 0.4 * speed
+        for owner, work_s in zip(owners, works, strict=True):
+            if done_s > work_s * (1 + 1e-9):
+                assert processor.progress(owner) is None
+            elif done_s < work_s * (1 - 1e-9):
+                assert processor.progress(owner) == pytest.approx(done_s / work_s)
+    assert processor.progress(object()) is None
+
+
+@pytest.mark.parametrize("discipline", [FirstComeFirstServed, PlainFirstComeFirstServed])
+def test_who_waits_for_a_core_has_made_no_progress(discipline):
+    env = Environment()
+    processor = discipline(env, "n", 1, 1.0, Trace(env, ()))
+    processor.submit(env.event(), None, 2.0, "first")
+    processor.submit(env.event(), None, 2.0, "second")
+    env.run(until=1.0)
+
+    assert [processor.progress(owner) for owner in ("first", "second")] == [0.5, 0.0]

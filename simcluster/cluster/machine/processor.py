@@ -37,6 +37,10 @@ class Processor(Protocol):
         """Go on at another speed; what is running keeps the work that it has done."""
         ...
 
+    def progress(self, owner: object) -> float | None:
+        """Which share of its work the computation of an owner has behind it that has least; ``None`` without any."""
+        ...
+
     def cancel(self, owner: object) -> None:
         """Give up the computations of one owner."""
         ...
@@ -47,14 +51,14 @@ class Processor(Protocol):
 
 
 class Work:
-    """One computation: its result, already known, and the seconds at speed 1 that it still takes."""
+    """One computation: its result, already known, and the seconds at speed 1 that it takes, and still takes."""
 
-    __slots__ = ("begin_s", "completion", "done", "owner", "remaining_s", "result", "since_s")
+    __slots__ = ("begin_s", "completion", "done", "owner", "remaining_s", "result", "since_s", "work_s")
 
     def __init__(self, done: Event, result: Any, seconds: float, owner: object) -> None:
         self.done = done
         self.result = result
-        self.remaining_s = seconds
+        self.work_s = self.remaining_s = seconds
         self.owner = owner
         self.begin_s = 0.0
         self.since_s = 0.0
@@ -103,6 +107,19 @@ class FirstComeFirstServed:
         self._running[work] = None
         if self._speed > 0:
             work.completion = self._env.call_later(seconds / self._speed, self._complete, work)
+
+    def progress(self, owner: object) -> float | None:
+        """Which share of its work the computation of an owner has behind it that has least; ``None`` without any."""
+        if any(work.owner is owner for work in self._ready):
+            return 0.0
+        shares = [self._share(work) for work in self._running if work.owner is owner]
+        return min(shares, default=None)
+
+    def _share(self, work: Work) -> float:
+        left_s = work.remaining_s
+        if self._env.now > work.since_s:
+            left_s = max(0.0, left_s - (self._env.now - work.since_s) * self._speed)
+        return 1.0 - left_s / work.work_s if work.work_s > 0 else 1.0
 
     def set_speed(self, speed: float) -> None:
         """Go on at another speed; what is running keeps the work that it has done."""
@@ -203,6 +220,18 @@ class ProcessorSharing:
         work.begin_s = float(self._env.now)
         heappush(self._running, (self._virtual_s + seconds, next(self._serial), work))
         self._plan()
+
+    def progress(self, owner: object) -> float | None:
+        """Which share of its work the computation of an owner has behind it that has least; ``None`` without any."""
+        virtual_s = self._virtual_s
+        if self._running and self._env.now > self._since_s:
+            virtual_s += (self._env.now - self._since_s) * self._rate
+        shares = [
+            1.0 - max(0.0, end_s - virtual_s) / work.work_s if work.work_s > 0 else 1.0
+            for end_s, _, work in self._running
+            if work.owner is owner
+        ]
+        return min(shares, default=None)
 
     def set_speed(self, speed: float) -> None:
         """Go on at another speed; what is running keeps the work that it has done."""

@@ -51,7 +51,8 @@ def whole(message: Message) -> Message:
 class Sealed:
     """A value that is frozen once, however often it travels and is written; its arrays are the same for all.
 
-    Its size is that of the value. Whoever gets it takes ``value`` out. Raises ``TypeError`` as ``freeze`` does.
+    Its size is that of the value, or ``size_bytes`` where the value only stands for something larger. Whoever gets it
+    takes ``value`` out. Raises ``TypeError`` as ``freeze`` does, ``ValueError`` for a size that is less than 0.
     """
 
     __slots__ = ("size_bytes", "value")
@@ -59,10 +60,12 @@ class Sealed:
     value: Any
     size_bytes: float
 
-    def __init__(self, value: Any) -> None:
-        frozen, size_bytes = freeze(value)
+    def __init__(self, value: Any, size_bytes: float | None = None) -> None:
+        if size_bytes is not None and not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
+        frozen, own_bytes = freeze(value)
         object.__setattr__(self, "value", frozen)
-        object.__setattr__(self, "size_bytes", size_bytes)
+        object.__setattr__(self, "size_bytes", own_bytes if size_bytes is None else float(size_bytes))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"what is sealed must stay as it is, got {name} = {value!r}")
@@ -95,6 +98,8 @@ def freeze(value: Any) -> tuple[Any, float]:
         return tuple(items), size_bytes
     if kind is Sealed:
         return value, value.size_bytes
+    if kind is dict:
+        return _frozen_mapping(value)
     return _frozen_other(value)
 
 
@@ -114,9 +119,7 @@ def _frozen_other(value: Any) -> tuple[Any, float]:
         items, size_bytes = _frozen_items(value)
         return tuple(items), size_bytes
     if isinstance(value, Mapping):
-        keys, keys_bytes = _frozen_items(value.keys())
-        parts, parts_bytes = _frozen_items(value.values())
-        return MappingProxyType(dict(zip(keys, parts, strict=True))), keys_bytes + parts_bytes
+        return _frozen_mapping(value)
     if isinstance(value, Spec):
         return _frozen_spec(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -124,6 +127,12 @@ def _frozen_other(value: Any) -> tuple[Any, float]:
     if type(value) is np.ma.MaskedArray:
         return _frozen_masked(value)
     raise _refusal(value, "numbers, text, arrays and frozen data")
+
+
+def _frozen_mapping(value: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], float]:
+    keys, keys_bytes = _frozen_items(value.keys())
+    parts, parts_bytes = _frozen_items(value.values())
+    return MappingProxyType(dict(zip(keys, parts, strict=True))), keys_bytes + parts_bytes
 
 
 def _refusal(value: Any, wanted: str) -> TypeError:

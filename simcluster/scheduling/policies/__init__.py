@@ -5,10 +5,11 @@ from typing import Annotated
 from simcluster.engine import Open
 from simcluster.scheduling.policies.greedy import fifo, priority, utilisation
 from simcluster.scheduling.policies.heft import Heft
-from simcluster.scheduling.protocols import Planner, Policy
+from simcluster.scheduling.protocols import Planner, Policy, WatchingPolicy
 
 AnyPolicy = Annotated[
-    Policy | Planner, Open((Policy, Planner), Heft, fifo=fifo, utilisation=utilisation, priority=priority)
+    Policy | Planner | WatchingPolicy,
+    Open((Policy, Planner, WatchingPolicy), Heft, fifo=fifo, utilisation=utilisation, priority=priority),
 ]
 """A policy or a planner of this folder, or one's own; in a file ``kind`` says which."""
 
