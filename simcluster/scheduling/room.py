@@ -19,22 +19,27 @@ class Turn:
 
 
 class Room:
-    """So many cores and bytes; nobody overtakes, so that a task that needs much comes to its turn."""
+    """So many cores and bytes; nobody overtakes, so that a task that needs much comes to its turn.
+
+    But for who asks to be ``ahead``, as the tasks of a gang do: behind another task, which waits for the cores that one
+    of its gang holds here, it would wait for ever.
+    """
 
     def __init__(self, env: Environment, cores: int, memory_bytes: float | None) -> None:
         self._env, self._cores = env, cores
         self._memory_bytes = math.inf if memory_bytes is None else memory_bytes
+        self._ahead: deque[Turn] = deque()
         self._waiting: deque[Turn] = deque()
         self._inside: dict[Turn, None] = {}
 
-    def ask(self, cores: int, memory_bytes: float) -> Turn:
+    def ask(self, cores: int, memory_bytes: float, ahead: bool = False) -> Turn:
         """Take so much, at once or when those before have left."""
         turn = Turn(cores, memory_bytes)
-        if not self._waiting and self._has(turn):
+        if not self._ahead and (ahead or not self._waiting) and self._has(turn):
             self._give(turn)
         else:
             turn.given = Event(self._env)
-            self._waiting.append(turn)
+            (self._ahead if ahead else self._waiting).append(turn)
         return turn
 
     def leave(self, turn: Turn) -> None:
@@ -43,9 +48,9 @@ class Room:
             del self._inside[turn]
             self._cores += turn.cores
         else:
-            self._waiting.remove(turn)
-        while self._waiting and self._has(self._waiting[0]):
-            turn = self._waiting.popleft()
+            (self._ahead if turn in self._ahead else self._waiting).remove(turn)
+        while (waiting := self._ahead or self._waiting) and self._has(waiting[0]):
+            turn = waiting.popleft()
             self._give(turn)
             assert turn.given is not None
             turn.given.succeed()

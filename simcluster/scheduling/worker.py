@@ -190,7 +190,7 @@ class _Worker:
                     del self._running[name]
                     self.report(name, "waiting", run.number, lost)
                     return
-            turn = run.turn = self._room.ask(task.cores, task.memory_bytes)
+            turn = run.turn = self._room.ask(task.cores, task.memory_bytes, bool(task.gang))
             if turn.given is not None:
                 yield turn.given
             if task.memory_bytes:

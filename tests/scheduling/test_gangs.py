@@ -174,3 +174,14 @@ def test_of_a_gang_all_are_preempted():
     result = done(gang_of(2), Says(says))
     assert [name for name, _ in times(result, "task_preempt")] == ["g-0", "g-1"]
     assert len({time_s for _, time_s in times(result, "task_begin")}) == 2
+
+
+def test_a_gang_does_not_wait_behind_a_task_that_waits_for_the_gang():
+    """On one node of two cores: g-0 is in place, then comes what needs both cores, then g-1."""
+    tasks = {**gang_of(2), "both": ((), {"cores": 2}, SECOND)}
+
+    def says(watcher, now_s):
+        return next(((name, "w-0") for name in ("g-0", "both", "g-1") if name in watcher.ready), None)
+
+    begun = dict(times(done(tasks, Says(says), workers=1, cores=2), "task_begin"))
+    assert begun["g-0"] == begun["g-1"] < begun["both"]

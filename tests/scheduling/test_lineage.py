@@ -81,14 +81,20 @@ def test_a_sum_from_which_numbers_are_taken_again_is_that_of_the_rest_rounded_on
 @given(
     st.integers(1, 4), st.lists(st.tuples(st.integers(1, 4), st.sampled_from([0.0, 0.1, 0.7])), max_size=12), st.data()
 )
-def test_room_goes_to_whoever_asked_first_and_never_to_more_than_there_is(cores, asked, data):
-    room, waiting, inside = Room(Environment(), cores, 1.0), [], []
+def test_room_goes_to_whoever_asked_first_but_for_those_ahead_and_never_to_more_than_there_is(cores, asked, data):
+    room, waiting, inside, ahead = Room(Environment(), cores, 1.0), [], [], []
     for number, size_bytes in asked:
         if number > cores:
             continue
-        turn = room.ask(number, size_bytes)
-        assert turn.given is not None or not waiting
-        (inside if turn.given is None else waiting).append(turn)
+        first = data.draw(st.booleans())
+        turn = room.ask(number, size_bytes, first)
+        before = [each for each in waiting if each in ahead or not first]
+        assert turn.given is not None or not before
+        ahead += [turn] if first else []
+        if turn.given is None:
+            inside.append(turn)
+        else:
+            waiting.insert(len(before), turn)
         while (there := waiting + inside) and data.draw(st.booleans()):
             turn = data.draw(st.sampled_from(there))
             room.leave(turn)
