@@ -86,7 +86,7 @@ SUMS_OF_INTEGERS = {
         "widths.values()",
         "lines",
     },
-    "simcluster/scheduling/grid_search.py": {
+    "simcluster/scheduling/work/search/grid_search.py": {
         "map(len, accuracies)",
     },
     "simcluster/testing/values.py": {

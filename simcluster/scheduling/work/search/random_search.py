@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from simcluster.engine import NUMBER, Count, stream
 from simcluster.scheduling.graph import Output
-from simcluster.scheduling.held_out import Split
-from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimator
-from simcluster.scheduling.search.rungs import Bracket, Found, Rung, found, search_graph
-from simcluster.scheduling.search.space import Space, check_space, draw_candidates
+from simcluster.scheduling.work.learning.held_out import Split
+from simcluster.scheduling.work.search.estimators import AnyEstimator, ForestEstimator
+from simcluster.scheduling.work.search.rungs import Bracket, Found, Rung, found, search_graph
+from simcluster.scheduling.work.search.space import Space, check_space, draw_candidates
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -24,7 +24,7 @@ Candidates = Annotated[int, Field(ge=1, le=10_000), NUMBER]
 class RandomSearch(Split):
     """Candidates drawn at random, each validated on every fold (Bergstra & Bengio, JMLR 13, 2012).
 
-    Tasks and the bytes between them are those of ``simcluster.scheduling.search.rungs`` with a single rung.
+    Tasks and the bytes between them are those of ``simcluster.scheduling.work.search.rungs`` with a single rung.
     """
 
     kind: Literal["random_search"] = "random_search"

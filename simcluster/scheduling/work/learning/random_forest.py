@@ -14,7 +14,7 @@ from simcluster.engine import stream
 from simcluster.learning import AnySharding, Call, Cost, Dataset, random, shard
 from simcluster.learning.trees.trees import Forest, Growth, TreeCount
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task
+from simcluster.scheduling.work.learning.held_out import Split, received, rows_bytes, rows_task
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -12,7 +12,7 @@ from simcluster.learning.cross_validation import Floats, Integers, accuracy_cost
 from simcluster.learning.support_vectors import KernelSolver, Vectors, separating_cost
 from simcluster.learning.trees.trees import Forest, Growth
 from simcluster.scheduling.protocols import Estimator, Learner
-from simcluster.scheduling.search.classifiers import CLASSIFIERS
+from simcluster.scheduling.work.search.classifiers import CLASSIFIERS
 
 
 class ForestEstimator(Growth):

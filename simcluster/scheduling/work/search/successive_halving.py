@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from simcluster.engine import NUMBER, Name, stream
 from simcluster.scheduling.graph import Output
-from simcluster.scheduling.held_out import Split
-from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimator
-from simcluster.scheduling.search.random_search import Candidates, Folds
-from simcluster.scheduling.search.rungs import Bracket, Found, Rung, found, search_graph
-from simcluster.scheduling.search.space import Space, check_space, draw_candidates
+from simcluster.scheduling.work.learning.held_out import Split
+from simcluster.scheduling.work.search.estimators import AnyEstimator, ForestEstimator
+from simcluster.scheduling.work.search.random_search import Candidates, Folds
+from simcluster.scheduling.work.search.rungs import Bracket, Found, Rung, found, search_graph
+from simcluster.scheduling.work.search.space import Space, check_space, draw_candidates
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -27,7 +27,7 @@ class SuccessiveHalving(Split):
 
     Jamieson & Talwalkar (AISTATS 2016). Rung i has ⌊n / factor^i⌋ candidates with least · factor^i each, as long as
     that is at most ``most`` and there is a candidate. Each rung learns anew: what a candidate has learned with less of
-    the resource is not used again. Tasks and bytes are those of ``simcluster.scheduling.search.rungs``.
+    the resource is not used again. Tasks and bytes are those of ``simcluster.scheduling.work.search.rungs``.
     """
 
     kind: Literal["successive_halving"] = "successive_halving"

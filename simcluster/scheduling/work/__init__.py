@@ -3,28 +3,28 @@
 from typing import Annotated
 
 from simcluster.engine import Open, Range
-from simcluster.scheduling.cascade_svm import Cascaded, CascadeSvm
-from simcluster.scheduling.functions import Functions
-from simcluster.scheduling.grid_search import Combination, GridSearch, Searched
 from simcluster.scheduling.protocols import Work
-from simcluster.scheduling.random_forest import Grown, RandomForest
-from simcluster.scheduling.search import (
+from simcluster.scheduling.work.functions import Functions
+from simcluster.scheduling.work.learning import Cascaded, CascadeSvm, Grown, RandomForest, Voted, VotingEnsemble
+from simcluster.scheduling.work.search import (
     AnyEstimator,
     AnyLearner,
     BayesEstimator,
+    Combination,
     ForestEstimator,
     Found,
+    GridSearch,
     Hyperband,
     KernelEstimator,
     LogisticEstimator,
     NeighboursEstimator,
     RandomSearch,
+    Searched,
     SoftmaxEstimator,
     SuccessiveHalving,
     TreeEstimator,
     Trial,
 )
-from simcluster.scheduling.voting import Voted, VotingEnsemble
 
 AnyWork = Annotated[
     Work,

@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 from simcluster.learning import Array, Call, Cost, Dataset, vote
 from simcluster.learning.trees.trees import Integers
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Split, received, rows_bytes, rows_task
-from simcluster.scheduling.search.classifiers import BayesEstimator, LogisticEstimator, NeighboursEstimator
-from simcluster.scheduling.search.estimators import AnyLearner, ForestEstimator
+from simcluster.scheduling.work.learning.held_out import Split, received, rows_bytes, rows_task
+from simcluster.scheduling.work.search.classifiers import BayesEstimator, LogisticEstimator, NeighboursEstimator
+from simcluster.scheduling.work.search.estimators import AnyLearner, ForestEstimator
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -21,7 +21,7 @@ from simcluster.learning.support_vectors import (
     solving_cost,
 )
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Cut, Split, rows_bytes, rows_task
+from simcluster.scheduling.work.learning.held_out import Cut, Split, rows_bytes, rows_task
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -25,9 +25,9 @@ import numpy as np
 
 from simcluster.learning import Call, Cost, Dataset
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Cut, received, rows_bytes, validation_folds
 from simcluster.scheduling.protocols import Estimator
-from simcluster.scheduling.search.space import Parameters
+from simcluster.scheduling.work.learning.held_out import Cut, received, rows_bytes, validation_folds
+from simcluster.scheduling.work.search.space import Parameters
 
 if TYPE_CHECKING:
     import networkx as nx

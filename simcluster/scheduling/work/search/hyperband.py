@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 
 from simcluster.engine import NUMBER, Name, stream
 from simcluster.scheduling.graph import Output
-from simcluster.scheduling.held_out import Split
-from simcluster.scheduling.search.estimators import AnyEstimator, ForestEstimator
-from simcluster.scheduling.search.random_search import Folds
-from simcluster.scheduling.search.rungs import Bracket, Found, Rung, found, search_graph
-from simcluster.scheduling.search.space import Space, check_space, draw_candidates
-from simcluster.scheduling.search.successive_halving import Factor
+from simcluster.scheduling.work.learning.held_out import Split
+from simcluster.scheduling.work.search.estimators import AnyEstimator, ForestEstimator
+from simcluster.scheduling.work.search.random_search import Folds
+from simcluster.scheduling.work.search.rungs import Bracket, Found, Rung, found, search_graph
+from simcluster.scheduling.work.search.space import Space, check_space, draw_candidates
+from simcluster.scheduling.work.search.successive_halving import Factor
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -29,7 +29,7 @@ class Hyperband(Split):
     in floating point is 4.999…: here the powers are whole numbers.
 
     The winner is the best of the candidates that were left at the end of each bracket, all with the whole resource.
-    Brackets do not wait for each other. Tasks and bytes are those of ``simcluster.scheduling.search.rungs``.
+    Brackets do not wait for each other. Tasks and bytes are those of ``simcluster.scheduling.work.search.rungs``.
     """
 
     kind: Literal["hyperband"] = "hyperband"

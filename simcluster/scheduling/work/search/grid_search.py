@@ -25,10 +25,10 @@ from simcluster.learning.cross_validation import (
 )
 from simcluster.learning.trees.trees import RandomState
 from simcluster.scheduling.graph import Output, Task, add_task
-from simcluster.scheduling.held_out import Share, hold_out
-from simcluster.scheduling.search.estimators import AnyEstimator
-from simcluster.scheduling.search.rungs import Bracket, Found, Rung, found, search_graph
-from simcluster.scheduling.search.space import Grid, check_space
+from simcluster.scheduling.work.learning.held_out import Share, hold_out
+from simcluster.scheduling.work.search.estimators import AnyEstimator
+from simcluster.scheduling.work.search.rungs import Bracket, Found, Rung, found, search_graph
+from simcluster.scheduling.work.search.space import Grid, check_space
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -77,7 +77,7 @@ class GridSearch(Spec):
 
     With an ``estimator`` it is every combination of the values in ``grid`` instead, of which the best learns again from
     all rows that are not held out: scikit-learn's ``GridSearchCV`` after its ``train_test_split``, with the same winner
-    and the same score. Tasks and bytes are then those of ``simcluster.scheduling.search.rungs`` with a single rung.
+    and the same score. Tasks and bytes are then those of ``simcluster.scheduling.work.search.rungs`` with one rung.
 
     Without one the tasks are: "fold-f" cuts and standardises the data; "train-c-f" trains combination c on the fold's
     training rows by gradient descent; "evaluate-c-f" measures its accuracy on the rows held back; "mean-c" collects a
