@@ -45,6 +45,7 @@ MAY_COMPUTE = {
     "simcluster/measurement/checkers/orders/searched.py": {"FULL", "RUNNING", "OrderSearch"},
     "simcluster/measurement/checkers/orders/sequential.py": {"FOUND", "NONE", "OrderSearch", "program_order_search"},
     "simcluster/scenario/versions.py": {"instruction_set"},
+    "simcluster/scheduling/work/numerics/solved.py": {"one_thread"},
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {
