@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from simcluster import Scenario
 from simcluster.engine import Open
 
+#: Seconds of tasks become as many milliseconds on nodes of a million operations a second.
+QUICK = {"kind": "synthetic", "flops_per_s": 1e3}
 #: What must be given, or is given so that it suits a small cluster of nodes n-0 to n-5; by protocol and word.
 FIELDS = {
     ("Algorithm", "hierarchical"): {"group": 2},
@@ -83,6 +85,21 @@ FIELDS = {
         "data": {"kind": "bundled", "name": "iris"}, "members": ({"kind": "naive_bayes"}, {"kind": "decision_tree"}),
     },
     ("Work", "cascade_svm"): {"data": {"kind": "bundled", "name": "iris"}, "leaves": 2, "passes": 3},
+    ("Work", "bag"): {"tasks": 5, "computation": QUICK},
+    ("Work", "layered"): {"tasks": 12, "computation": QUICK, "bytes_per_s": 1e4},
+    ("Work", "fork_join"): {"stages": 2, "width": 3, "computation": QUICK, "size_bytes": 1e4},
+    ("Work", "epigenomics"): {"lanes": 1, "chunks": 2, "computation": QUICK},
+    ("Work", "cholesky"): {"tiles": 3, "tile_rows": 4, "real": True},
+    ("Work", "gaussian_elimination"): {"columns": 4, "real": True},
+    ("Work", "fft"): {"points": 4, "real": True},
+    ("Work", "wfformat"): {"path": "experiments/scenarios/diamond_workflow.json", "computation": QUICK},
+    ("Work", "dot"): {"path": "experiments/scenarios/diamond.dot", "computation": QUICK},
+    ("Work", "swf"): {"path": "experiments/scenarios/small_cluster.swf", "jobs": 2, "computation": QUICK},
+    ("Work", "rigid"): {"computation": QUICK},
+    ("Work", "stream"): {
+        "jobs": 3, "between": {"kind": "constant", "value": 0.05},
+        "classes": ({"name": "a", "work": {"kind": "fork_join", "width": 2, "computation": QUICK}},),
+    },
 }  # fmt: skip
 SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy"}
 """Protocols of fields that take both, or the same built-ins."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from simcluster.engine import Trace
 from simcluster.measurement.curves import first_time_at_most
-from simcluster.measurement.makespan import makespan_s, spans
+from simcluster.measurement.schedules.makespan import makespan_s, spans
 from simcluster.measurement.queueing import sojourn_percentiles
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ class TaskGraphJob(Spec):
         """Every completed computation of a ``task``, on its ``node``, from ``begin_s`` to ``end_s``: a Gantt chart."""
         import pandas as pd
 
-        from simcluster.measurement.makespan import Span, spans
+        from simcluster.measurement.schedules.makespan import Span, spans
 
         if not all(result.trace.keeps(kind) for kind in self.records[1:3]):
             return {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simcluster.measurement.makespan import makespan_s, node_utilisation, spans
+from simcluster.measurement.schedules.makespan import makespan_s, node_utilisation, spans
 
 
 def row(time_s, kind, task, node):

@@ -93,7 +93,7 @@ class CascadeSvm(KernelSolver, Split):
         if training.classes is None or len(np.unique(training.targets)) < 2:
             got = "numbers" if training.classes is None else f"only {np.unique(training.targets)}"
             raise ValueError(f"a kernel machine must learn at least two labels, got {got}")
-        graph: nx.DiGraph[Any] = nx.DiGraph()
+        graph: nx.DiGraph[Any] = nx.DiGraph(costs="at most")  # of what has settled nothing is computed
         sizes = self._add_leaves(graph, cut, seed)
         add_task(graph, "held-out", rows_task(held_out))
         for number in range(self.passes):

@@ -38,10 +38,13 @@ def makespan_s(rows: Iterable[Row]) -> float:
     return max((span.end_s for span in spans(rows)), default=0.0)
 
 
-def node_utilisation(rows: Iterable[Row], cores: Mapping[str, int]) -> dict[str, float]:
+def node_utilisation(
+    rows: Iterable[Row], cores: Mapping[str, int], held: Mapping[str, int] | None = None
+) -> dict[str, float]:
     """The share of its core-seconds, up to the makespan, that each node spent on tasks it completed.
 
-    ``cores`` names the nodes, in the order of the answer. Raises ``ValueError`` for a task on another node.
+    ``cores`` names the nodes, in the order of the answer. ``held`` says how many cores a task holds, where that is not
+    one. Raises ``ValueError`` for a task on another node.
     """
     done = spans(rows)
     last_s = max((span.end_s for span in done), default=0.0)
@@ -49,5 +52,5 @@ def node_utilisation(rows: Iterable[Row], cores: Mapping[str, int]) -> dict[str,
     for span in done:
         if span.node not in busy_s:
             raise ValueError(f"nodes must be among {list(cores)}, got {span.node!r}")
-        busy_s[span.node] += span.end_s - span.begin_s
+        busy_s[span.node] += (span.end_s - span.begin_s) * (1 if held is None else held.get(span.task, 1))
     return {node: busy / (last_s * cores[node]) if last_s else 0.0 for node, busy in busy_s.items()}
