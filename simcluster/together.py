@@ -84,7 +84,7 @@ class Together(Spec):
             asked = getattr(job, what, None)
             name = getattr(job, "name", f"job-{place}")
             if callable(asked):
-                given = asked(_Part(outcome, result.ended, result.ended_s, trace))
+                given = asked(_Part(outcome, result.ended, result.ended_s, trace, result.seed, result.cluster))
                 found |= {f"{name}.{each}": value for each, value in given.items()}
         return found
 
@@ -97,6 +97,8 @@ class _Part:
     ended: Ending
     ended_s: float
     trace: Trace
+    seed: int
+    cluster: ClusterSpec
 
 
 AnyJob = Annotated[

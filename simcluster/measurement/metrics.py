@@ -10,8 +10,8 @@ import numpy as np
 
 from simcluster.engine import Trace
 from simcluster.measurement.curves import first_time_at_most
-from simcluster.measurement.schedules.makespan import makespan_s, spans
 from simcluster.measurement.queueing import sojourn_percentiles
+from simcluster.measurement.schedules.makespan import makespan_s, spans
 
 if TYPE_CHECKING:
     import pandas as pd

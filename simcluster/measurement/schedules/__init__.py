@@ -1,4 +1,4 @@
-"""Schedules: what the records of a graph of tasks say, of its makespan, its jobs and its nodes, and what was possible."""
+"""Schedules: what the records of a graph of tasks say of its makespan, jobs and nodes, and what was possible."""
 
 from simcluster.measurement.schedules.attempts import Attempt, attempts, wasted_share
 from simcluster.measurement.schedules.bounds import Bounds, lower_bounds

@@ -23,27 +23,45 @@ class Attempt(NamedTuple):
 
 
 def attempts(rows: Iterable[Row]) -> list[Attempt]:
-    """Every attempt by its end, from "task_begin", "task_end" and "abandoned" records.
+    """Every attempt by its end, from "task_begin", "task_end", "task_cancel", "crash" and "abandoned" records.
 
     What was under way when the run ended is none, as nobody knows what it would have come to.
     """
-    begun: dict[tuple[str, str], float] = {}
+    begun: dict[str, dict[str, float]] = {}  # by node and task
     done: dict[str, None] = {}
-    found = []
+    stopped: dict[tuple[str, float], float] = {}  # when what a node began then was taken from its core
+    found: list[Attempt] = []
+
+    def lose(node: str, task: str, end_s: float | None) -> None:
+        begin_s = begun[node].pop(task)
+        if end_s is None:  # it was killed with its program, which says no more
+            end_s = stopped.get((node, begin_s))
+        if end_s is not None:
+            found.append(Attempt(task, node, begin_s, end_s, "lost"))
+
     for row in rows:
-        kind, end_s = row["kind"], row["time_s"]
+        kind, time_s = row["kind"], row["time_s"]
         if kind == "task_begin":
-            begun[row["task"], row["node"]] = end_s
+            here = begun.setdefault(row["node"], {})
+            if row["task"] in here:
+                lose(row["node"], row["task"], None)
+            here[row["task"]] = time_s
         elif kind == "task_end":
             task, node = row["task"], row["node"]
-            found.append(Attempt(task, node, begun.pop((task, node)), end_s, "repeated" if task in done else "done"))
+            state = "repeated" if task in done else "done"
+            found.append(Attempt(task, node, begun[node].pop(task), time_s, state))
             done[task] = None
+        elif kind == "task_cancel":
+            lose(row["node"], row["task"], time_s)
+        elif kind == "crash":
+            for task in list(begun.get(row["node"], ())):
+                lose(row["node"], task, time_s)
         elif kind == "abandoned":
-            node = row["node"]
-            task = next((task for (task, on), at in begun.items() if on == node and at == row["begin_s"]), None)
-            if task is not None:
-                found.append(Attempt(task, node, begun.pop((task, node)), end_s, "lost"))
-    return found
+            stopped[row["node"], row["begin_s"]] = time_s
+    for node, tasks in begun.items():
+        for task in list(tasks):
+            lose(node, task, None)
+    return sorted(found, key=lambda attempt: attempt.end_s)
 
 
 def wasted_share(tried: Iterable[Attempt], cores: Mapping[str, int] | None = None) -> float:
