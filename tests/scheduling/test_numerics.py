@@ -45,7 +45,8 @@ def test_cholesky_has_the_kernels_of_the_tiled_algorithm(n):
     assert kinds.count("potrf") == n
     assert kinds.count("trsm") == kinds.count("syrk") == n * (n - 1) // 2
     assert kinds.count("gemm") == n * (n - 1) * (n - 2) // 6
-    assert nx.is_directed_acyclic_graph(graph) and nx.is_weakly_connected(graph)
+    assert nx.is_directed_acyclic_graph(graph)
+    assert nx.is_weakly_connected(graph)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -91,7 +92,8 @@ def test_gaussian_elimination_has_the_tasks_and_the_ways_of_the_paper(m):
 
     assert len(graph) == (m * m + m - 2) // 2
     assert longest(graph) == 2 * (m - 1)
-    assert nx.is_directed_acyclic_graph(graph) and nx.is_weakly_connected(graph)
+    assert nx.is_directed_acyclic_graph(graph)
+    assert nx.is_weakly_connected(graph)
 
     def reads(name):
         what, *place = name.split("-")
