@@ -137,9 +137,11 @@ def test_each_job_has_the_outcome_of_its_work():
     outcome = ran(stream).outcome
 
     assert sorted(outcome) == sorted(jobs(stream.graph(0)))
-    for name, given in outcome.items():
-        assert given.shape == (6, 6) if name.startswith("solve") else all(isinstance(mark, int) for mark in given.values())
-    solved = [given for name, given in outcome.items() if name.startswith("solve")]
+    for name, gave in outcome.items():
+        if name.startswith("layers"):
+            assert all(isinstance(mark, int) for mark in gave.values())
+    solved = [gave for name, gave in outcome.items() if name.startswith("solve")]
+    assert {gave.shape for gave in solved} == {(6, 6)}
     assert len(solved) > 1
     assert not np.array_equal(*solved[:2])  # a problem of its own for each
 
