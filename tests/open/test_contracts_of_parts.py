@@ -351,6 +351,8 @@ def test_an_execution_gives_phases_along_the_edges_and_leaves_something_to_do(pa
 
 @parts("Work")
 def test_work_has_the_same_outcome_on_one_node_and_on_three(part):
+    if part.kind == "dot":
+        pytest.importorskip("pydot")
     graph = part.graph(0)
     assert nx.is_directed_acyclic_graph(graph)
 

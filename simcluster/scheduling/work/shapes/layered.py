@@ -93,7 +93,9 @@ class Layered(Shaped):
         """Which task of a layer comes before which of the next, (edges, 2), no pair twice, in order."""
         degree = min(self.out_degree, below)
         after = _distinct(above, degree, below, generator)
-        alone = np.setdiff1d(np.arange(below), after)
+        followed = np.zeros(below, dtype=bool)
+        followed[after] = True
+        alone = np.flatnonzero(~followed)
         before = np.concatenate([np.repeat(np.arange(above), degree), generator.integers(above, size=len(alone))])
         pairs = np.stack([before, np.concatenate([after.ravel(), alone])], axis=1)
         return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]

@@ -13,6 +13,7 @@ from simcluster.learning import Call
 from simcluster.scheduling.graph import Output, Task, add_task
 from simcluster.scheduling.protocols import Computation
 from simcluster.scheduling.work.computations import AnyComputation, Synthetic
+from simcluster.scheduling.work.shapes.uncollected import uncollected
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -32,6 +33,8 @@ class Piece(NamedTuple):
     fields: Mapping[str, Any] = {}
 
 
+_OWN_WEIGHT: dict[str, float | None] = {PART: None}
+
 Shape = Mapping[str, Piece]
 """The tasks of a graph by name, each after those that it takes from."""
 
@@ -46,6 +49,7 @@ class Shaped(Spec):
         """The tasks; what is random about them is drawn from ``seed``."""
         raise NotImplementedError
 
+    @uncollected
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph."""
         return assemble(self.shape(seed), self.computation, seed)
@@ -76,7 +80,7 @@ def assemble(shape: Shape, computation: Computation, seed: int) -> nx.DiGraph[An
         run, cost, weights[name] = computation(name, scale, generator)
         sizes = list(sent[name].values())
         if weights[name] is not None or not sizes:
-            sent[name] = {PART: None}
+            sent[name] = _OWN_WEIGHT
         elif sizes.count(sizes[0]) == len(sizes):
             sent[name] = {PART: sizes[0]}
         taken = []
