@@ -58,4 +58,5 @@ def test_the_examples_of_scenarios_are_installed_with_the_experiments():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["simcluster.experiments"]
     installed = {path for pattern in patterns for path in folder.glob(pattern)}
 
-    assert installed == {path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json", ".dot", ".swf")} != set()
+    examples = (".yaml", ".yml", ".json", ".dot", ".swf")
+    assert installed == {path for path in folder.rglob("*") if path.suffix in examples} != set()

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from simcluster import ClusterSpec, Scenario, nodes, run
-from simcluster.cluster.messages.message import freeze
 from simcluster.engine import stream
 from simcluster.faults import CrashNode, LoseMessages, PauseNode
 from simcluster.kernels import Cost
@@ -37,6 +36,7 @@ ELSEWHERE = {
         "Waiting",
     ),
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),
+    "tests.open.test_contracts_of_computations": ("Computation",),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
     "tests.open.test_contracts_of_transactions": ("Isolation",),
     "tests.properties.test_faults": ("Fault",),  # which asks for every kind, and overlaps them all
@@ -365,19 +365,6 @@ def test_work_has_the_same_outcome_on_one_node_and_on_three(part):
     )  # fmt: skip
     assert (alone.ended, together.ended) == ("finished", "finished")
     assert same(alone.outcome, together.outcome)
-
-
-@parts("Computation")
-def test_a_computation_is_as_costly_as_declared_and_the_same_for_the_same_generator(part):
-    first, again = (part("task-3", 1.5, stream(0, "computations")) for _ in range(2))
-    before = part("task-1", 1.0, stream(1, "computations")).run()()
-
-    for values in ((), (before,), (before, before)):
-        call = first.run(*values)
-        assert same(call(), again.run(*values)())
-        assert call.cost == first.cost
-        assert first.size_bytes is None or freeze(call())[1] <= first.size_bytes + 8 * len(values)
-    assert min(first.cost.flops, first.cost.bytes, first.size_bytes or 0) >= 0
 
 
 @parts("Estimator")

@@ -22,7 +22,7 @@ NAMED_MOST = 12
 """Of how many values the legend says the colour, and how many bars have their task written on them, times five."""
 HATCHES = {"lost": "///", "repeated": "..."}
 """What is drawn over computing that came to nothing."""
-DASHES = ("--", ":", "-.")
+DASHES: tuple[Any, ...] = ("--", ":", "-.")
 
 
 def gantt(

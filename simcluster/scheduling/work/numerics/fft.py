@@ -55,8 +55,8 @@ class Fft(Solved):
         for level in range(self.levels + 1):
             flops, size_bytes = self._call_flops(level), float(COMPLEX_BYTES * self.points * self.block >> level)
             for place in range(2**level):
-                before = ((f"call-{level - 1}-{place >> 1}", size_bytes),) if level else ()
-                made[f"call-{level}-{place}"] = Piece(flops / REFERENCE_FLOPS_PER_S, before)
+                above = ((f"call-{level - 1}-{place >> 1}", size_bytes),) if level else ()
+                made[f"call-{level}-{place}"] = Piece(flops / REFERENCE_FLOPS_PER_S, above)
         for level in range(self.levels):
             for place in range(self.points):
                 size_bytes = float(COMPLEX_BYTES * self.block)
@@ -111,14 +111,16 @@ def _call(first: Array | None, odd: int, last: bool, *taken: Array) -> Array:
     from scipy.fft import fft
 
     mine: Array = taken[0][odd::2] if first is None else first
-    return fft(mine) if last else mine  # type: ignore[no-any-return]
+    transformed: Array = fft(mine) if last else mine
+    return transformed
 
 
 def _butterfly(half: int, place: int, b: int, even: Array, odd: Array) -> Array:
     """Block ``place`` of a transform of 2 half b numbers, from the two of half as many."""
     k = np.arange(b) + (place % half) * b
-    turned = odd * np.exp(-1j * np.pi * k / (half * b))
-    return even - turned if place % (2 * half) >= half else even + turned
+    turned: Array = odd * np.exp(-1j * np.pi * k / (half * b))
+    joined: Array = even - turned if place % (2 * half) >= half else even + turned
+    return joined
 
 
 def _joined(*blocks: Array) -> Array:
