@@ -23,7 +23,6 @@ from simcluster.scheduling import (
     fifo,
     priority,
 )
-from simcluster.scheduling.graph import check_gangs
 
 BATCH = JobClass(
     name="batch", work=Rigid(seconds=Uniform(low=1.0, high=3.0), cores=(1, 2, 5), cores_most=2,
@@ -74,7 +73,10 @@ def test_each_job_is_a_graph_of_its_class_released_as_it_comes(seed):
             assert list(members) == list(FLOW.work.graph(0))
     assert releases == sorted(releases)
     assert all(before.partition("/")[0] == after.partition("/")[0] for before, after in graph.edges)
-    check_gangs(graph)
+    for name, members in found.items():  # of one job, and together from the start
+        for gang in {task.gang for task in members.values()} - {""}:
+            assert gang.startswith(f"{name}/")
+            assert not any(graph.pred[f"{name}/{task}"] for task, each in members.items() if each.gang == gang)
 
 
 @pytest.mark.theory
