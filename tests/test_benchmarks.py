@@ -2,7 +2,8 @@
 
 import json
 
-from benchmarks import learning, replication, training
+from benchmarks import learning, replication, training, workflows
+from tests.workflows import FOLDER, NAMES, file
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -28,3 +29,12 @@ def test_a_raft_cluster_serves_what_the_loop_does(capsys):
 
     assert list(rates) == ["writes", "half", "reads"]
     assert capsys.readouterr().out.count("Raft of five") == 3
+
+
+def test_every_workflow_that_ran_keeps_to_its_bounds_under_every_policy(capsys):
+    file(NAMES[0])
+    workflows.main(FOLDER)
+
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 3 + len(workflows.policies())
+    assert rows[0].split()[1:] == [name.removesuffix(".json")[:14] for name in sorted(NAMES)]

@@ -241,7 +241,7 @@ def test_a_workflow_holds_the_cores_and_the_memory_that_it_had(tmp_path):
 
 
 @given(GRAPHS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_a_graph_written_in_dot_by_networkx_is_read_as_it_was(tmp_path_factory, graph):
     pytest.importorskip("pydot")
     path = tmp_path_factory.mktemp("dot") / "graph.dot"
