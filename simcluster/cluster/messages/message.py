@@ -52,7 +52,7 @@ class Sealed:
     """A value that is frozen once, however often it travels and is written; its arrays are the same for all.
 
     Its size is that of the value, or ``size_bytes`` where the value only stands for something larger. Whoever gets it
-    takes ``value`` out. Raises ``TypeError`` as ``freeze`` does.
+    takes ``value`` out. Raises ``TypeError`` as ``freeze`` does, ``ValueError`` for a size that is less than 0.
     """
 
     __slots__ = ("size_bytes", "value")
@@ -61,6 +61,8 @@ class Sealed:
     size_bytes: float
 
     def __init__(self, value: Any, size_bytes: float | None = None) -> None:
+        if size_bytes is not None and not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
         frozen, own_bytes = freeze(value)
         object.__setattr__(self, "value", frozen)
         object.__setattr__(self, "size_bytes", own_bytes if size_bytes is None else float(size_bytes))
