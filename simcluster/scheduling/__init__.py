@@ -4,7 +4,20 @@ from simcluster.scheduling.execution import AnyExecution, Mixed, Parallel, Seria
 from simcluster.scheduling.graph import Task, add_task
 from simcluster.scheduling.job import GaveUp, TaskGraphJob
 from simcluster.scheduling.policies import AnyPolicy, Heft, fifo, priority, utilisation
-from simcluster.scheduling.policies.heft import heft, upward_ranks
+from simcluster.scheduling.policies.planners import (
+    Cpop,
+    DynamicLevel,
+    ListScheduling,
+    LookAhead,
+    Lpt,
+    MaxMin,
+    MinMin,
+    Peft,
+    Slot,
+    heft,
+    slots,
+    upward_ranks,
+)
 from simcluster.scheduling.protocols import (
     Computation,
     Computed,
@@ -92,8 +105,10 @@ __all__ = [
     "Combination",
     "Computation",
     "Computed",
+    "Cpop",
     "Decision",
     "Dot",
+    "DynamicLevel",
     "Epigenomics",
     "Estimator",
     "Execution",
@@ -118,11 +133,17 @@ __all__ = [
     "Layered",
     "Learner",
     "LearnsProbabilities",
+    "ListScheduling",
     "LogisticEstimator",
+    "LookAhead",
+    "Lpt",
+    "MaxMin",
+    "MinMin",
     "Mixed",
     "NeighboursEstimator",
     "NodeView",
     "Parallel",
+    "Peft",
     "Piece",
     "Planner",
     "Policy",
@@ -137,6 +158,7 @@ __all__ = [
     "Setting",
     "Shape",
     "Shaped",
+    "Slot",
     "SoftmaxEstimator",
     "Speculate",
     "SuccessiveHalving",
@@ -158,6 +180,7 @@ __all__ = [
     "fifo",
     "heft",
     "priority",
+    "slots",
     "upward_ranks",
     "utilisation",
 ]
