@@ -1,5 +1,6 @@
 """Scheduling: a graph of tasks on unequal nodes, and the policies that say which task runs where."""
 
+from simcluster.scheduling.decentralised import AnyScheduler, DecentralisedJob, Order, Scheduler, Sparrow, WorkStealing
 from simcluster.scheduling.execution import AnyExecution, Mixed, Parallel, Serial
 from simcluster.scheduling.graph import Task, add_task
 from simcluster.scheduling.job import GaveUp, TaskGraphJob
@@ -97,6 +98,7 @@ __all__ = [
     "AnyGraph",
     "AnyLearner",
     "AnyPolicy",
+    "AnyScheduler",
     "Bag",
     "BayesEstimator",
     "CascadeSvm",
@@ -106,6 +108,7 @@ __all__ = [
     "Computation",
     "Computed",
     "Cpop",
+    "DecentralisedJob",
     "Decision",
     "Dot",
     "DynamicLevel",
@@ -142,6 +145,7 @@ __all__ = [
     "Mixed",
     "NeighboursEstimator",
     "NodeView",
+    "Order",
     "Parallel",
     "Peft",
     "Piece",
@@ -153,6 +157,7 @@ __all__ = [
     "Range",
     "ReadyTask",
     "Rigid",
+    "Scheduler",
     "Searched",
     "Serial",
     "Setting",
@@ -160,6 +165,7 @@ __all__ = [
     "Shaped",
     "Slot",
     "SoftmaxEstimator",
+    "Sparrow",
     "Speculate",
     "SuccessiveHalving",
     "SwfTrace",
@@ -174,6 +180,7 @@ __all__ = [
     "Watcher",
     "WatchingPolicy",
     "Work",
+    "WorkStealing",
     "Workflow",
     "add_task",
     "assemble",
