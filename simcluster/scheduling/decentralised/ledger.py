@@ -81,6 +81,7 @@ class Ledger:
         self.node, self.job, self.seed, self.boot = node, job, seed, boot
         self.lineage = Lineage(graph, {}, ())
         self._tasks = {name: attributes["task"] for name, attributes in graph.nodes.items()}
+        self._place = {name: place for place, name in enumerate(graph)}
         self._since_s: dict[str, float] = {}  # of what is under way
         self._ordered: dict[str, None] = {}  # what was under way once
         self._spawned: dict[str, None] = {}  # by workers, before all that it takes was reported
@@ -133,7 +134,7 @@ class Ledger:
         self.lineage.changed.clear()
         while self._later and self._later[0][0] <= now_s:
             changed.append(heappop(self._later)[2])
-        for task in changed:
+        for task in sorted(changed, key=self._place.__getitem__):
             if not self.lineage.can_begin(task):
                 continue
             if self._tasks[task].release_s > now_s:
@@ -208,7 +209,7 @@ class Ledger:
                 claimed = set().union(*self._claimed.values())
                 for task in self._round:
                     if task in self._since_s:
-                        self._missed[task] = 0 if self.side.key(task) in claimed else self._missed.get(task, 0) + 1
+                        self._missed[task] = 0 if self._key(task) in claimed else self._missed.get(task, 0) + 1
                         if self._missed[task] >= _MISSED:
                             self._stop(task)
         overdue = {task: None for task, since_s in self._since_s.items() if since_s <= now_s - job.retry_s}
@@ -221,9 +222,14 @@ class Ledger:
                     self.watch.hear(worker, now_s)  # it was not asked before
         self._round, self._claimed = overdue, {}
         self._rounds += 1
-        keys = list(dict.fromkeys(self.side.key(task) for task in overdue))
+        keys = list(dict.fromkeys(self._key(task) for task in overdue))
         for worker in job.workers:
             self.node.send(worker, f"{job.name}.census", (self._rounds, keys), size_bytes=ORDER_BYTES * len(keys))
+
+    def _key(self, task: str) -> tuple[bool, Any]:
+        """By what it is looked for: its name, or not."""
+        stand_in = self.side.stand_in(task)
+        return (True, task) if stand_in is None else (False, stand_in)
 
     def _here(self, message: Message) -> None:
         number, claimed = message.body

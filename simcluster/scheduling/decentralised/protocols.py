@@ -37,8 +37,8 @@ class AtLedger(Protocol):
         """
         ...
 
-    def key(self, task: str) -> object:
-        """By what workers know a task that is under way: its name, or what stands for it as long as nobody has it."""
+    def stand_in(self, task: str) -> int | None:
+        """By which number workers know a task that is under way and that nobody has yet; ``None``: by its name."""
         ...
 
     def forget(self, task: str) -> None:
@@ -61,8 +61,12 @@ class AtWorker(Protocol):
         """Start what is here as long as the worker has idle cores, or look for something elsewhere."""
         ...
 
-    def holds(self, key: object) -> bool:
-        """Whether a task, or what stands for it, waits here."""
+    def holds(self, task: str) -> bool:
+        """Whether a task waits here."""
+        ...
+
+    def expects(self, stand_in: int) -> bool:
+        """Whether what has this number waits here."""
         ...
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from itertools import count
+from typing import Any, Literal
 
 from simcluster.cluster import Message
 from simcluster.engine import Count, Program, Spec, stream
@@ -43,23 +44,16 @@ class Sparrow(Spec):
         return _Queue(worker)
 
 
-class _Batch(NamedTuple):
-    """Stands in a queue for any task of a batch."""
-
-    boot: int
-    number: int
-
-
 class _Sampler:
     """Batches of which tasks are left, and the draws."""
 
     def __init__(self, rule: Sparrow, ledger: Ledger) -> None:
         self._rule, self._ledger = rule, ledger
         self._generator = stream(ledger.seed, ledger.job.name, "probes", ledger.boot)
-        self._left: dict[_Batch, dict[str, None]] = {}
-        self._batch_of: dict[str, _Batch] = {}
+        self._left: dict[int, dict[str, None]] = {}
+        self._batch_of: dict[str, int] = {}
         self._asked: dict[tuple[str, Any], list[Order]] = {}
-        self._batches = 0
+        self._numbers = count(ledger.boot << 32)  # those of a ledger that ran before are others
         self.takes: Takes = {"get": self._get}
 
     def place(self, tasks: Sequence[str], reporter: str | None) -> Sequence[str]:
@@ -70,9 +64,9 @@ class _Sampler:
                 self._probe(batch)
         return ()
 
-    def key(self, task: str) -> object:
+    def stand_in(self, task: str) -> int | None:
         """Its batch, as long as it is not bound."""
-        return self._batch_of.get(task, task)
+        return self._batch_of.get(task)
 
     def forget(self, task: str) -> None:
         """It is left to its batch no more."""
@@ -88,17 +82,17 @@ class _Sampler:
         if not self._rule.late_binding:
             node.spawn(self._bind(tasks, dict.fromkeys(workers)))
             return
-        self._batches += 1
-        batch = _Batch(ledger.boot, self._batches)
+        batch = next(self._numbers)
         self._left[batch] = dict.fromkeys(tasks)
         self._batch_of.update(dict.fromkeys(tasks, batch))
         for worker in workers:
-            node.send(worker, f"{ledger.job.name}.reserve", tuple(batch), size_bytes=ORDER_BYTES)
+            node.send(worker, f"{ledger.job.name}.reserve", batch, size_bytes=ORDER_BYTES)
 
-    def _draw(self, count: int) -> list[str]:
-        workers, drawn = self._ledger.workers, []
-        while len(drawn) < count:
-            order = self._generator.permutation(len(workers))[: count - len(drawn)]
+    def _draw(self, wanted: int) -> list[str]:
+        workers = self._ledger.workers
+        drawn: list[str] = []
+        while len(drawn) < wanted:
+            order = self._generator.permutation(len(workers))[: wanted - len(drawn)]
             drawn += [workers[place] for place in order.tolist()]
         return drawn
 
@@ -121,7 +115,7 @@ class _Sampler:
         """A reservation has come to a core: one of the tasks that are left, if any is."""
         asked = message.source, message.request_id
         if asked not in self._asked:
-            left = self._left.get(_Batch(*message.body))
+            left = self._left.get(message.body)
             task = next(iter(left), None) if left else None
             self._asked[asked] = []
             if task is not None:
@@ -131,20 +125,21 @@ class _Sampler:
 
 
 class _Queue:
-    """Tasks and reservations, first come first served."""
+    """Tasks, and batches of which one is reserved, first come first served."""
 
     spawns = False
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._queue: deque[Order | _Batch] = deque()
-        self._keys: dict[object, int] = {}  # what waits, and how often; a reservation also while it asks
+        self._queue: deque[Order | int] = deque()
+        self._names: set[str] = set()  # of the tasks
+        self._reserved: dict[int, int] = {}  # of each batch so many, also those that ask just now
         self.takes: Takes = {"reserve": self._reserve, "load": self._load}
 
     def spawned(self, orders: Sequence[Order]) -> None:
         """They come last."""
-        for order in orders:
-            self._put(order, order.task)
+        self._queue.extend(orders)
+        self._names.update(order.task for order in orders)
 
     def idle(self) -> None:
         """Let what is first have a core."""
@@ -152,34 +147,33 @@ class _Queue:
         while worker.idle_cores and self._queue:
             first = self._queue.popleft()
             if isinstance(first, Order):
-                self._drop(first.task)
+                self._names.discard(first.task)
                 worker.start(first)
             else:
                 worker.idle_cores -= 1
                 worker.node.spawn(self._ask(first))
 
-    def holds(self, key: object) -> bool:
+    def holds(self, task: str) -> bool:
         """Whether it waits."""
-        return key in self._keys
+        return task in self._names
 
-    def _put(self, entry: Order | _Batch, key: object) -> None:
-        self._queue.append(entry)
-        self._keys[key] = self._keys.get(key, 0) + 1
-
-    def _drop(self, key: object) -> None:
-        self._keys[key] -= 1
-        if not self._keys[key]:
-            del self._keys[key]
+    def expects(self, stand_in: int) -> bool:
+        """Whether one of that batch is reserved."""
+        return stand_in in self._reserved
 
     def _reserve(self, message: Message) -> None:
-        self._put(batch := _Batch(*message.body), batch)
+        batch = message.body
+        self._queue.append(batch)
+        self._reserved[batch] = self._reserved.get(batch, 0) + 1
         self.idle()
 
-    def _ask(self, batch: _Batch) -> Program:
+    def _ask(self, batch: int) -> Program:
         """The core waits for the reply."""
         worker = self._worker
-        orders = yield from worker.ask(worker.job.master, "get", tuple(batch), attempts=worker.job.attempts)
-        self._drop(batch)
+        orders = yield from worker.ask(worker.job.master, "get", batch, attempts=worker.job.attempts)
+        self._reserved[batch] -= 1
+        if not self._reserved[batch]:
+            del self._reserved[batch]
         worker.idle_cores += 1
         for order in (Order(*each) for each in orders or ()):
             if not worker.has(order.task):

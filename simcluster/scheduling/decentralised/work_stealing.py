@@ -55,9 +55,8 @@ class _Root:
             self._ledger.send(self._ledger.workers[0], tasks)
         return () if reporter is None else tasks
 
-    def key(self, task: str) -> object:
-        """Its name."""
-        return task
+    def stand_in(self, task: str) -> None:
+        """Somebody has it."""
 
     def forget(self, task: str) -> None:
         """It is handed out at once, or never."""
@@ -93,9 +92,13 @@ class _Thief:
             self._steals = True
             self._worker.node.spawn(self._steal())
 
-    def holds(self, key: object) -> bool:
+    def holds(self, task: str) -> bool:
         """Whether it is among the tasks that wait."""
-        return key in self._names
+        return task in self._names
+
+    def expects(self, stand_in: int) -> bool:
+        """Nothing stands for a task."""
+        return False
 
     def _steal(self) -> Program:
         worker = self._worker

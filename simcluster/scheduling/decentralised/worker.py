@@ -176,9 +176,9 @@ class Worker:
 
     def _census(self, message: Message) -> None:
         number, keys = message.body
-        claimed = [key for key in keys if self.has(key)]
-        for key in keys:
-            if key in self._outputs:
+        claimed = [(named, key) for named, key in keys if (self.has(key) if named else self.side.expects(key))]
+        for named, key in claimed:
+            if named and key in self._outputs:
                 self._report(key, ())
         body, size_bytes = (number, claimed), ORDER_BYTES * max(1, len(claimed))
         self.node.send(self.job.master, f"{self.job.name}.here", body, size_bytes=size_bytes)
