@@ -282,6 +282,7 @@ def test_tasks_that_need_more_than_a_core_are_refused(needs):
         ({"master": "w-0"}, "master must be none of the workers, got 'w-0'"),
         ({"scheduler": "psychic"}, "scheduler: "),
         ({"scheduler": {"kind": "work_stealing", "share": "all"}}, "share: "),
+        ({"scheduler": {"kind": "work_stealing", "pause_most_s": 1e-6}}, "pause_most_s must be at least pause_s, got"),
         ({"scheduler": {"kind": "sparrow", "probes": 0}}, "probes: "),
         ({"work": Functions(nx.DiGraph())}, "work must have at least one task"),
     ],

@@ -59,7 +59,8 @@ def test_work_stealing_ends_after_the_work_by_the_processors_and_a_constant_time
         way = {}
         for task in reversed(list(nx.topological_sort(graph))):
             way[task] = seconds[task] + around_s + max((way[after] for after in graph.adj[task]), default=0.0)
-        ended = result(Functions(graph), WorkStealing(share=share), count, seed).trace.rows("task_end")
+        rule = WorkStealing(share=share, pause_most_s=0.001)
+        ended = result(Functions(graph), rule, count, seed).trace.rows("task_end")
         found_s = max(row["time_s"] for row in ended)
         assert found_s >= sum(seconds.values()) / count
         assert found_s <= sum(seconds.values()) / count + 1.5 * max(way.values())
@@ -69,7 +70,7 @@ def test_steals_are_as_few_as_the_longest_way_by_the_processors():
     """O(P T∞) in expectation (theorem 13): with a longest way of 14 tasks and P = 8, at most 8 × 14 that succeed."""
     for seed in range(10):
         graph = fork_join(6, seed)
-        found = result(Functions(graph), WorkStealing(), 8, seed)
+        found = result(Functions(graph), WorkStealing(pause_most_s=0.001), 8, seed)
         assert len(list(found.trace.rows("steal"))) <= 8 * 14
 
 

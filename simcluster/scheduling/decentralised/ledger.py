@@ -104,7 +104,7 @@ class Ledger:
 
     def order(self, task: str) -> Order:
         """What is said to who shall do a task; from now on it has been ordered before."""
-        holders = tuple(self.lineage.holders.get(before, "") for before in self.lineage.before[task])
+        holders = tuple(self.lineage.holders.get(before, "") for before in self.lineage.before.get(task, ()))
         again = task in self._ordered
         self._ordered[task] = None
         return Order(task, holders, again)

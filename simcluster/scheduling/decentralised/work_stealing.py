@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from pydantic import model_validator
+
 from simcluster.cluster import Message
 from simcluster.engine import Period, Program, Spec
 from simcluster.scheduling.decentralised.ledger import OVER, Ledger
@@ -21,7 +23,7 @@ class WorkStealing(Spec):
     worker. A steal is a request and a reply, and as many are under way as there are idle workers; nothing else is said
     for a task than that it is done, and what follows from that when not all that the next one takes lies with one
     worker. On P alike workers with T₁ seconds of work and a longest way of T∞ it ends after an expected
-    T₁ / P + O(T∞), whose constant counts what a steal and a report take.
+    T₁ / P + O(T∞), whose constant counts what a steal, a pause and a report take.
 
     Source: R. D. Blumofe, C. E. Leiserson, "Scheduling multithreaded computations by work stealing", Journal of the
     ACM 46(5), 1999; half of the tasks: D. Hendler, N. Shavit, "Non-blocking steal-half work queues", PODC 2002.
@@ -31,7 +33,16 @@ class WorkStealing(Spec):
     share: Literal["one", "half"] = "one"
     """How much is stolen: the oldest task, or the older half of them."""
     pause_s: Period = 0.001
-    """How long a thief waits that has found nothing."""
+    """How long a thief waits that has found nothing, and twice as long each time that it finds nothing again."""
+    pause_most_s: Period = 0.1
+    """The longest that it waits, however often."""
+
+    @model_validator(mode="after")
+    def _pauses_grow(self) -> WorkStealing:
+        if self.pause_most_s < self.pause_s:
+            rule = "pause_most_s must be at least pause_s"
+            raise ValueError(f"{rule}, got {self.pause_most_s} below {self.pause_s}")
+        return self
 
     def at_ledger(self, ledger: Ledger) -> _Root:
         """Where what nobody has spawned is handed out."""
@@ -101,15 +112,17 @@ class _Thief:
         return False
 
     def _steal(self) -> Program:
-        worker = self._worker
+        worker, pause_s = self._worker, self._rule.pause_s
         while worker.idle_cores and not worker.over:
             victim = self._others[int(worker.generator.integers(len(self._others)))]
             orders = yield from worker.ask(victim, "steal", attempts=worker.job.attempts)
             if orders:
                 self._record(worker.node.name, victim, len(orders))
                 worker.spawned(orders)
+                pause_s = self._rule.pause_s
             elif worker.idle_cores:
-                yield worker.node.timer(self._rule.pause_s)
+                yield worker.node.timer(pause_s)
+                pause_s = min(2 * pause_s, self._rule.pause_most_s)
         self._steals = False
 
     def _give(self, message: Message) -> None:

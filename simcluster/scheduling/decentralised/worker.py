@@ -6,12 +6,12 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import UNANSWERED, Message, Node
-from simcluster.cluster.messages.message import freeze
+from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Program
 from simcluster.recovery import ask
 from simcluster.scheduling.decentralised.ledger import OVER
 from simcluster.scheduling.decentralised.protocols import Order
-from simcluster.scheduling.graph import Output, Task
+from simcluster.scheduling.graph import Task
 from simcluster.scheduling.worker import ORDER_BYTES, fetch
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Worker:
         self.over = False
         self._graph = graph
         self._running: dict[str, None] = {}
-        self._outputs: dict[str, Output] = {}
+        self._outputs: dict[str, Sealed] = {}  # several tasks take them
         self._reporting: dict[str, None] = {}
         self._record_begin = node.cluster.trace.recorder("task_begin", "task", "node")
         self._record_end = node.cluster.trace.recorder("task_end", "task", "node")
@@ -115,7 +115,7 @@ class Worker:
         output = yield self.node.compute(task.run(*parts))
         self._record_end(name, self.node.name)
         del self._running[name]
-        self._outputs[name], _ = freeze(output)  # several tasks take it
+        self._outputs[name] = Sealed(output)
         spawned = self._follow(name) if self.side.spawns and not again else []
         self._report(name, [order.task for order in spawned])
         self.side.spawned(spawned)
@@ -133,7 +133,7 @@ class Worker:
 
     def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
         if before in self._outputs:
-            return True, self._outputs[before][part]
+            return True, self._outputs[before].value[part]
         if not holder or holder == self.node.name:
             return False, None
         return (yield from fetch(self.node, self.job, holder, before, part))  # type: ignore[arg-type]
@@ -192,7 +192,7 @@ class Worker:
             self.node.reply(message, (False, None), size_bytes=ORDER_BYTES)
         else:
             output = self._outputs[task]
-            self.node.reply(message, (True, output[part] if part else output))
+            self.node.reply(message, (True, output.value[part] if part else output))
 
     def _give_several(self, message: Message) -> None:
         self.node.reply(message, [self._outputs.get(task) for task in message.body])
