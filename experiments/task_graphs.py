@@ -2,10 +2,11 @@
 
 Some hundred tasks on eight nodes whose speeds are drawn between 1 and 4, over links of 1 Gbit/s: random layered graphs
 whose edges take a tenth of the time of their tasks, as much, or ten times as much (their ratio of communication to
-computation, CCR), fork-join, Cholesky, FFT, Gaussian elimination and the Epigenomics workflow. Nine planners know the
-whole graph before anything runs; three greedy policies see what is ready and who is idle; two schedulers have no
-master: work stealing, and Sparrow. The lower bound of a makespan is the longest way with every task on the fastest
-node, or all work over all nodes, whichever is greater; it counts no transfer, so that a large CCR cannot come close.
+computation, CCR), fork-join, Cholesky, FFT, Gaussian elimination and the Epigenomics workflow. No transfer waits for
+another, as the papers assume. Nine planners know the whole graph before anything runs; three greedy policies see what
+is ready and who is idle; two schedulers have no master: work stealing, and Sparrow. The lower bound of a makespan is
+the longest way with every task on the fastest node, or all work over all nodes, whichever is greater; it counts no
+transfer, so that a large CCR cannot come close.
 
 Expected: HEFT is close to the best at little cost, and PEFT and look-ahead, which weigh what follows, gain over it a
 few percent where transfers are long (Arabnejad and Barbosa 2014; Bittencourt et al. 2010); who looks only at what is

@@ -15,6 +15,8 @@ ON_LEARNING = (
     "recovery",
 )
 
+ON_TASK_GRAPHS = ("task_graphs",)
+
 ON_REPLICATION = (
     "consistency_levels",
     "quorum_staleness",

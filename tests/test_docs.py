@@ -27,7 +27,7 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
     "page",
     [
         "data.md", "exchanges.md", "failure_traces.md", "fault_search.md", "histories.md", "pipeline.md", "privacy.md",
-        "replication.md", "results.md", "statistics.md", "studies.md", "surviving.md", "task_graphs.md",
+        "replication.md", "results.md", "scheduling.md", "statistics.md", "studies.md", "surviving.md", "task_graphs.md",
         "topologies.md", "verdicts.md",
     ],
 )
