@@ -95,12 +95,12 @@ def page(folder: Path = FOLDER) -> str:
         lines.append(_row(name, cells))
     return "# Workflows that ran, under every policy\n\n" + _wrapped(
         "`python docs/workflows.py` writes this page: each workflow of WfInstances (WfFormat 1.5) in a folder "
-        "beside the clone, on four nodes of four cores, of speeds 1, 1, 2 and 4. A task takes on a core of speed 1 what it took "
-        "when it ran, and what an edge carries is what the one task wrote and the other read. First the bounds that "
-        "no schedule is shorter than, the longest way with each task on the fastest core and all work over all cores "
-        "([scheduling.md](scheduling.md)); then each makespan over the greater of both, under every policy and planner "
-        "by its kind, and the decentralised schedulers. Refused is what a scheduler does not take: tasks of several "
-        "cores. Seed 0; nothing is drawn but victims and probes."
+        "beside the clone, on four nodes of four cores, of speeds 1, 1, 2 and 4. A task takes on a core of speed 1 "
+        "what it took when it ran, and what an edge carries is what the one task wrote and the other read. First the "
+        "bounds that no schedule is shorter than, the longest way with each task on the fastest core and all work "
+        "over all cores (`docs/scheduling.md` has the policies); then each makespan over the greater of both, "
+        "under every policy and planner by its kind, and the decentralised schedulers. Refused is what a scheduler "
+        "does not take: tasks of several cores. Seed 0; nothing is drawn but victims and probes."
     ) + "\n".join(lines) + "\n"
 
 

@@ -89,7 +89,10 @@ RATIO = "makespan / lower bound"
 def scenario(policy: Any, graph: Any, seed: int) -> Scenario:
     """One graph under one policy, on nodes whose speeds are drawn, the same for all policies."""
     speeds = np.exp(stream(seed, "experiments", "speeds").uniform(0.0, np.log(4.0), len(WORKERS))).tolist()
-    workers = (NodeSpec(name=name, flops_per_s=FLOPS_PER_S, speed=speed) for name, speed in zip(WORKERS, speeds, strict=True))
+    workers = (
+        NodeSpec(name=name, flops_per_s=FLOPS_PER_S, speed=speed)
+        for name, speed in zip(WORKERS, speeds, strict=True)
+    )
     common: dict[str, Any] = {"work": graph, "master": "master", "workers": WORKERS, "retry_s": RETRY_S}
     if isinstance(policy, WorkStealing | Sparrow):
         job: Any = DecentralisedJob(scheduler=policy, **common)
@@ -113,7 +116,7 @@ def measure(result: Result) -> dict[str, float]:
 def score(table: pd.DataFrame) -> pd.DataFrame:
     """The geometric mean of the ratio over the graphs, of each policy under each seed."""
     logs = table.assign(log=np.log(table[RATIO])).pivot_table(index="seed", columns="policy", values="log")
-    return np.exp(logs)[list(dict.fromkeys(table["policy"]))]
+    return logs[list(dict.fromkeys(table["policy"]))].apply(np.exp)
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -20,7 +20,7 @@ def test_it_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page(tmp_path):
     question = found.experiment.question
     assert f"## `experiments/task_graphs.py`: {question[0].lower()}{question[1:]}" in PAGE
     means = task_graphs.score(found.table).mean()
-    assert means["HEFT"] < 0.85 * means["FIFO"]
+    assert means["HEFT"] < 0.9 * means["FIFO"]
 
 
 def test_where_transfers_are_long_looking_ahead_is_worth_most():
