@@ -1,6 +1,7 @@
 """Work stealing and Sparrow give what the master gives, whatever goes wrong, and say what they say that they say."""
 
 from collections import Counter
+from itertools import pairwise
 
 import networkx as nx
 import pytest
@@ -220,6 +221,22 @@ def test_the_oldest_is_stolen_and_the_newest_is_done():
 
     assert begun[0] == ("w-0", "t-5")
     assert begun[1] == ("w-1", "t-0")
+
+
+def test_an_idle_thief_waits_twice_as_long_each_time_up_to_the_most():
+    """One task of a second, and one thief: it asks after 0, 1, 1 + 2, … ms, and the time that asking takes."""
+    rule = WorkStealing(pause_s=0.001, pause_most_s=0.016)
+    result = run(scenario(rule, Bag(1, flops=1e9), workers=WORKERS[:2]), 0)
+    asked = [
+        row["time_s"]
+        for row in result.trace.rows("send")
+        if row["message_kind"] == "decentralised.steal" and row["source"] == "w-1"
+    ]
+
+    pauses = [0.001, 0.002, 0.004, 0.008, 0.016, 0.016, 0.016]
+    around_s = 2 * 0.0005
+    gaps = [later - earlier - around_s for earlier, later in pairwise(asked[:8])]
+    assert gaps == pytest.approx(pauses)
 
 
 def test_a_task_is_spawned_where_the_last_before_it_ran():
