@@ -15,7 +15,7 @@ ON_LEARNING = (
     "recovery",
 )
 
-ON_TASK_GRAPHS = ("task_graphs",)
+ON_SCHEDULING = ("task_graphs",)
 
 ON_REPLICATION = (
     "consistency_levels",

@@ -1,6 +1,6 @@
 """Scheduling: a graph of tasks on unequal nodes, and the policies that say which task runs where."""
 
-from simcluster.scheduling.decentralised import AnyScheduler, DecentralisedJob, Order, Scheduler, Sparrow, WorkStealing
+from simcluster.scheduling.decentralised import AnyScheduler, DecentralisedJob, Scheduler, Sparrow, Spawn, WorkStealing
 from simcluster.scheduling.execution import AnyExecution, Mixed, Parallel, Serial
 from simcluster.scheduling.graph import Task, add_task
 from simcluster.scheduling.job import GaveUp, TaskGraphJob
@@ -145,7 +145,6 @@ __all__ = [
     "Mixed",
     "NeighboursEstimator",
     "NodeView",
-    "Order",
     "Parallel",
     "Peft",
     "Piece",
@@ -166,6 +165,7 @@ __all__ = [
     "Slot",
     "SoftmaxEstimator",
     "Sparrow",
+    "Spawn",
     "Speculate",
     "SuccessiveHalving",
     "SwfTrace",

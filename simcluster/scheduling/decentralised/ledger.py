@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simcluster.cluster import UNANSWERED, Message, Node
 from simcluster.engine import Event
 from simcluster.recovery import Watch, ask
-from simcluster.scheduling.decentralised.protocols import Order
+from simcluster.scheduling.decentralised.protocols import Spawn
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.lineage import Lineage
 from simcluster.scheduling.worker import ORDER_BYTES, fetch_all
@@ -102,12 +102,12 @@ class Ledger:
         """Those who are not suspected, or all where all are."""
         return [name for name in self.job.workers if not self.watch.suspected[name]] or list(self.job.workers)
 
-    def order(self, task: str) -> Order:
+    def order(self, task: str) -> Spawn:
         """What is said to who shall do a task; from now on it has been ordered before."""
         holders = tuple(self.lineage.holders.get(before, "") for before in self.lineage.before.get(task, ()))
         again = task in self._ordered
         self._ordered[task] = None
-        return Order(task, holders, again)
+        return Spawn(task, holders, again)
 
     def send(self, worker: str, tasks: Sequence[str]) -> None:
         """Let a worker do these."""
@@ -175,7 +175,7 @@ class Ledger:
 
         return answer
 
-    def _done(self, message: Message) -> list[Order]:
+    def _done(self, message: Message) -> list[Spawn]:
         task, spawned = message.body
         self._keep(task, message.source)
         self._spawned.update({each: None for each in spawned if each not in self._ordered})

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from simcluster.scheduling.decentralised.worker import Worker
 
 
-class Order(NamedTuple):
+class Spawn(NamedTuple):
     """A task to be done: who keeps what it takes, in the order of its edges; ``again``: it was ordered before."""
 
     task: str
@@ -53,7 +53,7 @@ class AtWorker(Protocol):
     spawns: bool
     """Whether a task comes here by itself when all that it takes lies here, before that is reported."""
 
-    def spawned(self, orders: Sequence[Order]) -> None:
+    def spawned(self, orders: Sequence[Spawn]) -> None:
         """Tasks that may begin and are here now."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from simcluster.cluster import Message
 from simcluster.engine import Count, Program, Spec, stream
 from simcluster.scheduling.decentralised.ledger import Ledger
-from simcluster.scheduling.decentralised.protocols import Order, Takes
+from simcluster.scheduling.decentralised.protocols import Spawn, Takes
 from simcluster.scheduling.decentralised.worker import Worker
 from simcluster.scheduling.worker import ORDER_BYTES
 
@@ -52,7 +52,7 @@ class _Sampler:
         self._generator = stream(ledger.seed, ledger.job.name, "probes", ledger.boot)
         self._left: dict[int, dict[str, None]] = {}
         self._batch_of: dict[str, int] = {}
-        self._asked: dict[tuple[str, Any], list[Order]] = {}
+        self._asked: dict[tuple[str, Any], list[Spawn]] = {}
         self._numbers = count(ledger.boot << 32)  # those of a ledger that ran before are others
         self.takes: Takes = {"get": self._get}
 
@@ -131,12 +131,12 @@ class _Queue:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self._queue: deque[Order | int] = deque()
+        self._queue: deque[Spawn | int] = deque()
         self._names: set[str] = set()  # of the tasks
         self._reserved: dict[int, int] = {}  # of each batch so many, also those that ask just now
         self.takes: Takes = {"reserve": self._reserve, "load": self._load}
 
-    def spawned(self, orders: Sequence[Order]) -> None:
+    def spawned(self, orders: Sequence[Spawn]) -> None:
         """They come last."""
         self._queue.extend(orders)
         self._names.update(order.task for order in orders)
@@ -146,7 +146,7 @@ class _Queue:
         worker = self._worker
         while worker.idle_cores and self._queue:
             first = self._queue.popleft()
-            if isinstance(first, Order):
+            if isinstance(first, Spawn):
                 self._names.discard(first.task)
                 worker.start(first)
             else:
@@ -175,7 +175,7 @@ class _Queue:
         if not self._reserved[batch]:
             del self._reserved[batch]
         worker.idle_cores += 1
-        for order in (Order(*each) for each in orders or ()):
+        for order in (Spawn(*each) for each in orders or ()):
             if not worker.has(order.task):
                 worker.start(order)
         self.idle()

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from simcluster.cluster import Message
 from simcluster.engine import Period, Program, Spec
 from simcluster.scheduling.decentralised.ledger import OVER, Ledger
-from simcluster.scheduling.decentralised.protocols import Order, Takes
+from simcluster.scheduling.decentralised.protocols import Spawn, Takes
 from simcluster.scheduling.decentralised.worker import Worker
 from simcluster.scheduling.worker import ORDER_BYTES
 
@@ -80,15 +80,15 @@ class _Thief:
 
     def __init__(self, rule: WorkStealing, worker: Worker) -> None:
         self._rule, self._worker = rule, worker
-        self._tasks: deque[Order] = deque()
+        self._tasks: deque[Spawn] = deque()
         self._names: set[str] = set()
         self._others = [name for name in worker.job.workers if name != worker.node.name]
-        self._given: dict[str, tuple[Any, list[Order]]] = {}  # to each thief by its last request
+        self._given: dict[str, tuple[Any, list[Spawn]]] = {}  # to each thief by its last request
         self._steals = False
         self._record = worker.node.cluster.trace.recorder("steal", "node", "victim", "tasks")
         self.takes: Takes = {"steal": self._give}
 
-    def spawned(self, orders: Sequence[Order]) -> None:
+    def spawned(self, orders: Sequence[Spawn]) -> None:
         """They are the newest."""
         self._tasks.extend(orders)
         self._names.update(order.task for order in orders)

@@ -10,7 +10,7 @@ from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Program
 from simcluster.recovery import ask
 from simcluster.scheduling.decentralised.ledger import OVER
-from simcluster.scheduling.decentralised.protocols import Order
+from simcluster.scheduling.decentralised.protocols import Spawn
 from simcluster.scheduling.graph import Task
 from simcluster.scheduling.worker import ORDER_BYTES, fetch
 
@@ -68,7 +68,7 @@ class Worker:
         """Whether it computes a task, has done it or is to do it."""
         return task in self._running or task in self._outputs or self.side.holds(task)
 
-    def start(self, order: Order) -> None:
+    def start(self, order: Spawn) -> None:
         """Give an idle core to a task: it fetches what it takes, and computes."""
         self.idle_cores -= 1
         self._running[order.task] = None
@@ -79,10 +79,10 @@ class Worker:
         self.idle_cores += 1
         self.side.idle()
 
-    def spawned(self, orders: Sequence[Order]) -> None:
+    def spawned(self, orders: Sequence[Spawn]) -> None:
         """Take what is not here yet."""
         new = []
-        for order in (Order(*each) for each in orders):
+        for order in (Spawn(*each) for each in orders):
             if order.task in self._outputs:
                 self._report(order.task, ())
             elif not self.has(order.task):
@@ -121,14 +121,14 @@ class Worker:
         self.side.spawned(spawned)
         self.free()
 
-    def _follow(self, name: str) -> list[Order]:
+    def _follow(self, name: str) -> list[Spawn]:
         """What may begin, as all that it takes lies here."""
         found = []
         for after in self._graph.adj[name]:
             before = self._graph.pred[after]
             released = self._graph.nodes[after]["task"].release_s <= self.node.env.now
             if released and after not in self._outputs and all(each in self._outputs for each in before):
-                found.append(Order(after, (self.node.name,) * len(before), False))
+                found.append(Spawn(after, (self.node.name,) * len(before), False))
         return found
 
     def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
