@@ -25,7 +25,7 @@ from tests.scheduling.test_heft import canonical
 
 pytestmark = pytest.mark.theory
 
-#: Arnabejad and Barbosa (2014), figure 1: seconds on three processors, and what edges take.
+#: The example of Arabnejad and Barbosa (2014): seconds on three processors, and what edges take.
 SECONDS = {
     1: (22, 21, 36), 2: (22, 18, 18), 3: (32, 27, 43), 4: (7, 10, 4), 5: (29, 27, 35),
     6: (26, 17, 24), 7: (14, 25, 30), 8: (29, 23, 36), 9: (15, 21, 8), 10: (13, 16, 33),
@@ -34,7 +34,7 @@ EDGES = {
     (1, 2): 17, (1, 3): 31, (1, 4): 29, (1, 5): 13, (1, 6): 7, (2, 8): 3, (2, 9): 30, (3, 7): 16,
     (4, 8): 11, (4, 9): 7, (5, 9): 57, (6, 8): 5, (7, 10): 9, (8, 10): 42, (9, 10): 7,
 }  # fmt: skip
-#: Table 1 there.
+#: The optimistic costs that are printed there.
 OPTIMISTIC = {
     1: (64, 68, 86), 2: (42, 39, 42), 3: (27, 41, 43), 4: (42, 39, 50), 5: (28, 37, 28),
     6: (42, 39, 44), 7: (13, 16, 22), 8: (13, 16, 33), 9: (13, 16, 20), 10: (0, 0, 0),
