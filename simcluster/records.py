@@ -18,7 +18,7 @@ KINDS = (
     "suspect", "lead", "deal", "uncaught", "task_dispatch", "task_begin", "task_end", "task_cancel", "task_preempt",
     "task_speculate", "query", "query_lost", "store",
     "pass", "tested", "learned", "batch_lost", "served", "takes_over", "counts", "invoke", "complete", "apply", "role",
-    "view", "lock", "guarded", "vote", "outcome",
+    "view", "lock", "guarded", "vote", "outcome", "steal",
 )  # fmt: skip
 """What the library records."""
 _NEAR = 0.8  # "los" and "loss" are alike to 0.86, "seen" and "send" to 0.75

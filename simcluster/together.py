@@ -14,7 +14,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.replication import LockedCounter, ReplicatedStore, ShardedStore
-from simcluster.scheduling import TaskGraphJob
+from simcluster.scheduling import DecentralisedJob, TaskGraphJob
 from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, OnlineLearning, ServiceJob
 from simcluster.training import KMeansSeeding, PipelineTraining, TrainingJob
 
@@ -117,6 +117,7 @@ AnyJob = Annotated[
         ReplicatedStore,
         LockedCounter,
         ShardedStore,
+        DecentralisedJob,
     ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""

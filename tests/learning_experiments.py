@@ -15,6 +15,8 @@ ON_LEARNING = (
     "recovery",
 )
 
+ON_SCHEDULING = ("task_graphs",)
+
 ON_REPLICATION = (
     "consistency_levels",
     "quorum_staleness",

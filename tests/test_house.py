@@ -47,6 +47,18 @@ MAY_COMPUTE = {
     "simcluster/recovery/protocols.py": {"Bytes"},
     "simcluster/scenario/versions.py": {"instruction_set"},
     "simcluster/scheduling/work/numerics/solved.py": {"one_thread"},
+    "simcluster/scheduling/policies/planners/cpop.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/heft.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/list_scheduling.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/look_ahead.py": {"Timetable"},
+    "simcluster/scheduling/policies/planners/peft.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/planning.py": {
+        "TaskGraph",
+        "Timetable",
+        "mean_seconds",
+        "task_graph",
+        "timetable",
+    },
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {

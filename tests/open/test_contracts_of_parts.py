@@ -39,6 +39,7 @@ ELSEWHERE = {
     "tests.open.test_contracts_of_computations": ("Computation",),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
     "tests.open.test_contracts_of_transactions": ("Isolation",),
+    "tests.scheduling.test_decentralised": ("Scheduler",),
     "tests.properties.test_faults": ("Fault",),  # which asks for every kind, and overlaps them all
 }  # fmt: skip
 
