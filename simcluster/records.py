@@ -15,8 +15,8 @@ KINDS = (
     "node", "crash", "join", "leave", "compute", "abandoned", "disk", "fault",
     "load", "step", "contribution", "loss", "held_out", "privacy", "dropout",
     "consensus", "checkpoint", "restore", "checkpoint_failed",
-    "suspect", "lead", "deal", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store",
-    "pass", "tested", "learned", "batch_lost", "served", "takes_over", "counts", "invoke", "complete", "apply", "role",
+    "suspect", "lead", "deal", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "query_failed",
+    "server", "cache", "store", "pass", "tested", "learned", "batch_lost", "served", "takes_over", "counts", "invoke", "complete", "apply", "role",
     "view", "lock", "guarded", "vote", "outcome",
 )  # fmt: skip
 """What the library records."""

@@ -130,10 +130,10 @@ class Node(Endpoint):
         self._require_up("spawn")
         return self._run(program, self._owner())
 
-    def compute(self, call: Computation[Any]) -> Event:
+    def compute(self, call: Computation[Any], owner: Process | None = None) -> Event:
         """The result of ``call``, when a core has spent the time that its cost takes on this node.
 
-        The mathematics is done at once and for real; a crash on the way loses its result.
+        The mathematics is done at once and for real; a crash, or the end of ``owner`` (the caller), loses its result.
         """
         if self._down:
             self._require_up("compute")
@@ -141,7 +141,7 @@ class Node(Endpoint):
             cost = call.cost
         except AttributeError:
             raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
-        return self._occupy(self._seconds(cost), call())
+        return self._occupy(self._seconds(cost), call(), owner)
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""
@@ -315,11 +315,11 @@ class Node(Endpoint):
     def _late(self, message: Message) -> None:
         self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
 
-    def _occupy(self, seconds: float, result: Any) -> Event:
+    def _occupy(self, seconds: float, result: Any, owner: Process | None = None) -> Event:
         if self._jitters:
             seconds *= self._jitter()
         done = Event(self.env)
-        self._processor.submit(done, result, seconds, self.env.active_process)
+        self._processor.submit(done, result, seconds, owner or self.env.active_process)
         return done
 
     def _adjust(self) -> None:

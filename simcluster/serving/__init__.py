@@ -2,7 +2,7 @@
 
 from simcluster.serving.arrivals import AnyArrivals, At, Closed, Poisson
 from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
-from simcluster.serving.job import AnyService, Served, ServiceJob
+from simcluster.serving.job import AnyService, ServiceJob
 from simcluster.serving.nearest_neighbour_batch import NearestNeighbourBatch, Predicted
 from simcluster.serving.nearest_neighbours_job import NearestNeighbourService
 from simcluster.serving.neighbours import NearestNeighbours
@@ -15,8 +15,24 @@ from simcluster.serving.online import (
     StoredBatches,
     fetch_always,
 )
-from simcluster.serving.protocols import Arrivals, Balancer, Batches, Feed, ReplicaView, Service
+from simcluster.serving.pool import Pool
+from simcluster.serving.protocols import (
+    Arrivals,
+    Autoscaler,
+    Balancer,
+    Batches,
+    Cache,
+    CallPolicy,
+    Feed,
+    QueueDiscipline,
+    ReplicaView,
+    Service,
+)
+from simcluster.serving.queues import QueueLimit
 from simcluster.serving.saved_model import ModelFile, SavedModel
+from simcluster.serving.server import Request
+from simcluster.serving.shard_call import ShardCall
+from simcluster.serving.world import Served
 
 __all__ = [
     "AnyArrivals",
@@ -26,8 +42,11 @@ __all__ = [
     "Arrivals",
     "ArrivingBatches",
     "At",
+    "Autoscaler",
     "Balancer",
     "Batches",
+    "Cache",
+    "CallPolicy",
     "Closed",
     "Copies",
     "Feed",
@@ -38,13 +57,18 @@ __all__ = [
     "NearestNeighbours",
     "OnlineLearning",
     "Poisson",
+    "Pool",
     "Predicted",
+    "QueueDiscipline",
+    "QueueLimit",
     "ReplicaView",
+    "Request",
     "RoundRobin",
     "SavedModel",
     "Served",
     "Service",
     "ServiceJob",
+    "ShardCall",
     "StoredBatches",
     "fetch_always",
     "least_loaded",

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, ClusterSpec, Ran
-from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Spec, check_apart
+from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Positive, Spec, check_apart
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
 from simcluster.serving.arrivals import AnyArrivals, At
+from simcluster.serving.autoscalers import Fixed
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
-from simcluster.serving.front_end import World, handle_all, serve
+from simcluster.serving.caches import Lru
+from simcluster.serving.call_policies import once
+from simcluster.serving.front_end import handle_all
 from simcluster.serving.neighbours import NearestNeighbours
-from simcluster.serving.protocols import Service
+from simcluster.serving.pool import Pool
+from simcluster.serving.protocols import Autoscaler, Cache, CallPolicy, QueueDiscipline, Service
+from simcluster.serving.queues import QueueLimit
 from simcluster.serving.saved_model import SavedModel
+from simcluster.serving.server import serve
+from simcluster.serving.world import Served, World
 
 AnyService = Annotated[Service, Open(Service, NearestNeighbours, SavedModel)]
 """A service that is here, or one's own; in a file ``kind`` says which."""
-
-
-@dataclass(frozen=True, eq=False)
-class Served:
-    """What a service gave: the answer to each query, by its number, and the numbers of those that were lost."""
-
-    answers: dict[int, Any]
-    lost: tuple[int, ...]
+AnyCallPolicy = Annotated[CallPolicy, Open(CallPolicy, once=once)]
+"""A policy of calls that is here, or one's own; in a file ``kind`` says which."""
+AnyQueue = Annotated[QueueDiscipline, Open(QueueDiscipline, QueueLimit)]
+"""A queue of servers that is here, or one's own; in a file ``kind`` says which."""
+AnyCache = Annotated[Cache, Open(Cache, Lru)]
+"""A cache that is here, or one's own; in a file ``kind`` says which."""
+AnyAutoscaler = Annotated[Autoscaler, Open(Autoscaler, Fixed)]
+"""An autoscaler that is here, or one's own; in a file ``kind`` says which."""
 
 
 class ServiceJob(Spec):
@@ -37,7 +43,9 @@ class ServiceJob(Spec):
 
     A replica that does not answer within ``timeout_s``, or cannot be reached, is passed over for another; to ask twice
     does no harm. When none is left, all are tried again, after ``timeout_s`` (``None``: 1 s) if one of them refused.
-    The job is over when all queries are answered or lost; the event's value is ``Served``.
+    With ``resilience`` it is these policies that say who is asked again; a query that they give up has failed, as one
+    has without them that a server's ``queue`` turns away. The job is over when all queries are answered, failed or
+    lost; the event's value is ``Served``.
     """
 
     kind: Literal["service"] = "service"
@@ -59,12 +67,26 @@ class ServiceJob(Spec):
     """How long a replica has to answer (``None``: for ever)."""
     detector: AnyDetector | None = None
     """Who is suspected of being gone, and is asked only when all replicas of a shard are (``None``: nobody)."""
+    resilience: tuple[AnyCallPolicy, ...] = ()
+    """What stands around the call of each shard, the outermost first (none: replicas are asked until one answers)."""
+    queue: AnyQueue | None = None
+    """Who waits at a server, and who is turned away (``None``: everybody waits, in order of arrival)."""
+    concurrency: Count | None = None
+    """How many requests a server with a ``queue`` computes at once (``None``: as many as it has cores)."""
+    cache: AnyCache | None = None
+    """Where answers are kept for whoever asks for the same (``None``: nowhere)."""
+    cache_at: Literal["servers", "front_end"] = "servers"
+    """Whether each server has a cache, or the front end one."""
+    autoscaler: AnyAutoscaler | None = None
+    """Who says how many of the servers run (``None``: all do)."""
+    deadline_s: Positive | None = None
+    """How late an answer may be to count as goodput (``None``: however late); nothing else depends on it."""
     when_down: Literal["wait", "lose"] = "wait"
     """What becomes of a query that comes while the front end is down, or that a crash of it takes away."""
     name: Name = "service"
     """What its programs and messages begin with."""
 
-    records: ClassVar = ("query", "query_lost")
+    records: ClassVar = ("query", "query_lost", "query_failed", "server", "cache")
 
     @model_validator(mode="after")
     def _servers_fit_shards(self) -> ServiceJob:
@@ -97,8 +119,9 @@ class ServiceJob(Spec):
         for place, name in enumerate(self.servers):
             cluster[name].boot(partial(serve, job=self, shard=shards[place // self.replicas]), f"{self.name}.server")
         done = cluster.env.event()
-        world = World(cluster, self, seed, lambda answers, lost: done.succeed(Served(answers, lost)))
-        front_end = partial(handle_all, job=self, world=world, seed=seed, over=done)
+        pool = Pool(cluster, self)
+        world = World(cluster, self, seed, done.succeed)
+        front_end = partial(handle_all, job=self, world=world, pool=pool, seed=seed, over=done)
         cluster[self.front_end].boot(front_end, f"{self.name}.front_end")
         if self.detector is not None:
             self.detector.start(cluster, f"{self.name}.server", self.front_end, self.servers, done)
@@ -111,6 +134,7 @@ class ServiceJob(Spec):
         found = service_metrics(result.trace)
         if isinstance(served := result.outcome, Served):
             found |= {"queries_answered": len(served.answers), "queries_lost": len(served.lost)}
+            found["queries_failed"] = len(served.failed)
         return found
 
     def series(self, result: Ran) -> dict[str, Any]:

@@ -1,0 +1,167 @@
+"""The servers of a service: each computes what it is asked, at once or when its queue lets it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Hashable
+from copy import deepcopy
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from simcluster.cluster import Message, Node
+from simcluster.engine import Event
+
+if TYPE_CHECKING:
+    from simcluster.serving.job import ServiceJob
+
+
+def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, None]:
+    """A server: every query is a computation of its own, so they queue for the cores in order of arrival."""
+    if (load := getattr(job.service, "load", None)) is not None:
+        shard = yield from load(node, shard)
+    server = (_Plain if job.queue is None and job.cache is None else _Server)(node, job, shard)
+    asks, probes, cancels = (f"{job.name}.{what}" for what in ("ask", "probe", "cancel"))
+    while True:
+        message = yield node.receive(asks, probes, cancels)
+        if message.kind == asks:
+            server.take(message)
+        elif message.kind == probes:
+            node.reply(message, (server.requests, server.latency_s))
+        else:
+            server.cancel(message.body)
+
+
+class _Plain:
+    """Computes each request as it comes."""
+
+    def __init__(self, node: Node, job: ServiceJob, shard: Any) -> None:
+        self.requests = 0  # that it has and has not answered
+        self.latency_s: float | None = None  # how long its last answer took
+        self._node = node
+        self._answer = job.service.answer
+        self._shard = shard
+
+    def take(self, message: Message) -> None:
+        """A request has come."""
+        node = self._node
+        self.requests += 1
+        done = node.compute(self._answer(self._shard, message.body))
+        done.callbacks.append(partial(self._reply, message, node.env.now))
+
+    def cancel(self, number: object) -> None:
+        """Nobody wants an answer any more; what computes goes on."""
+
+    def _reply(self, message: Message, came_s: float, done: Event) -> None:
+        self.requests -= 1
+        self.latency_s = self._node.env.now - came_s
+        self._node.reply(message, done._value)
+
+
+class Request:
+    """A request that a server has, since ``came_s``; ``reject`` it to turn it away."""
+
+    __slots__ = ("_server", "came_s", "key", "message")
+
+    def __init__(self, server: _Server, message: Message, came_s: float, key: Hashable) -> None:
+        self._server = server
+        self.message = message
+        self.came_s = came_s
+        self.key = key
+
+    def reject(self) -> None:
+        """Turn it away: the call fails with ``Overloaded``."""
+        self._server.reply(self, (False, None))
+
+
+class _Server:
+    """Has a queue of its own before its cores, a cache before that, or both."""
+
+    def __init__(self, node: Node, job: ServiceJob, shard: Any) -> None:
+        self.requests = 0
+        self.latency_s: float | None = None
+        self._node = node
+        self._job = job
+        self._shard = shard
+        self._queue = deepcopy(job.queue)
+        self._cache = deepcopy(job.cache) if job.cache_at == "servers" else None
+        self._key = getattr(job.service, "key", None)
+        self._free = job.concurrency or node.spec.cores
+        self._waiting: deque[Request] = deque()
+        self._same: dict[Hashable, list[Request]] = {}  # who waits for the answer that another has asked for
+        self._record = node.cluster.trace.recorder("cache", "node", "hit")
+        self._process = node.env.active_process
+
+    def take(self, message: Message) -> None:
+        """A request has come."""
+        now_s = self._node.env.now
+        self.requests += 1
+        key = None
+        if self._cache is not None:
+            key = message.body if self._key is None else self._key(message.body)
+        request = Request(self, message, now_s, key)
+        if self._cache is not None and self._is_cached(request, now_s):
+            return
+        if self._queue is None:
+            self._compute(request)
+            return
+        self._queue.arrive(request, self._waiting, now_s)
+        self._go_on()
+
+    def cancel(self, number: object) -> None:
+        """Nobody wants an answer to the request whose message has this id: forget it, if it still waits."""
+        for request in self._waiting:
+            if request.message.id == number:
+                if self._same.get(request.key):
+                    return  # others wait for its answer
+                self._same.pop(request.key, None)
+                self._waiting.remove(request)
+                self.requests -= 1
+                return
+
+    def reply(self, request: Request, body: tuple[bool, Any]) -> None:
+        """Answer a request, and those that wait for the same answer."""
+        now_s = self._node.env.now
+        for each in (request, *self._same.pop(request.key, ())) if self._cache is not None else (request,):
+            self.requests -= 1
+            self.latency_s = now_s - each.came_s
+            self._node.reply(each.message, body)
+
+    def _is_cached(self, request: Request, now_s: float) -> bool:
+        """Whether there is an answer, or will be."""
+        assert self._cache is not None
+        waits = self._same.get(request.key)
+        if waits is not None:
+            waits.append(request)
+            return True
+        try:
+            answer = self._cache.get(request.key, now_s)
+        except KeyError:
+            self._record(self._node.name, False)
+            if self._cache.coalesces:
+                self._same[request.key] = []
+            return False
+        self._record(self._node.name, True)
+        self.reply(request, (True, answer))
+        return True
+
+    def _go_on(self) -> None:
+        while self._free and self._waiting:
+            assert self._queue is not None
+            request = self._queue.choose(self._waiting, self._node.env.now)
+            if request is None:
+                return
+            self._free -= 1
+            self._compute(request)
+
+    def _compute(self, request: Request) -> None:
+        call = self._job.service.answer(self._shard, request.message.body)
+        done = self._node.compute(call, self._process)
+        done.callbacks.append(partial(self._computed, request))
+
+    def _computed(self, request: Request, done: Event) -> None:
+        if self._cache is not None:
+            self._cache.put(request.key, done._value, self._node.env.now)
+        self.reply(request, (True, done._value))
+        if self._queue is not None:
+            self._free += 1
+            self._go_on()
