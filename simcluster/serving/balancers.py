@@ -43,7 +43,8 @@ def power_of_two_choices(query: Any, replicas: Sequence[ReplicaView], generator:
     first = int(generator.integers(len(replicas)))
     second = int(generator.integers(len(replicas) - 1))
     second += second >= first  # a different one
-    return least_loaded(query, [replicas[first], replicas[second]], generator)
+    one, other = replicas[first], replicas[second]
+    return (other if other.outstanding < one.outstanding else one).name
 
 
 AnyBalancer = Annotated[

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Failure, Node
+from simcluster.cluster.mistakes import explain
 from simcluster.engine import Event, Program, stream
 from simcluster.serving.draws import Draws
 from simcluster.serving.pool import Pool, Replicas
@@ -35,8 +36,10 @@ def handle_all(
     for query in list(waiting.values()):  # what a crash has taken away, or what came before
         taken.add(query.number)
         front.handle(query)
+    world.front = None if front.policies else front
     while True:
-        number = (yield node.receive(kind)).body
+        front.listens = node.receive(kind)
+        number = (yield front.listens).body
         if number not in taken and number in waiting:
             taken.add(number)
             front.handle(waiting[number])
@@ -54,6 +57,7 @@ class FrontEnd:
         self.env = node.env
         self.job = job
         self.alive = True
+        self.listens: Event = Event(self.env)  # what the program waits for
         self.ask_kind = f"{job.name}.ask"
         self.cancel_kind = f"{job.name}.cancel"
         self.timeout_s = job.timeout_s
@@ -72,6 +76,7 @@ class FrontEnd:
         self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
         self._record_cache = node.cluster.trace.recorder("cache", "node", "hit")
         pool.opened(self._changed)
+        self._shard_of = {name: place // job.replicas for place, name in enumerate(job.servers)}
         self.replicas = [Replicas(pool.shard(shard)) for shard in range(job.shards)]
         process = self.env.active_process
         assert process is not None
@@ -81,6 +86,18 @@ class FrontEnd:
         """The program has been ended: what comes now comes to nobody."""
         self.alive = False
 
+    def take(self, query: Query) -> None:
+        """Handle a query that comes while the front end listens, as its program would."""
+        try:
+            self.handle(query)
+        except Exception as error:
+            self.explain(error)
+            raise
+
+    def explain(self, error: Exception) -> None:
+        """Say in an error where it was raised."""
+        explain(error, f"{self.job.name}.front_end on {self.node.name}", self.env.now)
+
     def suspect(self, server: str, suspected: bool) -> None:
         """A server is suspected of being gone, or no longer."""
         self.pool.views[server].suspected = suspected
@@ -89,7 +106,7 @@ class FrontEnd:
 
     def _changed(self, server: str) -> None:
         if self.alive:
-            self.replicas[self.job.servers.index(server) // self.job.replicas].refresh()
+            self.replicas[self._shard_of[server]].refresh()
 
     def handle(self, query: Query) -> None:
         """Ask one replica of every shard."""
@@ -141,7 +158,9 @@ class FrontEnd:
         """A shard has answered: with the others, that is the answer of the query."""
         job, query, attempts = self.job, call.query, call.attempts
         if job.shards == 1:
-            answer = job.service.merge((part,))
+            answer = job.service.merge([part])
+        elif query.number not in self._world.open:
+            return
         else:
             parts = self._parts.setdefault(query.number, {})
             parts[call.shard] = part, attempts

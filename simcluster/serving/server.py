@@ -108,14 +108,12 @@ class _Server:
         self._go_on()
 
     def cancel(self, number: object) -> None:
-        """Nobody wants an answer to the request whose message has this id: forget it, if it still waits."""
+        """Nobody wants an answer to the request whose message has this id: turn it away, if it still waits."""
         for request in self._waiting:
             if request.message.id == number:
-                if self._same.get(request.key):
-                    return  # others wait for its answer
-                self._same.pop(request.key, None)
-                self._waiting.remove(request)
-                self.requests -= 1
+                if not self._same.get(request.key):  # else others wait for its answer
+                    self._waiting.remove(request)
+                    request.reject()
                 return
 
     def reply(self, request: Request, body: tuple[bool, Any]) -> None:

@@ -21,10 +21,14 @@ class ShardCall:
     """The front end's call of one shard for one query, and what policies may do with it.
 
     ``key`` is what is asked for, ``attempts`` counts the requests so far, and ``asked`` are the replicas that they went
-    to; when all have been asked it begins anew. ``timeout_s`` is how long the next attempt has.
+    to; when all have been asked it begins anew. ``timeout_s`` is how long the next attempt has. ``open`` are those that
+    have not been answered: the id of the request's message, and the replica's name.
     """
 
-    __slots__ = ("_begin_s", "_front", "_refused", "_view", "asked", "attempts", "key", "query", "shard", "timeout_s")
+    __slots__ = (
+        "_begin_s", "_front", "_refused", "_view",
+        "asked", "attempts", "key", "open", "query", "shard", "timeout_s",
+    )  # fmt: skip
 
     _view: ReplicaView
     _begin_s: float
@@ -37,6 +41,7 @@ class ShardCall:
         self.shard = shard
         self.attempts = 0
         self.asked: list[ReplicaView] = []
+        self.open: dict[int, str] = {}
         self.timeout_s = front.timeout_s
 
     # What policies use
@@ -62,6 +67,11 @@ class ShardCall:
         self._front.node.spawn(_told(program, done))
         return done
 
+    def withdraw(self) -> None:
+        """Tell the replicas that have not answered that nobody waits: those where it waits too turn it away."""
+        for ident, name in self.open.items():
+            self._front.node.send(name, self._front.cancel_kind, ident)
+
     def ask(self) -> Program:
         """One attempt: a request to a replica that this call has not asked yet. Raises one of ``UNANSWERED``."""
         front = self._front
@@ -72,11 +82,12 @@ class ShardCall:
         self.attempts += 1
         view.outstanding += 1
         begin_s = front.env.now
+        sent = front.node.request(view.name, front.ask_kind, self.query.body, timeout_s=self.timeout_s)
+        self.open[sent.message.id] = view.name
         try:
-            reply = yield front.node.request(
-                view.name, front.ask_kind, self.query.body, timeout_s=self.timeout_s
-            )
+            reply = yield sent
         finally:
+            del self.open[sent.message.id]
             front.released(view)
         if front.answers_wrapped:
             taken, answer = reply.body
@@ -106,9 +117,15 @@ class ShardCall:
         )
 
     def _replied(self, reply: Event) -> None:
+        if self._front.alive:
+            try:
+                self._heard(reply)
+            except Exception as error:
+                self._front.explain(error)
+                raise
+
+    def _heard(self, reply: Event) -> None:
         front, view = self._front, self._view
-        if not front.alive:
-            return
         view.outstanding -= 1
         if view.state == "draining":
             front.pool.settle(view)

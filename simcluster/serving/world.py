@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Cluster, Message
-from simcluster.engine import Event, Process, fire, kill, stream
+from simcluster.engine import Event, Process, awaited, fire, kill, stream
 
 if TYPE_CHECKING:
+    from simcluster.serving.front_end import FrontEnd
     from simcluster.serving.job import ServiceJob
 
 
@@ -45,6 +46,7 @@ class World:
 
     def __init__(self, cluster: Cluster, job: ServiceJob, seed: int, over: Callable[[Served], object]) -> None:
         self.open: dict[int, Query] = {}
+        self.front: FrontEnd | None = None  # who may be given a query without a message, while it listens
         self.answers: dict[int, Any] = {}
         self.lost: list[int] = []
         self.failed: dict[int, str] = {}
@@ -82,6 +84,8 @@ class World:
         if node is not None and node.state != "down":
             if node.inbox_is_full:
                 self.lose(query)
+            elif self.front is not None and node.runs and awaited(self.front.listens):
+                self.front.take(query)
             else:
                 node.deliver(Message(self._cluster.network.new_id(), "", name, self._kind, number, 0.0))
         elif node is None or self._job.when_down == "lose":
