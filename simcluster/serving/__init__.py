@@ -1,11 +1,20 @@
 """Serving: what the world asks, and what answers: a service × arrivals × a balancer; a batch; a model that learns."""
 
-from simcluster.serving.arrivals import AnyArrivals, At, Closed, Poisson
+from simcluster.serving.arrivals import (
+    AnyArrivals,
+    At,
+    Closed,
+    Deterministic,
+    Diurnal,
+    MarkovModulated,
+    Poisson,
+    Steps,
+    TraceFile,
+)
 from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
-from simcluster.serving.job import AnyService, ServiceJob
+from simcluster.serving.job import ServiceJob
 from simcluster.serving.nearest_neighbour_batch import NearestNeighbourBatch, Predicted
 from simcluster.serving.nearest_neighbours_job import NearestNeighbourService
-from simcluster.serving.neighbours import NearestNeighbours
 from simcluster.serving.online import (
     AnyBatches,
     ArrivingBatches,
@@ -29,8 +38,19 @@ from simcluster.serving.protocols import (
     Service,
 )
 from simcluster.serving.queues import QueueLimit
-from simcluster.serving.saved_model import ModelFile, SavedModel
 from simcluster.serving.server import Request
+from simcluster.serving.services import (
+    AnyKeys,
+    AnyService,
+    Keys,
+    ModelFile,
+    NearestNeighbours,
+    SavedModel,
+    Synthetic,
+    UniformKeys,
+    ZipfKeys,
+    checked,
+)
 from simcluster.serving.shard_call import ShardCall
 from simcluster.serving.world import Served
 
@@ -38,6 +58,7 @@ __all__ = [
     "AnyArrivals",
     "AnyBalancer",
     "AnyBatches",
+    "AnyKeys",
     "AnyService",
     "Arrivals",
     "ArrivingBatches",
@@ -49,8 +70,12 @@ __all__ = [
     "CallPolicy",
     "Closed",
     "Copies",
+    "Deterministic",
+    "Diurnal",
     "Feed",
+    "Keys",
     "Learned",
+    "MarkovModulated",
     "ModelFile",
     "NearestNeighbourBatch",
     "NearestNeighbourService",
@@ -69,7 +94,13 @@ __all__ = [
     "Service",
     "ServiceJob",
     "ShardCall",
+    "Steps",
     "StoredBatches",
+    "Synthetic",
+    "TraceFile",
+    "UniformKeys",
+    "ZipfKeys",
+    "checked",
     "fetch_always",
     "least_loaded",
     "power_of_two_choices",

@@ -12,22 +12,19 @@ from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Period, Positive, Spec, check_apart
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
-from simcluster.serving.arrivals import AnyArrivals, At
+from simcluster.serving.arrivals import AnyArrivals
 from simcluster.serving.autoscalers import Fixed
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
 from simcluster.serving.caches import Lru
 from simcluster.serving.call_policies import once
 from simcluster.serving.front_end import handle_all
-from simcluster.serving.neighbours import NearestNeighbours
 from simcluster.serving.pool import Pool
-from simcluster.serving.protocols import Autoscaler, Cache, CallPolicy, QueueDiscipline, Service
+from simcluster.serving.protocols import Autoscaler, Cache, CallPolicy, QueueDiscipline
 from simcluster.serving.queues import QueueLimit
-from simcluster.serving.saved_model import SavedModel
 from simcluster.serving.server import serve
+from simcluster.serving.services import AnyService, NearestNeighbours
 from simcluster.serving.world import Served, World
 
-AnyService = Annotated[Service, Open(Service, NearestNeighbours, SavedModel)]
-"""A service that is here, or one's own; in a file ``kind`` says which."""
 AnyCallPolicy = Annotated[CallPolicy, Open(CallPolicy, once=once)]
 """A policy of calls that is here, or one's own; in a file ``kind`` says which."""
 AnyQueue = Annotated[QueueDiscipline, Open(QueueDiscipline, QueueLimit)]
@@ -93,9 +90,9 @@ class ServiceJob(Spec):
         check_apart("front_end", self.front_end, "servers", self.servers)
         if len(self.servers) % self.shards:
             raise ValueError(f"servers must be a multiple of the {self.shards} shards, got {len(self.servers)}")
-        if isinstance(self.arrivals, At) and self.queries > len(self.arrivals.times_s):
-            rule = f"queries must be at most the {len(self.arrivals.times_s)} times at which one comes"
-            raise ValueError(f"{rule}, got {self.queries}")
+        with suppress(MissingFile):  # it may be there where this is run
+            if (most := getattr(self.arrivals, "most", None)) is not None and self.queries > most:
+                raise ValueError(f"queries must be at most the {most} times at which one comes, got {self.queries}")
         return self
 
     @property

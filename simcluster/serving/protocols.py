@@ -46,7 +46,10 @@ class Service(Protocol):
 
 
 class Arrivals(Protocol):
-    """When queries come. They are the world's: no pause and no crash of the cluster holds one up."""
+    """When queries come. They are the world's: no pause and no crash of the cluster holds one up.
+
+    Where they come to an end, a property ``most`` says how many there are.
+    """
 
     def run(self, env: Environment, ask: Callable[[], Event], generator: np.random.Generator) -> Program:
         """A process that calls ``ask`` whenever a query comes; what that returns happens when it is answered.
