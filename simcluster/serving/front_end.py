@@ -70,6 +70,8 @@ class FrontEnd:
         self._world = world
         self._key = getattr(job.service, "key", None)
         self._heard = getattr(self.balancer, "heard", None)
+        self._is_simple = self.cache is None and not self.policies and job.shards == 1
+        self._merge = job.service.merge
         self._draws = Draws(stream(seed, "serving", "balancer"))
         self._same: dict[Any, list[Query]] = {}  # who waits for the answer that another has asked for
         self._parts: dict[int, dict[int, tuple[Any, int]]] = {}  # by query what shards have answered, where several do
@@ -89,7 +91,10 @@ class FrontEnd:
     def take(self, query: Query) -> None:
         """Handle a query that comes while the front end listens, as its program would."""
         try:
-            self.handle(query)
+            if self._is_simple:
+                ShardCall(self, query, query.body if self._key is None else self._key(query.body), 0).attempt()
+            else:
+                self.handle(query)
         except Exception as error:
             self.explain(error)
             raise
@@ -156,18 +161,21 @@ class FrontEnd:
 
     def answer(self, call: ShardCall, part: Any) -> None:
         """A shard has answered: with the others, that is the answer of the query."""
-        job, query, attempts = self.job, call.query, call.attempts
-        if job.shards == 1:
-            answer = job.service.merge([part])
-        elif query.number not in self._world.open:
+        if self._is_simple:
+            self._world.answer(call.query, self._merge([part]), call.attempts)
             return
+        job, query, attempts = self.job, call.query, call.attempts
+        if query.number not in self._world.open:
+            return
+        if job.shards == 1:
+            answer = self._merge([part])
         else:
             parts = self._parts.setdefault(query.number, {})
             parts[call.shard] = part, attempts
             if len(parts) < job.shards:
                 return
             del self._parts[query.number]
-            answer = job.service.merge([parts[shard][0] for shard in range(job.shards)])
+            answer = self._merge([parts[shard][0] for shard in range(job.shards)])
             attempts = sum(tried for _, tried in parts.values())
         self._world.answer(query, answer, attempts)
         if self.cache is not None:

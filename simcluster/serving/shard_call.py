@@ -117,29 +117,27 @@ class ShardCall:
         )
 
     def _replied(self, reply: Event) -> None:
-        if self._front.alive:
-            try:
-                self._heard(reply)
-            except Exception as error:
-                self._front.explain(error)
-                raise
-
-    def _heard(self, reply: Event) -> None:
         front, view = self._front, self._view
-        view.outstanding -= 1
-        if view.state == "draining":
-            front.pool.settle(view)
-        if not reply._ok:
-            self._unanswered(reply._value)
+        if not front.alive:
             return
-        part = reply._value.body
-        if front.answers_wrapped:
-            taken, part = part
-            if not taken:
-                front.fail(self, Overloaded.cause)
+        try:
+            view.outstanding -= 1
+            if view.state == "draining":
+                front.pool.settle(view)
+            if not reply._ok:
+                self._unanswered(reply._value)
                 return
-        front.heard(view, self._begin_s)
-        front.answer(self, part)
+            part = reply._value.body
+            if front.answers_wrapped:
+                taken, part = part
+                if not taken:
+                    front.fail(self, Overloaded.cause)
+                    return
+            front.heard(view, self._begin_s)
+            front.answer(self, part)
+        except Exception as error:
+            front.explain(error)
+            raise
 
     def _unanswered(self, failure: Failure) -> None:
         front = self._front

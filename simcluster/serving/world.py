@@ -54,6 +54,7 @@ class World:
         self._env = cluster.env
         self._job = job
         self._queries = job.queries
+        self._front_end = job.front_end
         self._kind = f"{job.name}.query"
         self._body = job.service.ask
         self._over = over
@@ -79,17 +80,17 @@ class World:
         query = self.open[number] = Query(number, env.now, self._body(self._bodies), answered)
         if number + 1 == self._queries and env.active_process is self._process:
             self._cluster.killed.append(kill(self._process))
-        name = self._job.front_end
-        node = self._cluster.nodes.get(name)
-        if node is not None and node.state != "down":
-            if node.inbox_is_full:
+        node, front = self._cluster.nodes.get(self._front_end), self.front
+        if node is None or node.state == "down":
+            if node is None or self._job.when_down == "lose":
                 self.lose(query)
-            elif self.front is not None and node.runs and awaited(self.front.listens):
-                self.front.take(query)
-            else:
-                node.deliver(Message(self._cluster.network.new_id(), "", name, self._kind, number, 0.0))
-        elif node is None or self._job.when_down == "lose":
+        elif node.inbox_is_full:
             self.lose(query)
+        elif front is not None and node.runs and awaited(front.listens):
+            front.take(query)
+        else:
+            ident = self._cluster.network.new_id()
+            node.deliver(Message(ident, "", node.name, self._kind, number, 0.0))
         return answered
 
     def answer(self, query: Query, answer: Any, attempts: int) -> None:
