@@ -2,11 +2,12 @@
 
 A front end asks one of many servers for each query, by the power of two choices: Poisson arrivals at 70 % load,
 exponential work, half a millisecond of network in each direction. In simcluster each request and each reply is a message
-that a fault could hit, and each computation keeps a core busy; the peers have two delays and a queue. SimPy's model is
-the plain one, a process for each query; Ciw's routes each customer from a node without queue to one of the others (it
-has no network, and is skipped where ``pip install ciw`` has not been done). The rows with real work search the digits
-for nearest neighbours. All take turns; times are those of the process. That the mean sojourn times agree is asserted.
-Prints the median rate, and the ratio of medians to each peer.
+that a fault could hit, and each computation keeps a core busy. SimPy stands here twice: with messages, as simcluster has
+them (a process for each server, which takes requests from its store, and one for each query, which awaits the reply in
+its own), and without, as two delays and a ``Resource``. Ciw has no network: it routes each customer from a node without
+queue to one of the others (skipped where ``pip install ciw`` has not been done). The rows with real work search the
+digits for nearest neighbours. All take turns; times are those of the process, with the set-up. That the mean sojourn
+times agree is asserted. Prints the median rate, and the ratio of medians to each peer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,8 +34,12 @@ LOAD, WORK_S, LATENCY_S = 0.7, 0.01, 0.0005
 SEARCH_S = 276e3 / 1e9  # what a search of the digits takes on a core of 10⁹ flops/s
 
 
-def ours(service: Service, work_s: float, servers: int, queries: int) -> Callable[[], tuple[int, float]]:
-    """A run of simcluster: how many were answered, and the mean sojourn time."""
+Sojourns = Callable[[], list[float]]
+"""What a run gives: the sojourn times of all that were answered, gathered when the time has been taken."""
+
+
+def ours(service: Service, work_s: float, servers: int, queries: int) -> Callable[[], Sojourns]:
+    """A run of simcluster."""
     cluster = ClusterSpec(nodes=(NodeSpec(name="front"), *nodes("r", servers)))
     job = ServiceJob(
         service=service,
@@ -45,30 +51,55 @@ def ours(service: Service, work_s: float, servers: int, queries: int) -> Callabl
     )
     scenario = Scenario(cluster=cluster, job=job, horizon_s=1e6, trace_kinds=("query",))
 
-    def once() -> tuple[int, float]:
-        result = run(scenario, 0)
-        return len(result.outcome.answers), statistics.fmean(row["sojourn_s"] for row in result.trace.rows("query"))
+    def once() -> Sojourns:
+        rows = run(scenario, 0).trace.rows("query")
+        return lambda: [row["sojourn_s"] for row in rows]
 
     return once
 
 
-def in_simpy(servers: int, queries: int) -> tuple[int, float]:
+def two_of(servers: int, dice: random.Random) -> tuple[int, int]:
+    """Two different servers, as cheaply as Python can draw them."""
+    one, other = int(servers * dice.random()), int((servers - 1) * dice.random())
+    return one, other + (other >= one)
+
+
+def in_simpy(servers: int, queries: int, messages: bool) -> Sojourns:
     """The same as one writes it in SimPy: a process for each query."""
     env, dice = simpy.Environment(), random.Random(1)
     cores = [simpy.Resource(env) for _ in range(servers)]
+    inboxes = [simpy.Store(env) for _ in range(servers)]
     outstanding, sojourns_s = [0] * servers, []
     over = env.event()
 
-    def query() -> Any:
-        begin_s = env.now
-        one, other = dice.sample(range(servers), 2)
-        chosen = other if outstanding[other] < outstanding[one] else one
-        outstanding[chosen] += 1
+    def delay(store: simpy.Store, message: Any) -> Any:
+        yield env.timeout(LATENCY_S)
+        yield store.put(message)
+
+    def server(place: int) -> Any:
+        while True:
+            work_s, reply_to = yield inboxes[place].get()
+            yield env.timeout(work_s)
+            env.process(delay(reply_to, None))
+
+    def by_messages(chosen: int, work_s: float) -> Any:
+        reply = simpy.Store(env)
+        env.process(delay(inboxes[chosen], (work_s, reply)))
+        yield reply.get()
+
+    def by_delays(chosen: int, work_s: float) -> Any:
         yield env.timeout(LATENCY_S)
         with cores[chosen].request() as turn:
             yield turn
-            yield env.timeout(dice.expovariate(1 / WORK_S))
+            yield env.timeout(work_s)
         yield env.timeout(LATENCY_S)
+
+    def query() -> Any:
+        begin_s = env.now
+        one, other = two_of(servers, dice)
+        chosen = other if outstanding[other] < outstanding[one] else one
+        outstanding[chosen] += 1
+        yield from (by_messages if messages else by_delays)(chosen, dice.expovariate(1 / WORK_S))
         outstanding[chosen] -= 1
         sojourns_s.append(env.now - begin_s)
         if len(sojourns_s) == queries:
@@ -79,20 +110,25 @@ def in_simpy(servers: int, queries: int) -> tuple[int, float]:
             yield env.timeout(dice.expovariate(LOAD * servers / WORK_S))
             env.process(query())
 
+    if messages:
+        for place in range(servers):
+            env.process(server(place))
     env.process(arrivals())
     env.run(over)
-    return queries, statistics.fmean(sojourns_s)
+    return lambda: sojourns_s
 
 
-def in_ciw(servers: int, queries: int) -> tuple[int, float]:
+def in_ciw(servers: int, queries: int) -> Sojourns:
     """The same in Ciw, without a network."""
     import ciw
+
+    dice = random.Random(1)
 
     class TwoChoices(ciw.routing.NodeRouting):  # type: ignore[misc]
         """The less loaded of two nodes."""
 
         def next_node(self, individual: Any) -> Any:
-            one, other = (self.simulation.nodes[2 + place] for place in random.sample(range(servers), 2))
+            one, other = (self.simulation.nodes[2 + place] for place in two_of(servers, dice))
             return other if other.number_of_individuals < one.number_of_individuals else one
 
     ciw.seed(1)
@@ -104,11 +140,11 @@ def in_ciw(servers: int, queries: int) -> tuple[int, float]:
     )
     simulation = ciw.Simulation(network)
     simulation.simulate_until_max_customers(queries, method="Complete")
-    waits = [row for row in simulation.get_all_records() if row.node > 1]
-    return queries, 2 * LATENCY_S + statistics.fmean(row.exit_date - row.arrival_date for row in waits)
+    records = simulation.get_all_records()
+    return lambda: [2 * LATENCY_S + row.exit_date - row.arrival_date for row in records if row.node > 1]
 
 
-def measured(what: dict[str, Callable[[], tuple[int, float]]], rounds: int) -> tuple[dict[str, list[float]], Any]:
+def measured(what: dict[str, Callable[[], Sojourns]], rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Requests per second of each, of every round, all taking turns; and the last mean sojourn time of each."""
     rates: dict[str, list[float]] = {name: [] for name in what}
     means_s = {}
@@ -116,8 +152,10 @@ def measured(what: dict[str, Callable[[], tuple[int, float]]], rounds: int) -> t
         for name, once in what.items():
             gc.collect()
             begin_s = time.process_time()
-            count, means_s[name] = once()
-            rates[name].append(count / (time.process_time() - begin_s))
+            sojourns = once()
+            taken_s = time.process_time() - begin_s
+            rates[name].append(len(found := sojourns()) / taken_s)
+            means_s[name] = statistics.fmean(found)
     return rates, means_s
 
 
@@ -132,20 +170,21 @@ def main(
     for servers in (10, 50) if small else (10, 1000):
         what = {
             "simcluster": ours(Synthetic(demand_s=Exponential(mean=WORK_S)), WORK_S, servers, queries),
-            "SimPy": lambda servers=servers: in_simpy(servers, queries),
+            "SimPy": partial(in_simpy, servers, queries, True),
+            "SimPy, delays": partial(in_simpy, servers, queries, False),
         }
         if importlib.util.find_spec("ciw"):
-            few = queries if servers < 100 else queries // 30
-            what["Ciw"] = lambda servers=servers, few=few: in_ciw(servers, few // 3)
+            what["Ciw"] = partial(in_ciw, servers, queries // 3 if servers < 100 else queries // 100)
         what["real work"] = ours(NearestNeighbours(), SEARCH_S, servers, queries // 4)
         rates, means_s = measured(what, rounds)
-        if abs(means_s["simcluster"] / means_s["SimPy"] - 1) > 0.15:  # of 2,000 and more, correlated as queues are
-            raise ValueError(f"the mean sojourn times must agree, got {means_s}")
+        for peer in ("SimPy", "SimPy, delays"):  # means of 2,000 and more, correlated as queues are
+            if abs(means_s["simcluster"] / means_s[peer] - 1) > 0.15:
+                raise ValueError(f"the mean sojourn times must agree, got {means_s}")
         all_rates[f"{servers} servers"] = rates
         ours_per_s = statistics.median(rates["simcluster"])
         for name, each in rates.items():
             beside = "" if name in ("simcluster", "real work") else f"{ours_per_s / statistics.median(each):8.1f} ×"
-            print(f"{servers:5} servers  {name:12} {statistics.median(each):10,.0f} requests/s{beside}")
+            print(f"{servers:5} servers  {name:13} {statistics.median(each):10,.0f} requests/s{beside}")
     if file is not None:
         file.write_text(json.dumps(all_rates), encoding="utf-8")
 
