@@ -11,7 +11,10 @@ from simcluster.serving.arrivals import (
     Steps,
     TraceFile,
 )
+from simcluster.serving.autoscalers import Fixed
 from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
+from simcluster.serving.caches import Lru
+from simcluster.serving.call_policies import once
 from simcluster.serving.job import ServiceJob
 from simcluster.serving.nearest_neighbour_batch import NearestNeighbourBatch, Predicted
 from simcluster.serving.nearest_neighbours_job import NearestNeighbourService
@@ -73,8 +76,10 @@ __all__ = [
     "Deterministic",
     "Diurnal",
     "Feed",
+    "Fixed",
     "Keys",
     "Learned",
+    "Lru",
     "MarkovModulated",
     "ModelFile",
     "NearestNeighbourBatch",
@@ -103,6 +108,7 @@ __all__ = [
     "checked",
     "fetch_always",
     "least_loaded",
+    "once",
     "power_of_two_choices",
     "random",
 ]

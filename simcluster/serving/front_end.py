@@ -13,6 +13,7 @@ from simcluster.engine import Event, Program, stream
 from simcluster.serving.draws import Draws
 from simcluster.serving.pool import Pool, Replicas
 from simcluster.serving.protocols import ReplicaView
+from simcluster.serving.server import turns_away
 from simcluster.serving.shard_call import ShardCall
 from simcluster.serving.world import Query, World
 
@@ -65,7 +66,7 @@ class FrontEnd:
         self.balancer = deepcopy(job.balancer)
         self.policies = deepcopy(job.resilience)
         self.cache = deepcopy(job.cache) if job.cache_at == "front_end" else None
-        self.answers_wrapped = job.queue is not None or (job.cache is not None and job.cache_at == "servers")
+        self.answers_wrapped = turns_away(job)
         self.pool = pool
         self._world = world
         self._key = getattr(job.service, "key", None)

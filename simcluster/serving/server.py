@@ -19,7 +19,7 @@ def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, N
     """A server: every query is a computation of its own, so they queue for the cores in order of arrival."""
     if (load := getattr(job.service, "load", None)) is not None:
         shard = yield from load(node, shard)
-    server = (_Plain if job.queue is None and job.cache is None else _Server)(node, job, shard)
+    server = (_Server if turns_away(job) else _Plain)(node, job, shard)
     asks, probes, cancels = (f"{job.name}.{what}" for what in ("ask", "probe", "cancel"))
     while True:
         message = yield node.receive(asks, probes, cancels)
@@ -29,6 +29,11 @@ def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, N
             node.reply(message, (server.requests, server.latency_s))
         else:
             server.cancel(message.body)
+
+
+def turns_away(job: ServiceJob) -> bool:
+    """Whether a server may answer that it does not: then a reply is (whether it does, the answer), else the answer."""
+    return job.queue is not None or (job.cache is not None and job.cache_at == "servers")
 
 
 class _Plain:
