@@ -13,8 +13,9 @@ from simcluster.engine import Event, Program, stream
 from simcluster.serving.draws import Draws
 from simcluster.serving.pool import Pool, Replicas
 from simcluster.serving.protocols import ReplicaView
+from simcluster.serving.resilience.protocols import Guarding
 from simcluster.serving.server import turns_away
-from simcluster.serving.shard_call import ShardCall
+from simcluster.serving.shard_call import Attempt, Refused, ShardCall
 from simcluster.serving.world import Query, World
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def handle_all(
     for query in list(waiting.values()):  # what a crash has taken away, or what came before
         taken.add(query.number)
         front.handle(query)
-    world.front = None if front.policies else front
+    world.front = None if front.policies or front.guards else front
     while True:
         front.listens = node.receive(kind)
         number = (yield front.listens).body
@@ -65,7 +66,9 @@ class FrontEnd:
         self.generator = stream(seed, "serving", "resilience")
         self.balancer = deepcopy(job.balancer)
         self.policies = deepcopy(job.resilience)
+        self.guards: list[tuple[Guarding, str]] = []
         self.cache = deepcopy(job.cache) if job.cache_at == "front_end" else None
+        self.carries = job.carries
         self.answers_wrapped = turns_away(job)
         self.pool = pool
         self._world = world
@@ -77,6 +80,11 @@ class FrontEnd:
         self._same: dict[Any, list[Query]] = {}  # who waits for the answer that another has asked for
         self._parts: dict[int, dict[int, tuple[Any, int]]] = {}  # by query what shards have answered, where several do
         self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
+        trace, record = node.cluster.trace, job.guards or job.resilience
+        self._record_attempt = trace.recorder("attempt", "query", "shard", "node", "why") if record else _nothing
+        self._record_end = trace.recorder("attempt_end", "query", "shard", "node", "outcome") if record else _nothing
+        if job.guards:
+            self.guards = [(guard.begin(trace.recorder("guard", "node", "state")), guard.cause) for guard in job.guards]
         self._record_cache = node.cluster.trace.recorder("cache", "node", "hit")
         pool.opened(self._changed)
         self._shard_of = {name: place // job.replicas for place, name in enumerate(job.servers)}
@@ -121,7 +129,7 @@ class FrontEnd:
             return
         for shard in range(self.job.shards):
             call = ShardCall(self, query, key, shard)
-            if self.policies:
+            if self.policies or self.guards:
                 self.node.spawn(self._under_policies(call))
             else:
                 call.attempt()
@@ -129,6 +137,8 @@ class FrontEnd:
     def choose(self, call: ShardCall) -> ReplicaView:
         """The replica that is asked next: one that this call has not asked yet, if there is one."""
         replicas = self.replicas[call.shard]
+        if self.guards:
+            return self._choose_guarded(call, replicas.active)
         if not call.asked:
             name = self.balancer(call.key, replicas.candidates, self._draws)
             view = replicas.by_name.get(name)
@@ -141,11 +151,57 @@ class FrontEnd:
                 call.asked.clear()
                 left = list(replicas.active)
             candidates = tuple(view for view in left if not view.suspected) or tuple(left)
-            name = self.balancer(call.key, candidates, self._draws)
-            for view in candidates:
-                if view.name == name:
-                    return view
+            return self._one_of(call, candidates)
         raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
+
+    def _choose_guarded(self, call: ShardCall, active: tuple[ReplicaView, ...]) -> ReplicaView:
+        """One that all guards admit. Raises ``Refused`` when there is none."""
+        now_s, admitted = self.env.now, active
+        for guard, cause in self.guards:
+            admitted = tuple(view for view in admitted if guard.admits(view.name, call.shard, now_s))
+            if not admitted:
+                raise Refused(cause, f"no server of shard {call.shard} may be asked at {now_s} s: {cause}")
+        left = tuple(view for view in admitted if view not in call.asked) or admitted
+        return self._one_of(call, tuple(view for view in left if not view.suspected) or left)
+
+    def _one_of(self, call: ShardCall, candidates: tuple[ReplicaView, ...]) -> ReplicaView:
+        name = self.balancer(call.key, candidates, self._draws)
+        for view in candidates:
+            if view.name == name:
+                return view
+        raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
+
+    def sent(self, call: ShardCall, view: ReplicaView, twin: str | None, ident: int | None) -> Attempt:
+        """Send a request of a call that stands under policies or guards. Raises ``Refused`` when one admits none now."""
+        now_s, body, number = self.env.now, call.query.body, call.query.number
+        for guard, cause in self.guards:
+            if not guard.admits(view.name, call.shard, now_s):
+                raise Refused(cause, f"{view.name} may not be asked at {now_s} s: {cause}")
+        if self.carries:
+            if ident is None:
+                ident = self.node.cluster.network.new_id()
+            body = (body, ident, call.deadline_s, twin)
+        view.outstanding += 1
+        for guard, _ in self.guards:
+            guard.sent(view.name, call.shard, now_s)
+        self._record_attempt(number, call.shard, view.name, call.why)
+        reply = self.node.request(view.name, self.ask_kind, body, timeout_s=call.timeout_s)
+        return Attempt(view, now_s, reply, reply.message.id if ident is None else ident)
+
+    def ended(self, call: ShardCall, attempt: Attempt, outcome: str) -> None:
+        """An attempt is over: "answered", "cancelled", or the cause of its failure."""
+        view, now_s = attempt.view, self.env.now
+        self.released(view)
+        for guard, _ in self.guards:
+            guard.ended(view.name, call.shard, now_s, attempt.sent_s, outcome)
+        self._record_end(call.query.number, call.shard, view.name, outcome)
+
+    def withdraw(self, call: ShardCall, attempt: Attempt) -> None:
+        """Nobody awaits an attempt any more, for another was faster."""
+        self.ended(call, attempt, "cancelled")
+        self.node.forget(attempt.reply)
+        if self.job.queue is not None:
+            self.node.send(attempt.view.name, self.cancel_kind, attempt.ident)
 
     def heard(self, view: ReplicaView, begin_s: float) -> None:
         """A replica has answered."""
@@ -219,3 +275,7 @@ class FrontEnd:
         self._record_cache(self.node.name, True)
         self._world.answer(query, answer, 0)
         return True
+
+
+def _nothing(*_: object) -> None:
+    """Nobody stands around the calls, so nothing is recorded of them."""

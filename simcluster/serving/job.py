@@ -21,13 +21,25 @@ from simcluster.serving.front_end import handle_all
 from simcluster.serving.pool import Pool
 from simcluster.serving.protocols import Autoscaler, Cache, CallPolicy, QueueDiscipline
 from simcluster.serving.queues import QueueLimit
+from simcluster.serving.resilience import (
+    Bulkhead,
+    CircuitBreaker,
+    Deadline,
+    Guard,
+    Hedge,
+    Retry,
+    ServerQueue,
+    Tied,
+)
 from simcluster.serving.server import serve
 from simcluster.serving.services import AnyService, NearestNeighbours
 from simcluster.serving.world import Served, World
 
-AnyCallPolicy = Annotated[CallPolicy, Open(CallPolicy, once=once)]
+AnyCallPolicy = Annotated[CallPolicy, Open(CallPolicy, Retry, Hedge, Tied, Deadline, once=once)]
 """A policy of calls that is here, or one's own; in a file ``kind`` says which."""
-AnyQueue = Annotated[QueueDiscipline, Open(QueueDiscipline, QueueLimit)]
+AnyGuard = Annotated[Guard, Open(Guard, CircuitBreaker, Bulkhead)]
+"""A guard of servers that is here, or one's own; in a file ``kind`` says which."""
+AnyQueue = Annotated[QueueDiscipline, Open(QueueDiscipline, QueueLimit, ServerQueue)]
 """A queue of servers that is here, or one's own; in a file ``kind`` says which."""
 AnyCache = Annotated[Cache, Open(Cache, Lru)]
 """A cache that is here, or one's own; in a file ``kind`` says which."""
@@ -66,6 +78,8 @@ class ServiceJob(Spec):
     """Who is suspected of being gone, and is asked only when all replicas of a shard are (``None``: nobody)."""
     resilience: tuple[AnyCallPolicy, ...] = ()
     """What stands around the call of each shard, the outermost first (none: replicas are asked until one answers)."""
+    guards: tuple[AnyGuard, ...] = ()
+    """Whether a replica may be asked: only those that all admit are (with one, a call fails that ``resilience`` leaves)."""
     queue: AnyQueue | None = None
     """Who waits at a server, and who is turned away (``None``: everybody waits, in order of arrival)."""
     concurrency: Count | None = None
@@ -83,7 +97,9 @@ class ServiceJob(Spec):
     name: Name = "service"
     """What its programs and messages begin with."""
 
-    records: ClassVar = ("query", "query_lost", "query_failed", "server", "cache")
+    records: ClassVar = (
+        "query", "query_lost", "query_failed", "attempt", "attempt_end", "guard", "shed", "server", "cache",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _servers_fit_shards(self) -> ServiceJob:
@@ -94,6 +110,36 @@ class ServiceJob(Spec):
             if (most := getattr(self.arrivals, "most", None)) is not None and self.queries > most:
                 raise ValueError(f"queries must be at most the {most} times at which one comes, got {self.queries}")
         return self
+
+    @model_validator(mode="after")
+    def _resilience_fits(self) -> ServiceJob:
+        for place, policy in enumerate(self.resilience):
+            refuses = getattr(policy, "refuses", None)
+            if refuses is not None and (why := refuses(self.resilience[place + 1 :], self.replicas)):
+                raise ValueError(f"resilience: {why}")
+        if self.carries and self.queue is None:
+            raise ValueError("queue must be there where requests carry a deadline or are tied, got None")
+        if not self.idempotent and (why := self._repeats()):
+            raise ValueError(f"a service that is not idempotent must be asked once, got {why}")
+        return self
+
+    def _repeats(self) -> str | None:
+        """What here does twice what may have been done."""
+        if any(getattr(policy, "twice", False) for policy in self.resilience):
+            return "a policy that sends two copies"
+        if not self.resilience and self.timeout_s is not None:
+            return f"timeout_s {self.timeout_s} without resilience, so that others are asked after it"
+        return "when_down 'wait', so that a crash of the front end repeats queries" if self.when_down == "wait" else None
+
+    @property
+    def carries(self) -> bool:
+        """Whether requests tell servers more than what is asked."""
+        return any(getattr(policy, "carries", False) for policy in self.resilience)
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether it does no harm that the service does the same twice, as a built-in one, which only reads."""
+        return bool(getattr(self.service, "idempotent", True))
 
     @property
     def replicas(self) -> int:

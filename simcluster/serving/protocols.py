@@ -105,8 +105,11 @@ class CallPolicy(Protocol):
 
         Each ``ask()`` is one attempt of what stands within: in the end, a request to a replica that the balancer
         chooses among those that this call has not asked yet. It raises one of ``UNANSWERED``, ``Overloaded`` where a
-        server turned it away. What the steps raise in the end is what becomes of the query. Of two attempts at once
-        each is ``call.start(ask())``, an event that fails, if it does, without a word.
+        server or a guard turned it away. What the steps raise in the end is what becomes of the query. Of two attempts
+        at once each is ``call.start(ask())``, an event that fails, if it does, without a word; ``call.stop`` gives one
+        up. Two members need not be: ``refuses(inner, replicas)`` says why the policies ``inner`` cannot stand within
+        it, where a shard has so many replicas, or ``None``; ``carries`` is true of one that tells servers more than
+        what is asked (``call.deadline_s``, a twin), for which they need a queue.
         """
         ...
 
@@ -114,10 +117,10 @@ class CallPolicy(Protocol):
 class QueueDiscipline(Protocol):
     """What waits at a server, and who is computed next: each server has a copy, made when it comes up."""
 
-    def arrive(self, request: Request, waiting: deque[Request], now_s: float) -> None:
+    def arrive(self, request: Request, waiting: deque[Request], free: int, now_s: float) -> None:
         """A request has come: put it at one end of ``waiting``, or ``reject`` it, or another that waits.
 
-        ``waiting`` are those that nobody computes yet. Whoever is rejected must not be in it any more.
+        ``waiting`` are those that nobody computes yet, and ``free`` how many cores compute nothing. Whoever is rejected must not be in it any more.
         """
         ...
 

@@ -20,12 +20,12 @@ class QueueLimit(Spec):
     waiting: Annotated[int, Field(ge=0, strict=True)]
     """How many may wait, beside those that are computed; K − c of M/M/c/K."""
 
-    def arrive(self, request: Request, waiting: deque[Request], now_s: float) -> None:
+    def arrive(self, request: Request, waiting: deque[Request], free: int, now_s: float) -> None:
         """At the end, if there is room."""
-        if len(waiting) < self.waiting:
+        if len(waiting) < self.waiting + free:
             waiting.append(request)
         else:
-            request.reject()
+            request.reject("queue_full")
 
     def choose(self, waiting: deque[Request], now_s: float) -> Request | None:
         """The first."""

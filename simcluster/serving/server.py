@@ -8,7 +8,7 @@ from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from simcluster.cluster import Message, Node
+from simcluster.cluster import Message, Node, Overloaded
 from simcluster.engine import Event
 
 if TYPE_CHECKING:
@@ -63,19 +63,29 @@ class _Plain:
 
 
 class Request:
-    """A request that a server has, since ``came_s``; ``reject`` it to turn it away."""
+    """A request that a server has, since ``came_s``; ``reject`` it to turn it away.
 
-    __slots__ = ("_server", "came_s", "key", "message")
+    ``deadline_s`` is when nobody wants its answer any more, ``None`` where it does not say; ``ident`` is what it is
+    cancelled by, and ``twin`` the server that has the same, of which only one is needed.
+    """
 
-    def __init__(self, server: _Server, message: Message, came_s: float, key: Hashable) -> None:
+    __slots__ = ("_server", "body", "came_s", "deadline_s", "ident", "key", "message", "twin")
+
+    def __init__(self, server: _Server, message: Message, came_s: float, carries: bool) -> None:
         self._server = server
         self.message = message
         self.came_s = came_s
-        self.key = key
+        self.key: Hashable = None
+        self.body: Any = message.body
+        self.ident: int = message.id
+        self.deadline_s: float | None = None
+        self.twin: str | None = None
+        if carries:
+            self.body, self.ident, self.deadline_s, self.twin = message.body
 
-    def reject(self) -> None:
-        """Turn it away: the call fails with ``Overloaded``."""
-        self._server.reply(self, (False, None))
+    def reject(self, cause: str = Overloaded.cause) -> None:
+        """Turn it away: the call fails with ``Overloaded`` for this cause."""
+        self._server.reject(self, cause)
 
 
 class _Server:
@@ -86,6 +96,8 @@ class _Server:
         self.latency_s: float | None = None
         self._node = node
         self._job = job
+        self._carries = job.carries
+        self._cancel_kind = f"{job.name}.cancel"
         self._shard = shard
         self._queue = deepcopy(job.queue)
         self._cache = deepcopy(job.cache) if job.cache_at == "servers" else None
@@ -94,32 +106,37 @@ class _Server:
         self._waiting: deque[Request] = deque()
         self._same: dict[Hashable, list[Request]] = {}  # who waits for the answer that another has asked for
         self._record = node.cluster.trace.recorder("cache", "node", "hit")
+        self._record_shed = node.cluster.trace.recorder("shed", "node", "message", "cause")
         self._process = node.env.active_process
 
     def take(self, message: Message) -> None:
         """A request has come."""
         now_s = self._node.env.now
         self.requests += 1
-        key = None
+        request = Request(self, message, now_s, self._carries)
         if self._cache is not None:
-            key = message.body if self._key is None else self._key(message.body)
-        request = Request(self, message, now_s, key)
+            request.key = request.body if self._key is None else self._key(request.body)
         if self._cache is not None and self._is_cached(request, now_s):
             return
         if self._queue is None:
             self._compute(request)
             return
-        self._queue.arrive(request, self._waiting, now_s)
+        self._queue.arrive(request, self._waiting, self._free, now_s)
         self._go_on()
 
-    def cancel(self, number: object) -> None:
-        """Nobody wants an answer to the request whose message has this id: turn it away, if it still waits."""
+    def cancel(self, ident: object) -> None:
+        """Nobody wants an answer to this request: turn it away, if it still waits."""
         for request in self._waiting:
-            if request.message.id == number:
+            if request.ident == ident:
                 if not self._same.get(request.key):  # else others wait for its answer
                     self._waiting.remove(request)
-                    request.reject()
+                    request.reject("withdrawn")
                 return
+
+    def reject(self, request: Request, cause: str) -> None:
+        """Turn a request away, and those that wait for the same answer."""
+        self._record_shed(self._node.name, request.message.id, cause)
+        self.reply(request, (False, cause))
 
     def reply(self, request: Request, body: tuple[bool, Any]) -> None:
         """Answer a request, and those that wait for the same answer."""
@@ -154,10 +171,12 @@ class _Server:
             if request is None:
                 return
             self._free -= 1
+            if request.twin is not None:
+                self._node.send(request.twin, self._cancel_kind, request.ident)
             self._compute(request)
 
     def _compute(self, request: Request) -> None:
-        call = self._job.service.answer(self._shard, request.message.body)
+        call = self._job.service.answer(self._shard, request.body)
         done = self._node.compute(call, self._process)
         done.callbacks.append(partial(self._computed, request))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simcluster.cluster import Failure, Node, Overloaded
-from simcluster.engine import Event, Program, fail, fire
+from simcluster.cluster import UNANSWERED, Failure, Node, Overloaded
+from simcluster.engine import Event, Process, Program, fail, fire
 from simcluster.serving.protocols import ReplicaView
 
 if TYPE_CHECKING:
@@ -14,20 +14,46 @@ if TYPE_CHECKING:
     from simcluster.serving.front_end import FrontEnd
     from simcluster.serving.world import Query
 
+class Refused(Overloaded):
+    """A guard of the front end or the queue of a server has turned a request away; its ``cause`` says which rule."""
+
+    def __init__(self, cause: str, text: str) -> None:
+        super().__init__(text)
+        self.cause = cause  # type: ignore[misc]
+
+
 _ROUND_S = 1.0  # between two rounds of the replicas where no time-out says
+
+
+class Copy(Event):
+    """Steps beside a call: the event has their value, or fails with what they raise, without a word."""
+
+    process: Process
+    parent: Process | None
+    why: str
+    attempt: Attempt | None = None
+
+
+class Attempt(NamedTuple):
+    """One request of a call that is under way."""
+
+    view: ReplicaView
+    sent_s: float
+    reply: Any
+    ident: Any
 
 
 class ShardCall:
     """The front end's call of one shard for one query, and what policies may do with it.
 
     ``key`` is what is asked for, ``attempts`` counts the requests so far, and ``asked`` are the replicas that they went
-    to; when all have been asked it begins anew. ``timeout_s`` is how long the next attempt has. ``open`` are those that
-    have not been answered: the id of the request's message, and the replica's name.
+    to; when all have been asked it begins anew. ``timeout_s`` is how long the next attempt has, ``deadline_s`` when
+    nobody wants the answer any more, ``None`` where no policy says.
     """
 
     __slots__ = (
-        "_begin_s", "_front", "_refused", "_view",
-        "asked", "attempts", "key", "open", "query", "shard", "timeout_s",
+        "_begin_s", "_copies", "_front", "_refused", "_view", "_why",
+        "asked", "attempts", "deadline_s", "key", "query", "shard", "timeout_s",
     )  # fmt: skip
 
     _view: ReplicaView
@@ -36,13 +62,15 @@ class ShardCall:
     def __init__(self, front: FrontEnd, query: Query, key: Any, shard: int) -> None:
         self._front = front
         self._refused = False
+        self._copies: dict[Process, Copy] | None = None
+        self._why = "first"
         self.query = query
         self.key = key
         self.shard = shard
         self.attempts = 0
         self.asked: list[ReplicaView] = []
-        self.open: dict[int, str] = {}
         self.timeout_s = front.timeout_s
+        self.deadline_s: float | None = None
 
     # What policies use
 
@@ -61,42 +89,105 @@ class ShardCall:
         """For what policies draw."""
         return self._front.generator
 
-    def start(self, program: Program) -> Event:
-        """Run steps beside this call: the event has their value, or fails with what they raise, without a word."""
-        done = Event(self._front.env)
-        self._front.node.spawn(_told(program, done))
-        return done
+    @property
+    def idempotent(self) -> bool:
+        """Whether it does no harm that the service does the same twice."""
+        return self._front.job.idempotent
 
-    def withdraw(self) -> None:
-        """Tell the replicas that have not answered that nobody waits: those where it waits too turn it away."""
-        for ident, name in self.open.items():
-            self._front.node.send(name, self._front.cancel_kind, ident)
+    @property
+    def why(self) -> str:
+        """Why the next request is sent, in the word that the trace uses: "first", "retry", "hedge", "tied"."""
+        copy = self._copy()
+        return self._why if copy is None else copy.why
+
+    @why.setter
+    def why(self, word: str) -> None:
+        if (copy := self._copy()) is None:
+            self._why = word
+        else:
+            copy.why = word
+
+    def start(self, program: Program, why: str | None = None) -> Copy:
+        """Run steps beside this call: the event has their value, or fails with what they raise, without a word."""
+        copy, env = Copy(self._front.env), self._front.env
+        copy.parent, copy.why = env.active_process, why or self.why
+        copy.process = self._front.node.spawn(self._told(program, copy))
+        if self._copies is None:
+            self._copies = {}
+        self._copies[copy.process] = copy
+        return copy
+
+    def stop(self, copy: Copy) -> None:
+        """Give up steps that ``start`` began, with all that they have begun; the event never happens.
+
+        A server whose queue has the request is told to forget it.
+        """
+        assert self._copies is not None
+        if self._copies.pop(copy.process, None) is None:
+            return  # it has ended
+        for other in [other for other in self._copies.values() if other.parent is copy.process]:
+            self.stop(other)
+        self._front.node.stop(copy.process)
+        if copy.attempt is not None:
+            self._front.withdraw(self, copy.attempt)
+
+    def choose(self) -> ReplicaView:
+        """The replica that is asked next. Raises ``Overloaded`` when guards admit none."""
+        view = self._front.choose(self)
+        self.asked.append(view)
+        return view
 
     def ask(self) -> Program:
         """One attempt: a request to a replica that this call has not asked yet. Raises one of ``UNANSWERED``."""
-        front = self._front
-        while not front.replicas[self.shard].active:
+        yield from self.ready()
+        return (yield from self.ask_of(self.choose()))
+
+    def ready(self) -> Program:
+        """Wait until there is a replica that runs."""
+        while not self._front.replicas[self.shard].active:
             yield self._some_replica()
-        view = front.choose(self)
-        self.asked.append(view)
+
+    def ask_of(self, view: ReplicaView, twin: str | None = None, ident: int | None = None) -> Program:
+        """One attempt: a request to this replica. Raises one of ``UNANSWERED``.
+
+        One whose ``twin``, another server, has a request of the same ``ident`` is turned away when that begins with it.
+        """
+        front, copy = self._front, self._copy()
         self.attempts += 1
-        view.outstanding += 1
-        begin_s = front.env.now
-        sent = front.node.request(view.name, front.ask_kind, self.query.body, timeout_s=self.timeout_s)
-        self.open[sent.message.id] = view.name
+        attempt = front.sent(self, view, twin, ident)
+        if copy is not None:
+            copy.attempt = attempt
         try:
-            reply = yield sent
+            reply = yield attempt.reply
+        except UNANSWERED as failure:
+            front.ended(self, attempt, failure.cause)
+            raise
         finally:
-            del self.open[sent.message.id]
-            front.released(view)
-        if front.answers_wrapped:
-            taken, answer = reply.body
-            if not taken:
-                raise Overloaded(f"{view.name} turned the request away at {front.env.now} s")
-            front.heard(view, begin_s)
-            return answer
-        front.heard(view, begin_s)
-        return reply.body
+            if copy is not None:
+                copy.attempt = None
+        taken, answer = reply.body if front.answers_wrapped else (True, reply.body)
+        front.ended(self, attempt, "answered" if taken else answer)
+        if not taken:
+            raise Refused(answer, f"{view.name} turned the request away at {front.env.now} s")
+        front.heard(view, attempt.sent_s)
+        return answer
+
+    def _copy(self) -> Copy | None:
+        return self._copies.get(self._front.env.active_process) if self._copies else None
+
+    def _told(self, program: Program, copy: Copy) -> Program:
+        try:
+            value = yield from program
+        except Failure as failure:
+            self._over(copy)
+            fail(copy, failure)
+        else:
+            self._over(copy)
+            fire(copy, value)
+
+    def _over(self, copy: Copy) -> None:
+        assert self._copies is not None
+        del self._copies[copy.process]
 
     # Without policies: one request after the other, until one is answered
 
@@ -131,7 +222,7 @@ class ShardCall:
             if front.answers_wrapped:
                 taken, part = part
                 if not taken:
-                    front.fail(self, Overloaded.cause)
+                    front.fail(self, part)
                     return
             front.heard(view, self._begin_s)
             front.answer(self, part)
@@ -159,11 +250,3 @@ class ShardCall:
             replicas.wanted = Event(self._front.env)
         return replicas.wanted
 
-
-def _told(program: Program, done: Event) -> Program:
-    try:
-        value = yield from program
-    except Failure as failure:
-        fail(done, failure)
-    else:
-        fire(done, value)

@@ -21,16 +21,16 @@ from simcluster.serving.resilience import (
     FixedBackoff,
     FullJitter,
     Quantile,
-    QueueLimit,
+    LengthLimit,
     ServerQueue,
     TokenBucket,
-    Waiting,
     WindowedBudget,
     at_once,
     earliest_deadline,
     first_come,
     last_come,
 )
+from tests.serving.line import Line, Waits
 
 
 def nothing(*_):
@@ -173,10 +173,10 @@ def test_no_more_than_its_limit_is_under_way_in_a_bulkhead(per, limit, steps):
 RULES = st.lists(
     st.sampled_from(
         [
-            QueueLimit(waiting=3),
+            LengthLimit(waiting=3),
             CoDel(target_s=0.5, interval_s=2.0),
             ControlledDelay(target_s=0.5, interval_s=2.0),
-            QueueLimit(waiting=0),
+            LengthLimit(waiting=0),
         ]
     ),
     max_size=3,
@@ -187,43 +187,42 @@ RULES = st.lists(
 @given(
     st.sampled_from([first_come, last_come, earliest_deadline, AdaptiveLifo(longer_than=2)]),
     RULES,
-    st.lists(st.tuples(st.sampled_from(["put", "take", "withdraw"]), st.floats(0, 1), st.floats(0, 3)), max_size=60),
+    st.lists(st.tuples(st.sampled_from(["put", "take"]), st.floats(0, 1), st.floats(0, 3)), max_size=60),
 )
 def test_each_that_comes_to_a_queue_leaves_it_once(order, rules, steps):
-    line, now_s, came, left = ServerQueue(order=order, shedding=tuple(rules)).begin(), 0.0, 0, []
+    line, now_s, came, left = Line(ServerQueue(order=order, shedding=tuple(rules))), 0.0, 0, []
     for what, gap_s, within_s in steps:
         now_s += gap_s
         if what == "put":
-            left += [waiting.ident for waiting, _ in line.put(Waiting(came, now_s, now_s + within_s), 0, now_s)]
+            left += [request.ident for request in line.put(Waits(came, now_s, now_s + within_s), 0, now_s)]
             came += 1
-        elif what == "take":
+        else:
             taken, shed = line.take(now_s)
-            left += [waiting.ident for waiting, _ in shed] + ([taken.ident] if taken else [])
+            left += [request.ident for request in shed] + ([taken.ident] if taken else [])
             assert taken is None or taken.deadline_s > now_s
-        elif (gone := line.withdraw(came // 2)) is not None:
-            left.append(gone.ident)
+            assert all(len(request.shed) == 1 for request in shed)
         assert len(line) == came - len(left)
         assert sorted(set(left)) == sorted(left)
     while len(line):
         taken, shed = line.take(now_s)
-        left += [waiting.ident for waiting, _ in shed] + ([taken.ident] if taken else [])
+        left += [request.ident for request in shed] + ([taken.ident] if taken else [])
     assert sorted(left) == list(range(came))
 
 
 def test_orders_are_first_last_most_urgent_and_last_only_in_a_long_queue():
-    few = [Waiting("a", 0.0, None), Waiting("b", 1.0, 9.0), Waiting("c", 2.0, 3.0)]
+    few = [Waits("a", 0.0, None), Waits("b", 1.0, 9.0), Waits("c", 2.0, 3.0)]
     assert [rule(few, 2.0) for rule in (first_come, last_come, earliest_deadline)] == [0, 2, 2]
     assert [AdaptiveLifo(longer_than=longest)(few, 2.0) for longest in (2, 3)] == [2, 0]
 
 
 def test_a_limit_counts_those_who_wait_and_not_those_who_find_a_core():
-    line = ServerQueue(shedding=(QueueLimit(waiting=1),)).begin()
-    assert line.put(Waiting("a", 0.0), 2, 0.0) == []
-    assert line.put(Waiting("b", 0.0), 1, 0.0) == []  # both found a core, and are taken
+    line = Line(ServerQueue(shedding=(LengthLimit(waiting=1),)))
+    assert line.put(Waits("a", 0.0), 2, 0.0) == []
+    assert line.put(Waits("b", 0.0), 1, 0.0) == []  # both found a core, and are taken
     line.take(0.0)
     line.take(0.0)
-    assert line.put(Waiting("c", 0.0), 0, 0.0) == []
-    assert [cause for _, cause in line.put(Waiting("d", 0.0), 0, 0.0)] == ["queue_full"]
+    assert line.put(Waits("c", 0.0), 0, 0.0) == []
+    assert [request.shed for request in line.put(Waits("d", 0.0), 0, 0.0)] == [["queue_full"]]
 
 
 def test_codel_lets_a_burst_pass_and_turns_away_ever_more_often_while_waits_are_above_its_target():
@@ -266,7 +265,7 @@ def test_a_quantile_needs_calls_and_forgets_old_ones():
         (lambda: ControlledDelay(target_s=1.0, interval_s=0.5), r"interval_s must be more than target_s"),
         (lambda: Quantile(window=10), r"least must be at most window \(10\), got 20"),
         (lambda: Quantile(share=1.0), "share: "),
-        (lambda: QueueLimit(waiting=-1), "waiting: "),
+        (lambda: LengthLimit(waiting=-1), "waiting: "),
         (lambda: ServerQueue(order="shortest"), "order: .*got 'shortest'"),
     ],
 )

@@ -9,19 +9,21 @@ from simcluster.serving.resilience.calls.backoff import (
     at_once,
 )
 from simcluster.serving.resilience.calls.budget import AnyBudget, TokenBucket, WindowedBudget
+from simcluster.serving.resilience.calls.deadline import Deadline, DeadlinePassed
+from simcluster.serving.resilience.calls.hedge import Hedge
 from simcluster.serving.resilience.calls.hedge_delays import After, AnyHedgeDelay, Quantile
+from simcluster.serving.resilience.calls.retry import Retry
+from simcluster.serving.resilience.calls.tied import Tied
 from simcluster.serving.resilience.guards.breaker import CircuitBreaker
 from simcluster.serving.resilience.guards.bulkhead import Bulkhead
 from simcluster.serving.resilience.guards.trips import AnyTrip, ConsecutiveFailures, FailureShare
 from simcluster.serving.resilience.protocols import (
     Backoff,
     Budget,
-    Discipline,
     Guard,
     Guarding,
     HedgeDelay,
     Latencies,
-    Line,
     Order,
     Purse,
     Shed,
@@ -31,7 +33,7 @@ from simcluster.serving.resilience.protocols import (
     Waiting,
 )
 from simcluster.serving.resilience.shedding.codel import CoDel, ControlledDelay
-from simcluster.serving.resilience.shedding.limit import QueueLimit
+from simcluster.serving.resilience.shedding.limit import LengthLimit
 from simcluster.serving.resilience.shedding.orders import (
     AdaptiveLifo,
     AnyOrder,
@@ -39,4 +41,52 @@ from simcluster.serving.resilience.shedding.orders import (
     first_come,
     last_come,
 )
-from simcluster.serving.resilience.shedding.queue import AnyDiscipline, AnyShedding, ServerQueue
+from simcluster.serving.resilience.shedding.queue import AnyShedding, ServerQueue
+
+__all__ = [
+    "AdaptiveLifo",
+    "After",
+    "AnyBackoff",
+    "AnyBudget",
+    "AnyHedgeDelay",
+    "AnyOrder",
+    "AnyShedding",
+    "AnyTrip",
+    "Backoff",
+    "Budget",
+    "Bulkhead",
+    "CircuitBreaker",
+    "CoDel",
+    "ConsecutiveFailures",
+    "ControlledDelay",
+    "Deadline",
+    "DeadlinePassed",
+    "DecorrelatedJitter",
+    "ExponentialBackoff",
+    "FailureShare",
+    "FixedBackoff",
+    "FullJitter",
+    "Guard",
+    "Guarding",
+    "Hedge",
+    "HedgeDelay",
+    "Latencies",
+    "LengthLimit",
+    "Order",
+    "Purse",
+    "Quantile",
+    "Retry",
+    "ServerQueue",
+    "Shed",
+    "Shedding",
+    "Tied",
+    "TokenBucket",
+    "Trip",
+    "Tripping",
+    "Waiting",
+    "WindowedBudget",
+    "at_once",
+    "earliest_deadline",
+    "first_come",
+    "last_come",
+]

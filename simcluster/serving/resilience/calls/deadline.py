@@ -48,7 +48,7 @@ class Deadline(Spec):
         call.deadline_s = call.query.arrival_s + self.within_s
         left_s = call.deadline_s - call.now_s
         if left_s > 0:
-            answered: tuple[Any] | None = yield from race(call, [ask], left_s)
+            answered: tuple[Any] | None = yield from race(call, [ask], within_s=left_s)
             if answered is not None:
                 return answered[0]
         raise DeadlinePassed(f"no answer within {self.within_s} s of the query's arrival")

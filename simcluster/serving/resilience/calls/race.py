@@ -5,51 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from simpy import Interrupt
 from simpy.events import AnyOf
 
-from simcluster.cluster import UNANSWERED, Failure
-from simcluster.engine import Event, Program
+from simcluster.cluster import Failure
+from simcluster.engine import Program
 
 if TYPE_CHECKING:
-    from simcluster.serving.shard_call import ShardCall
-
-Asks = Sequence[Callable[[], Program]]
+    from simcluster.serving.shard_call import Copy, ShardCall
 
 
-def race(call: ShardCall, asks: Asks, within_s: float | None = None, gap_s: float | None = None) -> Program:
+def race(
+    call: ShardCall,
+    asks: Sequence[Callable[[], Program]],
+    *,
+    gap_s: float = 0.0,
+    within_s: float | None = None,
+    why: str | None = None,
+    may: Callable[[], bool] = lambda: True,
+) -> Program:
     """The first answer to any of ``asks``, in a tuple of one; ``None`` when there is none ``within_s``.
 
-    The first begins at once, each other when ``gap_s`` more have passed (``None``: when those before have failed).
-    Raises the last failure when all have failed. What is under way at the end is given up.
+    Each but the first begins ``gap_s`` after the one before, for a reason ``why``, if it ``may`` then. Raises the last
+    failure when all that have begun have failed. What is under way at the end is given up.
     """
-    env, left, running, failure = call.node.env, list(asks), [], None
-    over = call.node.timer(within_s) if within_s is not None else None
-    try:
-        while True:
-            if left and (not running or next_one is None or next_one.processed):
-                running.append(call.start(_outcome(left.pop(0))))
-                next_one = call.node.timer(gap_s) if left and gap_s is not None else None
-            watched: list[Event] = [*running, *(event for event in (next_one if left else None, over) if event)]
-            yield AnyOf(env, watched)
-            for copy in [copy for copy in running if copy.processed]:
+    running: list[Copy] = [call.start(_outcome(asks[0]))]
+    left, env = list(asks[1:]), call.node.env
+    over = None if within_s is None else call.node.timer(within_s)
+    following = call.node.timer(gap_s) if left else None
+    while True:
+        yield AnyOf(env, [*running, *(event for event in (following, over) if event is not None)])
+        for copy in tuple(running):
+            if copy.processed:
                 running.remove(copy)
-                answer, failure = copy.value
-                if failure is None:
-                    return answer
-            if over is not None and over.processed:
-                return None
-            if not running and (failure is not None) and not (left and failure.definite is not None and gap_s is None):
-                raise failure
-    except Interrupt:
-        raise
-    finally:
-        pass
+                answered, failure = copy.value
+                if answered is not None:
+                    _stop(call, running)
+                    return answered
+        if over is not None and over.processed:
+            _stop(call, running)
+            return None
+        if following is not None and following.processed:
+            following = None
+            if may():
+                running.append(call.start(_outcome(left.pop(0)), why))
+                following = call.node.timer(gap_s) if left else None
+        if not running:
+            raise failure
 
 
 def _outcome(ask: Callable[[], Program]) -> Program:
-    """What an attempt comes to: its answer, or its failure."""
+    """What an attempt comes to: its answer in a tuple of one, or its failure."""
     try:
-        return ((yield from ask()),), None
-    except UNANSWERED as failure:
+        answered: tuple[Any] = ((yield from ask()),)
+    except Failure as failure:
         return None, failure
+    return answered, None
+
+
+def _stop(call: ShardCall, running: Sequence[Copy]) -> None:
+    for copy in running:
+        call.stop(copy)

@@ -75,9 +75,10 @@ class _Breaker:
             self._say(self._server, "half_open")
 
     def ended(self, now_s: float, sent_s: float, outcome: str) -> None:
-        failed = outcome not in ("answered", "cancelled")
+        given_up = outcome in ("cancelled", "withdrawn")
+        failed = outcome != "answered" and not given_up
         if self._since_s is None:
-            if outcome != "cancelled" and self._tripping.heard(failed, now_s):
+            if not given_up and self._tripping.heard(failed, now_s):
                 self._open(now_s)
         elif self._probe_s is not None and sent_s >= self._probe_s:  # what was sent before it opened is no probe
             self._probe_s = None

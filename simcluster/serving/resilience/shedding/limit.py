@@ -10,10 +10,10 @@ from simcluster.engine import NUMBER, Spec
 from simcluster.serving.resilience.protocols import Shed
 
 
-class QueueLimit(Spec):
+class LengthLimit(Spec):
     """At most ``waiting`` wait for a core: M/M/c/K where K = c + ``waiting``, and Erlang's loss where that is 0."""
 
-    kind: Literal["limit"] = "limit"
+    kind: Literal["length"] = "length"
     cause: ClassVar[str] = "queue_full"
     waiting: Annotated[int, Field(ge=0, le=10**9), NUMBER]
     """How many."""

@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 from simcluster.engine import Open, Spec
 from simcluster.serving.resilience.protocols import Shed, Shedding
 from simcluster.serving.resilience.shedding.codel import CoDel, ControlledDelay
-from simcluster.serving.resilience.shedding.limit import QueueLimit
+from simcluster.serving.resilience.shedding.limit import LengthLimit
 from simcluster.serving.resilience.shedding.orders import AnyOrder, first_come
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXPIRED = "expired"
 """Why somebody is turned away whose deadline has passed."""
 
-AnyShedding = Annotated[Shedding, Open(Shedding, QueueLimit, CoDel, ControlledDelay)]
+AnyShedding = Annotated[Shedding, Open(Shedding, LengthLimit, CoDel, ControlledDelay)]
 """One of the rules of shedding, or one's own; in a file ``kind`` says which."""
 
 
