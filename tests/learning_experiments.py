@@ -15,6 +15,8 @@ ON_LEARNING = (
     "recovery",
 )
 
+ON_SERVING = ("retry_storm",)
+
 ON_REPLICATION = (
     "consistency_levels",
     "quorum_staleness",

@@ -172,17 +172,25 @@ class ServiceJob(Spec):
 
     def metrics(self, result: Ran) -> dict[str, float]:
         """How many queries were answered and lost, and their sojourn times after the first tenth of them."""
+        from simcluster.measurement.calls import call_metrics
         from simcluster.measurement.metrics import service_metrics  # with SciPy's statistics, which no run waits for
 
         found = service_metrics(result.trace)
         if isinstance(served := result.outcome, Served):
             found |= {"queries_answered": len(served.answers), "queries_lost": len(served.lost)}
             found["queries_failed"] = len(served.failed)
-        return found
+        return found | call_metrics(result.trace)
 
     def series(self, result: Ran) -> dict[str, Any]:
-        """The ``sojourn`` of each query that was answered, in the order of the answers."""
+        """The ``sojourn`` of each query that was answered, in the order of the answers, and why others ``failed``."""
         from simcluster.measurement.metrics import records_frame
 
-        columns = ("query", "arrival_s", "sojourn_s", "attempts")
-        return {"sojourn": records_frame(result.trace, "query", columns)} if result.trace.keeps("query") else {}
+        columns = {
+            "sojourn": ("query", ("query", "arrival_s", "sojourn_s", "attempts")),
+            "failed": ("query_failed", ("time_s", "query", "arrival_s", "attempts", "cause")),
+        }
+        return {
+            name: records_frame(result.trace, kind, fields)
+            for name, (kind, fields) in columns.items()
+            if result.trace.keeps(kind) and (name == "sojourn" or any(result.trace.rows(kind)))
+        }

@@ -153,8 +153,8 @@ class ShardCall:
         One whose ``twin``, another server, has a request of the same ``ident`` is turned away when that begins with it.
         """
         front, copy = self._front, self._copy()
-        self.attempts += 1
         attempt = front.sent(self, view, twin, ident)
+        self.attempts += 1
         if copy is not None:
             copy.attempt = attempt
         try:

@@ -37,6 +37,9 @@ ELSEWHERE = {
     ),
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
+    "tests.open.test_contracts_of_resilience": (
+        "Backoff", "Budget", "CallPolicy", "Guard", "HedgeDelay", "Order", "QueueDiscipline", "Shedding", "Trip",
+    ),
     "tests.open.test_contracts_of_transactions": ("Isolation",),
     "tests.properties.test_faults": ("Fault",),  # which asks for every kind, and overlaps them all
 }  # fmt: skip
