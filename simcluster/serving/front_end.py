@@ -191,6 +191,7 @@ class FrontEnd:
     def ended(self, call: ShardCall, attempt: Attempt, outcome: str) -> None:
         """An attempt is over: "answered", "cancelled", or the cause of its failure."""
         view, now_s = attempt.view, self.env.now
+        del call.open[attempt.ident, view.name]
         self.released(view)
         for guard, _ in self.guards:
             guard.ended(view.name, call.shard, now_s, attempt.sent_s, outcome)
@@ -200,6 +201,10 @@ class FrontEnd:
         """Nobody awaits an attempt any more, for another was faster."""
         self.ended(call, attempt, "cancelled")
         self.node.forget(attempt.reply)
+        self.cancel(attempt)
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Tell a server that has a queue that nobody waits for its answer."""
         if self.job.queue is not None:
             self.node.send(attempt.view.name, self.cancel_kind, attempt.ident)
 

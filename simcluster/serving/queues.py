@@ -25,7 +25,7 @@ class QueueLimit(Spec):
         if len(waiting) < self.waiting + free:
             waiting.append(request)
         else:
-            request.reject("queue_full")
+            request.reject()
 
     def choose(self, waiting: deque[Request], now_s: float) -> Request | None:
         """The first."""

@@ -18,8 +18,11 @@ class Refused(Overloaded):
     """A guard of the front end or the queue of a server has turned a request away; its ``cause`` says which rule."""
 
     def __init__(self, cause: str, text: str) -> None:
-        super().__init__(text)
+        super().__init__(cause, text)  # both, for SimPy makes an exception anew of its arguments
         self.cause = cause  # type: ignore[misc]
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 _ROUND_S = 1.0  # between two rounds of the replicas where no time-out says
@@ -48,12 +51,12 @@ class ShardCall:
 
     ``key`` is what is asked for, ``attempts`` counts the requests so far, and ``asked`` are the replicas that they went
     to; when all have been asked it begins anew. ``timeout_s`` is how long the next attempt has, ``deadline_s`` when
-    nobody wants the answer any more, ``None`` where no policy says.
+    nobody wants the answer any more, ``None`` where no policy says. ``open`` are the attempts under way.
     """
 
     __slots__ = (
         "_begin_s", "_copies", "_front", "_refused", "_view", "_why",
-        "asked", "attempts", "deadline_s", "key", "query", "shard", "timeout_s",
+        "asked", "attempts", "deadline_s", "key", "open", "query", "shard", "timeout_s",
     )  # fmt: skip
 
     _view: ReplicaView
@@ -69,6 +72,7 @@ class ShardCall:
         self.shard = shard
         self.attempts = 0
         self.asked: list[ReplicaView] = []
+        self.open: dict[Any, Attempt] = {}
         self.timeout_s = front.timeout_s
         self.deadline_s: float | None = None
 
@@ -131,6 +135,11 @@ class ShardCall:
         if copy.attempt is not None:
             self._front.withdraw(self, copy.attempt)
 
+    def withdraw(self) -> None:
+        """Tell the replicas that have not answered that nobody waits: one whose queue has the request turns it away."""
+        for attempt in self.open.values():
+            self._front.cancel(attempt)
+
     def choose(self) -> ReplicaView:
         """The replica that is asked next. Raises ``Overloaded`` when guards admit none."""
         view = self._front.choose(self)
@@ -155,6 +164,7 @@ class ShardCall:
         front, copy = self._front, self._copy()
         attempt = front.sent(self, view, twin, ident)
         self.attempts += 1
+        self.open[attempt.ident, view.name] = attempt
         if copy is not None:
             copy.attempt = attempt
         try:
