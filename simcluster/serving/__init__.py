@@ -11,11 +11,27 @@ from simcluster.serving.arrivals import (
     Steps,
     TraceFile,
 )
-from simcluster.serving.autoscalers import Fixed
-from simcluster.serving.balancers import AnyBalancer, RoundRobin, least_loaded, power_of_two_choices, random
-from simcluster.serving.caches import Lru
+from simcluster.serving.autoscalers import AnyAutoscaler, Fixed, StepScaling, TargetTracking
+from simcluster.serving.balancers import (
+    AnyBalancer,
+    ConsistentHash,
+    JoinIdleQueue,
+    LeastResponseTime,
+    Locality,
+    PeakEwma,
+    PowerOfChoices,
+    Prequal,
+    RoundRobin,
+    Stale,
+    Weighted,
+    least_loaded,
+    power_of_two_choices,
+    random,
+)
+from simcluster.serving.caches import AnyCache, Lfu, Lru, Ttl
 from simcluster.serving.call_policies import once
 from simcluster.serving.job import ServiceJob
+from simcluster.serving.keys import key_of
 from simcluster.serving.nearest_neighbour_batch import NearestNeighbourBatch, Predicted
 from simcluster.serving.nearest_neighbours_job import NearestNeighbourService
 from simcluster.serving.online import (
@@ -59,8 +75,10 @@ from simcluster.serving.world import Served
 
 __all__ = [
     "AnyArrivals",
+    "AnyAutoscaler",
     "AnyBalancer",
     "AnyBatches",
+    "AnyCache",
     "AnyKeys",
     "AnyService",
     "Arrivals",
@@ -72,13 +90,18 @@ __all__ = [
     "Cache",
     "CallPolicy",
     "Closed",
+    "ConsistentHash",
     "Copies",
     "Deterministic",
     "Diurnal",
     "Feed",
     "Fixed",
+    "JoinIdleQueue",
     "Keys",
     "Learned",
+    "LeastResponseTime",
+    "Lfu",
+    "Locality",
     "Lru",
     "MarkovModulated",
     "ModelFile",
@@ -86,9 +109,12 @@ __all__ = [
     "NearestNeighbourService",
     "NearestNeighbours",
     "OnlineLearning",
+    "PeakEwma",
     "Poisson",
     "Pool",
+    "PowerOfChoices",
     "Predicted",
+    "Prequal",
     "QueueDiscipline",
     "QueueLimit",
     "ReplicaView",
@@ -99,14 +125,20 @@ __all__ = [
     "Service",
     "ServiceJob",
     "ShardCall",
+    "Stale",
+    "StepScaling",
     "Steps",
     "StoredBatches",
     "Synthetic",
+    "TargetTracking",
     "TraceFile",
+    "Ttl",
     "UniformKeys",
+    "Weighted",
     "ZipfKeys",
     "checked",
     "fetch_always",
+    "key_of",
     "least_loaded",
     "once",
     "power_of_two_choices",

@@ -11,6 +11,7 @@ from simcluster.cluster import Failure, Node
 from simcluster.cluster.mistakes import explain
 from simcluster.engine import Event, Program, stream
 from simcluster.serving.draws import Draws
+from simcluster.serving.keys import key_of
 from simcluster.serving.pool import Pool, Replicas
 from simcluster.serving.protocols import ReplicaView
 from simcluster.serving.resilience.protocols import Guarding
@@ -30,7 +31,7 @@ def handle_all(
     if job.detector is not None:
         node.spawn(job.detector.run(node, f"{job.name}.server", job.servers, front.suspect, over))
     if (run := getattr(front.balancer, "run", None)) is not None:
-        node.spawn(run(node, tuple(pool.views.values())))
+        node.spawn(run(node, job.name, tuple(pool.views.values())))
     if job.autoscaler is not None:
         node.spawn(job.autoscaler.run(node, pool))
     taken: set[int] = set()
@@ -125,6 +126,8 @@ class FrontEnd:
     def handle(self, query: Query) -> None:
         """Ask one replica of every shard."""
         key = query.body if self._key is None else self._key(query.body)
+        if self.cache is not None and self._key is None:
+            key = key_of(key)
         if self.cache is not None and self._is_cached(query, key):
             return
         for shard in range(self.job.shards):
@@ -192,7 +195,7 @@ class FrontEnd:
         """An attempt is over: "answered", "cancelled", or the cause of its failure."""
         view, now_s = attempt.view, self.env.now
         del call.open[attempt.ident, view.name]
-        self.released(view)
+        self.released(view, attempt.sent_s if outcome == "answered" else None)
         for guard, _ in self.guards:
             guard.ended(view.name, call.shard, now_s, attempt.sent_s, outcome)
         self._record_end(call.query.number, call.shard, view.name, outcome)
@@ -208,16 +211,14 @@ class FrontEnd:
         if self.job.queue is not None:
             self.node.send(attempt.view.name, self.cancel_kind, attempt.ident)
 
-    def heard(self, view: ReplicaView, begin_s: float) -> None:
-        """A replica has answered."""
-        now_s = self.env.now
-        view.latency_s, view.heard_s = now_s - begin_s, now_s
-        if self._heard is not None:
-            self._heard(view, now_s - begin_s, now_s)
-
-    def released(self, view: ReplicaView) -> None:
-        """A request is outstanding no more."""
+    def released(self, view: ReplicaView, begin_s: float | None) -> None:
+        """A request is outstanding no more; it was answered, and had begun then, unless that is ``None``."""
         view.outstanding -= 1
+        now_s = self.env.now
+        if begin_s is not None:
+            view.latency_s, view.heard_s = now_s - begin_s, now_s
+        if self._heard is not None:
+            self._heard(view, None if begin_s is None else view.latency_s, now_s)
         if view.state == "draining":
             self.pool.settle(view)
 

@@ -13,13 +13,13 @@ from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Open, Per
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnyDetector
 from simcluster.serving.arrivals import AnyArrivals
-from simcluster.serving.autoscalers import Fixed
+from simcluster.serving.autoscalers import AnyAutoscaler
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
-from simcluster.serving.caches import Lru
+from simcluster.serving.caches import AnyCache
 from simcluster.serving.call_policies import once
 from simcluster.serving.front_end import handle_all
 from simcluster.serving.pool import Pool
-from simcluster.serving.protocols import Autoscaler, Cache, CallPolicy, QueueDiscipline
+from simcluster.serving.protocols import CallPolicy, QueueDiscipline
 from simcluster.serving.queues import QueueLimit
 from simcluster.serving.resilience import (
     Bulkhead,
@@ -41,10 +41,6 @@ AnyGuard = Annotated[Guard, Open(Guard, CircuitBreaker, Bulkhead)]
 """A guard of servers that is here, or one's own; in a file ``kind`` says which."""
 AnyQueue = Annotated[QueueDiscipline, Open(QueueDiscipline, QueueLimit, ServerQueue)]
 """A queue of servers that is here, or one's own; in a file ``kind`` says which."""
-AnyCache = Annotated[Cache, Open(Cache, Lru)]
-"""A cache that is here, or one's own; in a file ``kind`` says which."""
-AnyAutoscaler = Annotated[Autoscaler, Open(Autoscaler, Fixed)]
-"""An autoscaler that is here, or one's own; in a file ``kind`` says which."""
 
 
 class ServiceJob(Spec):
@@ -171,14 +167,17 @@ class ServiceJob(Spec):
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:
-        """How many queries were answered and lost, and their sojourn times after the first tenth of them."""
+        """How many queries were answered, failed and lost, sojourn times after the first tenth, what servers cost."""
         from simcluster.measurement.calls import call_metrics
         from simcluster.measurement.metrics import service_metrics  # with SciPy's statistics, which no run waits for
+        from simcluster.measurement.servers import server_seconds
 
         found = service_metrics(result.trace)
         if isinstance(served := result.outcome, Served):
             found |= {"queries_answered": len(served.answers), "queries_lost": len(served.lost)}
             found["queries_failed"] = len(served.failed)
+        if self.autoscaler is not None and result.trace.keeps("server"):
+            found["server_s"] = server_seconds(result.trace, self.servers, result.ended_s)
         return found | call_metrics(result.trace)
 
     def series(self, result: Ran) -> dict[str, Any]:

@@ -82,10 +82,11 @@ class Balancer(Protocol):
 
     ``query`` is what is asked for: the service's ``key`` of it, else its body. While nobody is suspected, nobody was
     asked before and the pool is the same, ``replicas`` is the same tuple. ``generator`` is quick at single draws by
-    ``random()`` and ``integers(n)``. Two methods need not be: ``heard(view, latency_s, now_s)`` is told of every
-    answer, and ``run(node, replicas)`` gives the steps of a program on the front end, as long as that is up, over the
-    views of all servers (what asks them meanwhile is a message of kind ``<job>.probe``, to which a server replies with
-    how many requests it has and how long, in seconds, its last answer took).
+    ``random()`` and ``integers(n)``. Two methods need not be: ``heard(view, latency_s, now_s)`` is told whenever a
+    request is outstanding no more, how long its answer took or ``None`` when there was none; and ``run(node, name,
+    replicas)`` gives the steps of a program on the front end, as long as that is up, over the views of all servers of
+    the job (a message of kind ``<name>.probe`` asks one of them, which replies with how many requests it has and how
+    many seconds the next will take, as far as it knows).
     """
 
     def __call__(self, query: Any, replicas: Sequence[ReplicaView], generator: np.random.Generator) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Message, Node, Overloaded
 from simcluster.engine import Event
+from simcluster.serving.keys import key_of
+from simcluster.serving.latencies import Latencies
 
 if TYPE_CHECKING:
     from simcluster.serving.job import ServiceJob
@@ -26,7 +28,7 @@ def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, N
         if message.kind == asks:
             server.take(message)
         elif message.kind == probes:
-            node.reply(message, (server.requests, server.latency_s))
+            node.reply(message, (server.requests, server.latencies.expected_s(server.requests)))
         else:
             server.cancel(message.body)
 
@@ -41,7 +43,7 @@ class _Plain:
 
     def __init__(self, node: Node, job: ServiceJob, shard: Any) -> None:
         self.requests = 0  # that it has and has not answered
-        self.latency_s: float | None = None  # how long its last answer took
+        self.latencies = Latencies()
         self._node = node
         self._answer = job.service.answer
         self._shard = shard
@@ -49,30 +51,31 @@ class _Plain:
     def take(self, message: Message) -> None:
         """A request has come."""
         node = self._node
-        self.requests += 1
         done = node.compute(self._answer(self._shard, message.body))
-        done.callbacks.append(partial(self._reply, message, node.env.now))
+        done.callbacks.append(partial(self._reply, message, node.env.now, self.requests))
+        self.requests += 1
 
     def cancel(self, number: object) -> None:
         """Nobody wants an answer any more; what computes goes on."""
 
-    def _reply(self, message: Message, came_s: float, done: Event) -> None:
+    def _reply(self, message: Message, came_s: float, before: int, done: Event) -> None:
         self.requests -= 1
-        self.latency_s = self._node.env.now - came_s
+        self.latencies.add(before, self._node.env.now - came_s)
         self._node.reply(message, done._value)
 
 
 class Request:
-    """A request that a server has, since ``came_s``; ``reject`` it to turn it away.
+    """A request that a server has, since ``came_s``, when it had ``before`` others; ``reject`` it to turn it away.
 
     ``deadline_s`` is when nobody wants its answer any more, ``None`` where it does not say; ``ident`` is what it is
     cancelled by, and ``twin`` the server that has the same, of which only one is needed.
     """
 
-    __slots__ = ("_server", "body", "came_s", "deadline_s", "ident", "key", "message", "twin")
+    __slots__ = ("_server", "before", "body", "came_s", "deadline_s", "ident", "key", "message", "twin")
 
     def __init__(self, server: _Server, message: Message, came_s: float, carries: bool) -> None:
         self._server = server
+        self.before = server.requests
         self.message = message
         self.came_s = came_s
         self.key: Hashable = None
@@ -93,7 +96,7 @@ class _Server:
 
     def __init__(self, node: Node, job: ServiceJob, shard: Any) -> None:
         self.requests = 0
-        self.latency_s: float | None = None
+        self.latencies = Latencies()
         self._node = node
         self._job = job
         self._carries = job.carries
@@ -112,10 +115,10 @@ class _Server:
     def take(self, message: Message) -> None:
         """A request has come."""
         now_s = self._node.env.now
-        self.requests += 1
         request = Request(self, message, now_s, self._carries)
+        self.requests += 1
         if self._cache is not None:
-            request.key = request.body if self._key is None else self._key(request.body)
+            request.key = (self._key or key_of)(request.body)
         if self._cache is not None and self._is_cached(request, now_s):
             return
         if self._queue is None:
@@ -143,7 +146,8 @@ class _Server:
         now_s = self._node.env.now
         for each in (request, *self._same.pop(request.key, ())) if self._cache is not None else (request,):
             self.requests -= 1
-            self.latency_s = now_s - each.came_s
+            if body[0]:
+                self.latencies.add(each.before, now_s - each.came_s)
             self._node.reply(each.message, body)
 
     def _is_cached(self, request: Request, now_s: float) -> bool:

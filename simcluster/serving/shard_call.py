@@ -179,7 +179,6 @@ class ShardCall:
         front.ended(self, attempt, "answered" if taken else answer)
         if not taken:
             raise Refused(answer, f"{view.name} turned the request away at {front.env.now} s")
-        front.heard(view, attempt.sent_s)
         return answer
 
     def _copy(self) -> Copy | None:
@@ -222,19 +221,18 @@ class ShardCall:
         if not front.alive:
             return
         try:
-            view.outstanding -= 1
-            if view.state == "draining":
-                front.pool.settle(view)
             if not reply._ok:
+                front.released(view, None)
                 self._unanswered(reply._value)
                 return
             part = reply._value.body
             if front.answers_wrapped:
                 taken, part = part
                 if not taken:
+                    front.released(view, None)
                     front.fail(self, part)
                     return
-            front.heard(view, self._begin_s)
+            front.released(view, self._begin_s)
             front.answer(self, part)
         except Exception as error:
             front.explain(error)

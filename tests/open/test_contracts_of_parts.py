@@ -36,6 +36,7 @@ ELSEWHERE = {
         "Waiting",
     ),
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),
+    "tests.open.test_contracts_of_services": ("Autoscaler", "Cache"),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
     "tests.open.test_contracts_of_resilience": (
         "Backoff", "Budget", "CallPolicy", "Guard", "HedgeDelay", "Order", "QueueDiscipline", "Shedding", "Trip",

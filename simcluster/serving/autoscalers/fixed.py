@@ -1,4 +1,4 @@
-"""Autoscalers: how many servers run."""
+"""As many servers all the time."""
 
 from __future__ import annotations
 

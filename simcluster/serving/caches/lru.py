@@ -1,4 +1,4 @@
-"""Caches: answers that are kept for whoever asks for the same."""
+"""Least recently used."""
 
 from __future__ import annotations
 
