@@ -1,6 +1,8 @@
 """Measurement: what the numbers of a sweep say, and how surely. It reads traces and tables and writes nothing back."""
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
+from simcluster.measurement.goodput import Metastability, goodput, metastability
+from simcluster.measurement.histogram import TimeHistogram, percentile_over_seeds
 from simcluster.measurement.ledger import ledger
 from simcluster.measurement.prequential import prequential
 from simcluster.measurement.statistics import (
@@ -34,9 +36,11 @@ from simcluster.measurement.story import story
 __all__ = [
     "Comparison",
     "Interval",
+    "Metastability",
     "Pair",
     "Precision",
     "Ranking",
+    "TimeHistogram",
     "VarianceReduction",
     "batch_correlation",
     "batch_means_interval",
@@ -44,13 +48,16 @@ __all__ = [
     "bootstrap_mean_interval",
     "fewest_for_quantile",
     "first_time_at_most",
+    "goodput",
     "holm",
     "interval_for",
     "ledger",
     "mean_interval",
+    "metastability",
     "mser5",
     "on_grid",
     "paired_difference",
+    "percentile_over_seeds",
     "positive_mean_interval",
     "prequential",
     "quantile_interval",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar, Literal
@@ -167,12 +168,12 @@ class ServiceJob(Spec):
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:
-        """How many queries were answered, failed and lost, sojourn times after the first tenth, what servers cost."""
+        """Queries answered, failed and lost, goodput, sojourn times after the first tenth, what servers cost."""
         from simcluster.measurement.calls import call_metrics
         from simcluster.measurement.metrics import service_metrics  # with SciPy's statistics, which no run waits for
         from simcluster.measurement.servers import server_seconds
 
-        found = service_metrics(result.trace)
+        found = service_metrics(result.trace, deadline_s=math.inf if self.deadline_s is None else self.deadline_s)
         if isinstance(served := result.outcome, Served):
             found |= {"queries_answered": len(served.answers), "queries_lost": len(served.lost)}
             found["queries_failed"] = len(served.failed)
