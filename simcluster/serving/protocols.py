@@ -121,7 +121,8 @@ class QueueDiscipline(Protocol):
     def arrive(self, request: Request, waiting: deque[Request], free: int, now_s: float) -> None:
         """A request has come: put it at one end of ``waiting``, or ``reject`` it, or another that waits.
 
-        ``waiting`` are those that nobody computes yet, and ``free`` how many cores compute nothing. Whoever is rejected must not be in it any more.
+        ``waiting`` are those that nobody computes yet, and ``free`` how many cores compute nothing. Whoever is rejected
+        must not be in it any more.
         """
         ...
 

@@ -110,7 +110,7 @@ def both(call, ask):
 
 
 def test_two_stations_in_series_are_each_a_queue_of_its_own():
-    # Jackson 1957: the mean sojourn of the tandem is 1/(μ₁ − λ) + 1/(μ₂ − λ), as if arrivals at the second were Poisson.
+    # Jackson 1957: the tandem takes 1/(μ₁ − λ) + 1/(μ₂ − λ), as if arrivals at the second were Poisson.
     machines = (NodeSpec(name="r-0", jitter=EXPONENTIAL), NodeSpec(name="r-1", speed=1.25, jitter=EXPONENTIAL))
     result = served(
         machines,
@@ -141,7 +141,7 @@ def test_a_queue_with_room_for_few_turns_away_as_many_as_erlang_says(offered, co
     blocked, count = shares[-1], 40_000
     length = float(shares @ np.arange(room + 1))
 
-    # Runs of losses depend on each other for some services' time: ten binomial standard errors are 1.2 to 2.2 points.
+    # Runs of losses depend on each other for some services' time: ten binomial standard errors are 2 to 3 points.
     assert len(result.outcome.failed) / count == pytest.approx(blocked, abs=10 * math.sqrt(blocked / count))
     assert_agrees(result, length / (offered * (1 - blocked)))  # Little's law for those that are taken in
 
