@@ -32,7 +32,7 @@ FAULTS = (PauseNode(node="n-2", begin_s=0.01, end_s=0.1), LoseMessages(probabili
 #: Where each protocol is asked what it promises, beside the tests of this module.
 ELSEWHERE = {
     "tests.open.test_contracts": (
-        "Arrivals", "Balancer", "DataSource", "Descends", "Interval", "Job", "Optimiser", "Policy", "Service",
+        "Arrivals", "Balancer", "DataSource", "Descends", "Interval", "Job", "Keys", "Optimiser", "Policy", "Service",
         "Waiting",
     ),
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),

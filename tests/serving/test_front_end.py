@@ -277,10 +277,10 @@ def test_a_server_answers_probes_with_how_many_requests_it_has_and_how_long_its_
         def __call__(self, query, replicas, generator):
             return "r-0"
 
-        def run(self, node, replicas):
+        def run(self, node, name, replicas):
             for _ in range(3):
                 yield node.timer(0.4)
-                seen.append((yield node.request("r-0", "service.probe")).body)
+                seen.append((yield node.request("r-0", f"{name}.probe")).body)
 
         def heard(self, view, latency_s, now_s):
             seen.append((view.name, latency_s, now_s))
