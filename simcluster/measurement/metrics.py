@@ -104,7 +104,7 @@ def service_metrics(trace: Trace, warm_up: float = 0.1, deadline_s: float = math
 
     Mean and percentiles are without the first ``warm_up`` share of the queries that were answered, in the order of
     arrival, as ``sojourn_percentiles`` has it. They are NaN where none was. ``goodput_per_s`` are the answers within
-    ``deadline_s`` in each second from the first arrival to the last answer; ``amplification`` is how many requests were
+    ``deadline_s`` in each second from the first arrival to the last answer; ``requests_per_query`` is how many were
     sent for each query that was answered or has failed.
     """
     found: Metrics = {}
@@ -113,7 +113,7 @@ def service_metrics(trace: Trace, warm_up: float = 0.1, deadline_s: float = math
     if trace.keeps("query") and trace.keeps("query_failed"):
         ended = list(trace.rows("query", "query_failed"))
         found["queries_failed"] = len(list(trace.rows("query_failed")))
-        found["amplification"] = _mean([row["attempts"] for row in ended])
+        found["requests_per_query"] = _mean([row["attempts"] for row in ended])
     if trace.keeps("query"):
         rows = sorted(trace.rows("query"), key=lambda row: row["query"])
         all_s = [row["sojourn_s"] for row in rows]

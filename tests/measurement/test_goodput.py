@@ -37,13 +37,13 @@ def test_all_answers_in_time_are_in_some_bin(queries, bin_s, deadline_s):
     assert rates.sum() * bin_s == pytest.approx(sum(sojourn_s <= deadline_s for _, sojourn_s in queries))
 
 
-def test_goodput_and_amplification_are_among_the_figures_of_a_service():
+def test_goodput_and_requests_per_query_are_among_the_figures_of_a_service():
     failed = dict(time_s=2.0, kind="query_failed", query=9, arrival_s=0.0, attempts=8, cause="timed_out")
     rows = [*answered((1.0, 0.5), (2.5, 0.5), (2.5, 2.0)).rows(), failed]
     found = service_metrics(Trace.of(rows), deadline_s=1.0)
 
     assert found["goodput_per_s"] == 1.0  # two in time, from 0.5 s to 2.5 s
-    assert found["amplification"] == (2 + 2 + 2 + 8) / 4
+    assert found["requests_per_query"] == (2 + 2 + 2 + 8) / 4
     assert found["queries_failed"] == 1
 
 
