@@ -7,7 +7,14 @@ import pytest
 
 from simcluster.engine import stream
 from simcluster.measurement.tails import any_slow, hedged_survival, retry_amplification
-from simcluster.serving.resilience import CoDel, DecorrelatedJitter, ExponentialBackoff, FullJitter, Quantile, ServerQueue
+from simcluster.serving.resilience import (
+    CoDel,
+    DecorrelatedJitter,
+    ExponentialBackoff,
+    FullJitter,
+    Quantile,
+    ServerQueue,
+)
 from tests.serving.line import Line, Waits
 
 pytestmark = pytest.mark.theory
