@@ -154,8 +154,8 @@ def test_every_query_is_answered_right_failed_or_lost_once_under_every_combinati
     assert_bulkheads_hold(result, guards, killed)
     if not guards and not any(getattr(fault, "node", None) == "f" for fault in faults):
         assert_budget_holds(result, policies)
-    causes = {"timed_out", DeadlinePassed.cause, "breaker_open", "bulkhead_full", "queue_full", "codel", "expired", "withdrawn",
-              "node_down", "partition"}  # fmt: skip
+    causes = {"timed_out", DeadlinePassed.cause, "breaker_open", "bulkhead_full", "queue_full", "codel", "expired",
+              "withdrawn", "node_down", "partition"}  # fmt: skip
     assert set(result.outcome.failed.values()) <= causes
 
 
