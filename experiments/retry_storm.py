@@ -95,7 +95,7 @@ def scenarios(small: bool = False) -> dict[Label, Seeded]:
 
 
 def measure(result: Result) -> list[dict[str, Any]]:
-    """Of the queries that came in each second: how many, how many were answered in time; and how often all were sent."""
+    """Of the queries that came in each second how many were answered in time; and how often all were sent."""
     came: Counter[int] = Counter()
     in_time: Counter[int] = Counter()
     for row in result.trace.rows("query", "query_failed", "query_lost"):

@@ -9,7 +9,7 @@ from simcluster.engine import check_whole
 
 
 def any_slow(leaves: int, share: float) -> float:
-    """The probability that at least one of ``leaves`` independent answers is slower than a ``share`` of them: 1 − shareⁿ.
+    """The probability that one of n ``leaves`` is slower than a ``share`` of such answers: 1 − shareⁿ, if independent.
 
     With 100 leaves and their 99th percentile .634 (J. Dean and L. A. Barroso, "The tail at scale", CACM 56(2), 2013).
     """

@@ -175,7 +175,7 @@ class FrontEnd:
         raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
 
     def sent(self, call: ShardCall, view: ReplicaView, twin: str | None, ident: int | None) -> Attempt:
-        """Send a request of a call that stands under policies or guards. Raises ``Refused`` when one admits none now."""
+        """Send a request of a call under policies or guards. Raises ``Refused`` when a guard admits it no more."""
         now_s, body, number = self.env.now, call.query.body, call.query.number
         for guard, cause in self.guards:
             if not guard.admits(view.name, call.shard, now_s):

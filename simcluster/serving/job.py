@@ -76,7 +76,7 @@ class ServiceJob(Spec):
     resilience: tuple[AnyCallPolicy, ...] = ()
     """What stands around the call of each shard, the outermost first (none: replicas are asked until one answers)."""
     guards: tuple[AnyGuard, ...] = ()
-    """Whether a replica may be asked: only those that all admit are (with one, a call fails that ``resilience`` leaves)."""
+    """Who says whether a replica may be asked, which all must; with any, who is not answered is not asked again."""
     queue: AnyQueue | None = None
     """Who waits at a server, and who is turned away (``None``: everybody waits, in order of arrival)."""
     concurrency: Count | None = None
@@ -126,7 +126,8 @@ class ServiceJob(Spec):
             return "a policy that sends two copies"
         if not self.resilience and self.timeout_s is not None:
             return f"timeout_s {self.timeout_s} without resilience, so that others are asked after it"
-        return "when_down 'wait', so that a crash of the front end repeats queries" if self.when_down == "wait" else None
+        waits = self.when_down == "wait"
+        return "when_down 'wait', so that a crash of the front end repeats queries" if waits else None
 
     @property
     def carries(self) -> bool:

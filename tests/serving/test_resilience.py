@@ -28,6 +28,7 @@ from simcluster.serving.resilience import (
     CoDel,
     ConsecutiveFailures,
     Deadline,
+    DeadlinePassed,
     DecorrelatedJitter,
     FixedBackoff,
     FullJitter,
@@ -153,8 +154,8 @@ def test_every_query_is_answered_right_failed_or_lost_once_under_every_combinati
     assert_bulkheads_hold(result, guards, killed)
     if not guards and not any(getattr(fault, "node", None) == "f" for fault in faults):
         assert_budget_holds(result, policies)
-    causes = {"timed_out", "deadline", "breaker_open", "bulkhead_full", "queue_full", "codel", "expired", "withdrawn",
-              "node_down", "partition"}  # fmt: skip
+    causes = {"timed_out", DeadlinePassed.cause, "breaker_open", "bulkhead_full", "queue_full", "codel", "expired",
+              "withdrawn", "node_down", "partition"}  # fmt: skip
     assert set(result.outcome.failed.values()) <= causes
 
 
@@ -243,7 +244,7 @@ def test_a_server_does_nothing_for_those_who_have_gone_where_requests_carry_thei
 
 def test_an_open_breaker_spares_a_server_that_is_gone_and_one_probe_finds_it_again():
     gone = CrashNode(node="r-1", begin_s=0.1, end_s=1.0)
-    lost = LoseMessages(probability=1.0, receivers=("r-1",), begin_s=0.1, end_s=1.0)  # so that nobody says that it is down
+    lost = LoseMessages(probability=1.0, receivers=("r-1",), begin_s=0.1, end_s=1.0)  # nobody says that it is down
     counts = {}
     for guards in ((), (CircuitBreaker(trip=ConsecutiveFailures(failures=3), open_s=0.2),)):
         result = served([gone, lost], resilience=(Retry(backoff=at_once),), guards=guards, shards=1,

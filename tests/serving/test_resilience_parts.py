@@ -45,10 +45,9 @@ def nothing(*_):
     st.lists(st.booleans(), min_size=1, max_size=300),
 )
 def test_no_prefix_of_calls_has_more_copies_than_the_budget_says(share, reserve, most, asks):
-    purse, calls, copies = TokenBucket(share=share, reserve=reserve, most=most).begin(), 0, 0
-    for fails in asks:
+    purse, copies = TokenBucket(share=share, reserve=reserve, most=most).begin(), 0
+    for calls, fails in enumerate(asks, 1):
         purse.earn(0.0)
-        calls += 1
         while fails and purse.spend(0.0):
             copies += 1
         assert copies <= reserve + share * calls + 1e-6

@@ -12,7 +12,7 @@ class Backoff(Protocol):
     """How long to wait before the next attempt; a plain function serves."""
 
     def __call__(self, attempt: int, previous_s: float, generator: np.random.Generator) -> float:
-        """Seconds before the attempt after number ``attempt``, which is 1 first, when ``previous_s`` were waited last."""
+        """Seconds to wait when ``attempt`` have failed, at least 1; ``previous_s`` were waited last, 0 at first."""
         ...
 
 

@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1000), NUMBER]
 class TokenBucket(Spec):
     """Each call puts ``share`` of a token into a bucket, each copy beside the first takes one.
 
-    So of n calls come at most ``reserve`` + share · n copies more: with the default a tenth, as Google's SRE book has it
+    So of n calls come at most ``reserve`` + share · n copies more: with the default a tenth, as in Google's SRE book
     ("Handling overload", 2016). Source: Twitter's Finagle, RetryBudget.
     """
 

@@ -37,10 +37,10 @@ class _After:
 
 
 class Quantile(Spec):
-    """When a call has taken longer than ``share`` of the last ``window`` calls did, so 1 − share of them are sent twice.
+    """When a call has taken longer than ``share`` of the last ``window`` calls did: 1 − share of them are sent twice.
 
-    A call that was answered by its second copy counts for as long as it took, which is longer than the quantile whatever
-    the first would have taken. Source: J. Dean and L. A. Barroso, "The tail at scale", CACM 56(2), 2013.
+    A call that was answered by its second copy counts for as long as it took, which is longer than the quantile
+    whatever the first would have taken. Source: J. Dean and L. A. Barroso, "The tail at scale", CACM 56(2), 2013.
     """
 
     kind: Literal["quantile"] = "quantile"

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Retry(Spec):
     """A call is attempted up to ``attempts`` times, with a wait between them, as long as its deadline and a budget let.
 
-    Each attempt goes to a replica that this call has not asked yet, if there is one. Whoever asks again after a time-out
-    may have it done twice: with a service that is not ``idempotent`` only what certainly was not done is asked again.
+    Each attempt goes to a replica that this call has not asked yet, if there is one. Who asks again after a time-out
+    may have it done twice: of a service that is not ``idempotent`` only what certainly was not done is asked again.
     """
 
     kind: Literal["retry"] = "retry"
