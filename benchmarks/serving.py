@@ -151,6 +151,7 @@ def measured(what: dict[str, Callable[[], Sojourns]], rounds: int) -> tuple[dict
     for _ in range(rounds):
         for name, once in what.items():
             gc.collect()
+            gc.freeze()  # what was there before is nobody's to look through
             begin_s = time.process_time()
             sojourns = once()
             taken_s = time.process_time() - begin_s

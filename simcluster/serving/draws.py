@@ -18,20 +18,21 @@ class Draws(np.random.Generator):
 
     def __init__(self, generator: np.random.Generator) -> None:
         super().__init__(generator.bit_generator)
-        self._block: list[float] = []
+        self._block = iter(())
 
-    def random(self, size: Any = None, *args: Any, **named: Any) -> Any:
+    def random(self, size: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """As of any generator."""
-        if size is not None or args or named:
-            return super().random(size, *args, **named)
-        if not self._block:
-            self._block = super().random(_BLOCK).tolist()[::-1]
-        return self._block.pop()
+        if size is not None or dtype is not None or out is not None:
+            return super().random(size, np.float64 if dtype is None else dtype, out)
+        for draw in self._block:
+            return draw
+        self._block = iter(super().random(_BLOCK).tolist())
+        return next(self._block)
 
-    def integers(self, low: Any, high: Any = None, *args: Any, **named: Any) -> Any:
+    def integers(self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: Any = False) -> Any:
         """As of any generator."""
-        if high is not None or args or named or type(low) is not int or low < 1:
-            return super().integers(low, high, *args, **named)
-        if not self._block:
-            self._block = super().random(_BLOCK).tolist()[::-1]
-        return int(self._block.pop() * low)
+        if high is not None or size is not None or dtype is not np.int64 or endpoint or type(low) is not int or low < 1:
+            return super().integers(low, high, size, dtype, endpoint)
+        for draw in self._block:
+            return int(draw * low)
+        return int(self.random() * low)

@@ -12,6 +12,7 @@ from simcluster.cluster.mistakes import explain
 from simcluster.engine import Event, Program, stream
 from simcluster.serving.draws import Draws
 from simcluster.serving.keys import key_of
+from simcluster.serving.plain_call import PlainCall
 from simcluster.serving.pool import Pool, Replicas
 from simcluster.serving.protocols import ReplicaView
 from simcluster.serving.resilience.protocols import Guarding
@@ -51,8 +52,8 @@ def handle_all(
 class FrontEnd:
     """What the front end remembers, from its start to the next crash.
 
-    A query is a ``ShardCall`` for each shard. Nothing here is a process of its own unless policies stand around the
-    calls: replies call back.
+    A query is a call for each shard: a ``ShardCall``, which is a process, where policies or guards stand around it, else
+    a ``PlainCall``.
     """
 
     def __init__(self, node: Node, job: ServiceJob, world: World, pool: Pool, seed: int) -> None:
@@ -61,6 +62,7 @@ class FrontEnd:
         self.job = job
         self.alive = True
         self.listens: Event = Event(self.env)  # what the program waits for
+        self.request = node.request
         self.ask_kind = f"{job.name}.ask"
         self.cancel_kind = f"{job.name}.cancel"
         self.timeout_s = job.timeout_s
@@ -75,7 +77,7 @@ class FrontEnd:
         self._world = world
         self._key = getattr(job.service, "key", None)
         self._heard = getattr(self.balancer, "heard", None)
-        self._is_simple = self.cache is None and not self.policies and job.shards == 1
+        self._is_simple = self.cache is None and not self.policies and not job.guards and job.shards == 1
         self._merge = job.service.merge
         self._draws = Draws(stream(seed, "serving", "balancer"))
         self._same: dict[Any, list[Query]] = {}  # who waits for the answer that another has asked for
@@ -102,7 +104,7 @@ class FrontEnd:
         """Handle a query that comes while the front end listens, as its program would."""
         try:
             if self._is_simple:
-                ShardCall(self, query, query.body if self._key is None else self._key(query.body), 0).attempt()
+                PlainCall(self, query, query.body if self._key is None else self._key(query.body), 0).attempt()
             else:
                 self.handle(query)
         except Exception as error:
@@ -131,13 +133,12 @@ class FrontEnd:
         if self.cache is not None and self._is_cached(query, key):
             return
         for shard in range(self.job.shards):
-            call = ShardCall(self, query, key, shard)
             if self.policies or self.guards:
-                self.node.spawn(self._under_policies(call))
+                self.node.spawn(self._under_policies(ShardCall(self, query, key, shard)))
             else:
-                call.attempt()
+                PlainCall(self, query, key, shard).attempt()
 
-    def choose(self, call: ShardCall) -> ReplicaView:
+    def choose(self, call: PlainCall | ShardCall) -> ReplicaView:
         """The replica that is asked next: one that this call has not asked yet, if there is one."""
         replicas = self.replicas[call.shard]
         if self.guards:
@@ -157,7 +158,7 @@ class FrontEnd:
             return self._one_of(call, candidates)
         raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
 
-    def _choose_guarded(self, call: ShardCall, active: tuple[ReplicaView, ...]) -> ReplicaView:
+    def _choose_guarded(self, call: PlainCall | ShardCall, active: tuple[ReplicaView, ...]) -> ReplicaView:
         """One that all guards admit. Raises ``Refused`` when there is none."""
         now_s, admitted = self.env.now, active
         for guard, cause in self.guards:
@@ -167,7 +168,7 @@ class FrontEnd:
         left = tuple(view for view in admitted if view not in call.asked) or admitted
         return self._one_of(call, tuple(view for view in left if not view.suspected) or left)
 
-    def _one_of(self, call: ShardCall, candidates: tuple[ReplicaView, ...]) -> ReplicaView:
+    def _one_of(self, call: PlainCall | ShardCall, candidates: tuple[ReplicaView, ...]) -> ReplicaView:
         name = self.balancer(call.key, candidates, self._draws)
         for view in candidates:
             if view.name == name:
@@ -222,7 +223,7 @@ class FrontEnd:
         if view.state == "draining":
             self.pool.settle(view)
 
-    def answer(self, call: ShardCall, part: Any) -> None:
+    def answer(self, call: PlainCall | ShardCall, part: Any) -> None:
         """A shard has answered: with the others, that is the answer of the query."""
         if self._is_simple:
             self._world.answer(call.query, self._merge([part]), call.attempts)
@@ -246,7 +247,7 @@ class FrontEnd:
             for same in self._same.pop(call.key, ()):
                 self._world.answer(same, answer, 0)
 
-    def fail(self, call: ShardCall, cause: str) -> None:
+    def fail(self, call: PlainCall | ShardCall, cause: str) -> None:
         """A call has come to nothing, and so has its query; what other shards still answer is nobody's."""
         parts = self._parts.pop(call.query.number, {})
         self._world.fail(call.query, cause, call.attempts + sum(tried for _, tried in parts.values()))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simcluster.cluster import Cluster
-from simcluster.engine import Event, fire
+from simcluster.engine import Environment, Event, fire
 from simcluster.serving.protocols import ReplicaView
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ class Replicas:
         self.views = views
         self.wanted: Event | None = None  # what happens when there is one that runs, if none does
         self.refresh()
+
+    def some(self, env: Environment) -> Event:
+        """What happens when there is one that runs, if none does."""
+        if self.wanted is None:
+            self.wanted = Event(env)
+        return self.wanted
 
     def refresh(self) -> None:
         """Somebody is suspected, or no longer, or runs, or no longer."""

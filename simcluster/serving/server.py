@@ -45,14 +45,15 @@ class _Plain:
         self.requests = 0  # that it has and has not answered
         self.latencies = Latencies()
         self._node = node
+        self._env = node.env
         self._answer = job.service.answer
         self._shard = shard
+        self._probed = hasattr(job.balancer, "run")
 
     def take(self, message: Message) -> None:
         """A request has come."""
-        node = self._node
-        done = node.compute(self._answer(self._shard, message.body))
-        done.callbacks.append(partial(self._reply, message, node.env.now, self.requests))
+        done = self._node.compute(self._answer(self._shard, message.body))
+        done.callbacks.append(partial(self._reply, message, self._env.now, self.requests))
         self.requests += 1
 
     def cancel(self, number: object) -> None:
@@ -60,7 +61,8 @@ class _Plain:
 
     def _reply(self, message: Message, came_s: float, before: int, done: Event) -> None:
         self.requests -= 1
-        self.latencies.add(before, self._node.env.now - came_s)
+        if self._probed:
+            self.latencies.add(before, self._env.now - came_s)
         self._node.reply(message, done._value)
 
 

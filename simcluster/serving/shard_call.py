@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simcluster.serving.front_end import FrontEnd
     from simcluster.serving.world import Query
 
+
 class Refused(Overloaded):
     """A guard of the front end or the queue of a server has turned a request away; its ``cause`` says which rule."""
 
@@ -23,9 +24,6 @@ class Refused(Overloaded):
 
     def __str__(self) -> str:
         return str(self.args[1])
-
-
-_ROUND_S = 1.0  # between two rounds of the replicas where no time-out says
 
 
 class Copy(Event):
@@ -55,16 +53,12 @@ class ShardCall:
     """
 
     __slots__ = (
-        "_begin_s", "_copies", "_front", "_refused", "_view", "_why",
+        "_copies", "_front", "_why",
         "asked", "attempts", "deadline_s", "key", "open", "query", "shard", "timeout_s",
     )  # fmt: skip
 
-    _view: ReplicaView
-    _begin_s: float
-
     def __init__(self, front: FrontEnd, query: Query, key: Any, shard: int) -> None:
         self._front = front
-        self._refused = False
         self._copies: dict[Process, Copy] | None = None
         self._why = "first"
         self.query = query
@@ -153,8 +147,9 @@ class ShardCall:
 
     def ready(self) -> Program:
         """Wait until there is a replica that runs."""
-        while not self._front.replicas[self.shard].active:
-            yield self._some_replica()
+        replicas = self._front.replicas[self.shard]
+        while not replicas.active:
+            yield replicas.some(self._front.env)
 
     def ask_of(self, view: ReplicaView, twin: str | None = None, ident: int | None = None) -> Program:
         """One attempt: a request to this replica. Raises one of ``UNANSWERED``.
@@ -197,64 +192,3 @@ class ShardCall:
     def _over(self, copy: Copy) -> None:
         assert self._copies is not None
         del self._copies[copy.process]
-
-    # Without policies: one request after the other, until one is answered
-
-    def attempt(self, _: Event | None = None) -> None:
-        """Ask a replica; one that does not answer is passed over for another, round after round."""
-        front = self._front
-        if not front.alive:
-            return
-        if not front.replicas[self.shard].active:
-            self._some_replica().callbacks.append(self.attempt)
-            return
-        self._view = view = front.choose(self)
-        self.attempts += 1
-        view.outstanding += 1
-        self._begin_s = front.env.now
-        front.node.request(view.name, front.ask_kind, self.query.body, None, front.timeout_s).callbacks.append(
-            self._replied
-        )
-
-    def _replied(self, reply: Event) -> None:
-        front, view = self._front, self._view
-        if not front.alive:
-            return
-        try:
-            if not reply._ok:
-                front.released(view, None)
-                self._unanswered(reply._value)
-                return
-            part = reply._value.body
-            if front.answers_wrapped:
-                taken, part = part
-                if not taken:
-                    front.released(view, None)
-                    front.fail(self, part)
-                    return
-            front.released(view, self._begin_s)
-            front.answer(self, part)
-        except Exception as error:
-            front.explain(error)
-            raise
-
-    def _unanswered(self, failure: Failure) -> None:
-        front = self._front
-        self._refused = self._refused or failure.definite
-        self.asked.append(self._view)
-        if any(view not in self.asked for view in front.replicas[self.shard].active):
-            self.attempt()
-            return
-        refused, self._refused = self._refused, False
-        self.asked.clear()
-        if refused:  # which took no time, so the next round must not come at the same moment
-            front.node.timer(front.timeout_s or _ROUND_S).callbacks.append(self.attempt)
-        else:
-            self.attempt()
-
-    def _some_replica(self) -> Event:
-        replicas = self._front.replicas[self.shard]
-        if replicas.wanted is None:
-            replicas.wanted = Event(self._front.env)
-        return replicas.wanted
-
