@@ -18,7 +18,7 @@ FIELDS = {
     ("Arrivals", "mmpp"): {"per_s": (20.0, 2.0), "state_s": (0.5, 0.5)},
     ("Arrivals", "diurnal"): {"per_s": 10.0, "period_s": 2.0},
     ("Arrivals", "steps"): {"begin_s": (0.0, 1.0), "per_s": (5.0, 20.0)},
-    ("Arrivals", "trace_file"): {"path": "experiments/scenarios/times.csv"},
+    ("Arrivals", "trace_file"): {"path": "tests/serving/times.csv"},
     ("Autoscaler", "fixed"): {"servers": 2},
     ("Backoff", "fixed"): {"delay_s": 0.01},
     **{("Backoff", word): {"base_s": 0.01} for word in ("exponential", "full_jitter", "decorrelated_jitter")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ class Draws(np.random.Generator):
 
     def __init__(self, generator: np.random.Generator) -> None:
         super().__init__(generator.bit_generator)
-        self._block = iter(())
+        self._block: Iterator[float] = iter(())
 
     def random(self, size: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """As of any generator."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcluster.engine import Trace
-from simcluster.measurement import goodput, metastability
+from simcluster.measurement import Metastability, goodput, metastability
 from simcluster.measurement.metrics import service_metrics
 
 
@@ -56,7 +56,7 @@ def test_goodput_that_stays_low_after_the_trigger_is_a_metastable_failure_and_on
     comes = metastability(*rates(10, 10, 2, 2, 1, 1, 5, 1), (2.0, 4.0), share=0.5, for_s=4.0)
     late = metastability(*rates(10, 10, 2, 2, 1, 1, 1, 5), (2.0, 4.0), share=0.5, for_s=3.0)
 
-    assert (stays.failed, stays.recovered_s, stays.low_s, stays.before_per_s) == (True, None, 4.0, 10.0)
+    assert stays == Metastability(before_per_s=10.0, low_s=4.0, recovered_s=None, failed=True)
     assert (comes.failed, comes.recovered_s, comes.low_s) == (False, 6.0, 2.0)
     assert (late.failed, late.recovered_s, late.low_s) == (True, 7.0, 3.0)
 
