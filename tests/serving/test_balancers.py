@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from copy import deepcopy
 
 import pytest
 from hypothesis import given
@@ -65,7 +66,9 @@ def test_the_cost_of_a_choice_does_not_grow_with_the_number_of_replicas_but_wher
     looks = []
     for count in (10, 1000):
         replicas = Looked(views(*[place % 3 for place in range(count)]))
-        balancer, generator = one("Balancer", word), stream(0)
+        balancer, generator = deepcopy(one("Balancer", word)), stream(0)
+        if hasattr(balancer, "run"):
+            begun(balancer, replicas)
         for query in range(20):  # the first makes what is remembered of a set
             balancer(query, replicas, generator)
         replicas.looks = 0

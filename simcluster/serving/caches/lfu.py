@@ -57,7 +57,7 @@ class _State:
         self.tick = 0
 
     def use(self, key: Hashable, entries: int) -> None:
-        """Enter a key anew; its older entry is void by its tick, and all void ones go when they are most of the heap."""
+        """Enter a key anew; its older entry is void by its tick, and void ones go when they are most of the heap."""
         self.tick += 1
         self.last[key] = self.tick
         heapq.heappush(self.heap, (self.counts.get(key, 0), self.tick, key))
