@@ -24,6 +24,7 @@ from simcluster import ClusterSpec, NodeSpec, Scenario, nodes
 from simcluster.engine import Constant, Exponential
 from simcluster.experiment import Experiment
 from simcluster.faults import SlowNode
+from simcluster.measurement import metastability
 from simcluster.report import band, figure, legend, seeds_in_words
 from simcluster.scenario import Result
 from simcluster.serving import Poisson, ServiceJob
@@ -49,6 +50,7 @@ PER_S = LOAD * SERVERS / DEMAND_S
 TIMEOUT_S, WITHIN_S = 0.25, 0.5
 BEGIN_S, FOR_S, FACTOR = 5.0, 2.0, 10.0
 END_S, SMALL_END_S = 40.0, 20.0
+LOW_S = 12.0  # goodput that is less than half for so long after the slow-down is a metastable failure
 RETRY = Retry(attempts=4, backoff=FullJitter(base_s=0.05))
 BREAKER = CircuitBreaker(trip=FailureShare(share=0.5, window_s=1.0, least=20), open_s=1.0)
 CLUSTER = ClusterSpec(nodes=(NodeSpec(name="front-end"), *nodes("server", SERVERS, jitter=Exponential(mean=1.0))))
@@ -95,18 +97,18 @@ def scenarios(small: bool = False) -> dict[Label, Seeded]:
 
 
 def measure(result: Result) -> list[dict[str, Any]]:
-    """Of the queries that came in each second how many were answered in time; and how often all were sent."""
+    """Of the queries that came in each second how many were answered in time; of all whether it was a metastable failure."""
     came: Counter[int] = Counter()
     in_time: Counter[int] = Counter()
     for row in result.trace.rows("query", "query_failed", "query_lost"):
         second = int(row["arrival_s"])
         came[second] += 1
         in_time[second] += row["kind"] == "query" and row["sojourn_s"] <= WITHIN_S
-    whole = range(max(came))  # the last second is not over when the last query comes
-    sent = result.metrics["amplification"]
-    return [
-        {"second": second, "came": came[second], "in_time": in_time[second], "amplification": sent} for second in whole
-    ]
+    last = max(came)  # the last second is not over when the last query comes
+    goodput_per_s = [in_time[second] for second in range(last)]
+    found = metastability(range(last), goodput_per_s, (BEGIN_S, BEGIN_S + FOR_S), for_s=LOW_S)
+    of_run = {"amplification": result.metrics["amplification"], "metastable": found.failed}
+    return [{"second": at, "came": came[at], "in_time": in_time[at], **of_run} for at in range(last)]
 
 
 def score(table: pd.DataFrame) -> pd.DataFrame:

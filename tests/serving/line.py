@@ -15,7 +15,7 @@ class Waits:
     deadline_s: float | None = None
     shed: list[str] = field(default_factory=list)
 
-    def reject(self, cause):
+    def reject(self, cause="overloaded"):
         self.shed.append(cause)
 
 
