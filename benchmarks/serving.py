@@ -5,9 +5,10 @@ exponential work, half a millisecond of network in each direction. In simcluster
 message that a fault could hit, and each computation keeps a core busy. SimPy stands here twice: with messages, as
 simcluster has them (a process for each server, which takes requests from its store, and one for each query, which
 awaits the reply in its own), and without, as two delays and a ``Resource``. Ciw has no network: it routes each
-customer from a node without queue to one of the others (skipped where ``pip install ciw`` has not been done). The
-rows with real work search the digits for nearest neighbours. All take turns; times are those of the process, with the
-set-up. That the mean sojourn times agree is asserted. Prints the median rate, and the ratio of medians to each peer.
+customer from a node without queue to one of the others (skipped where it is not installed; ``pip install --target
+FOLDER ciw`` and ``PYTHONPATH=FOLDER``, for it brings a package called ``tests``). The rows with real work search the
+digits for nearest neighbours. All take turns; times are those of the process, with the set-up. That the mean sojourn
+times agree is asserted. Prints the median rate, and the ratio of medians to each peer.
 """
 
 from __future__ import annotations

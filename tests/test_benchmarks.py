@@ -1,8 +1,8 @@
-"""The benchmarks of learning and of training run, and what they compare agrees."""
+"""The benchmarks of learning, training, stores and services run, and what they compare agrees."""
 
 import json
 
-from benchmarks import learning, replication, training
+from benchmarks import learning, replication, serving, training
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -28,3 +28,12 @@ def test_a_raft_cluster_serves_what_the_loop_does(capsys):
 
     assert list(rates) == ["writes", "half", "reads"]
     assert capsys.readouterr().out.count("Raft of five") == 3
+
+
+def test_a_service_answers_as_late_as_the_same_queues_in_simpy(tmp_path):
+    file = tmp_path / "serving.json"
+    serving.main(file, rounds=1, small=True)
+
+    rates = json.loads(file.read_text(encoding="utf-8"))
+    assert list(rates) == ["10 servers", "50 servers"]
+    assert all({"simcluster", "SimPy", "SimPy, delays", "real work"} <= set(each) for each in rates.values())

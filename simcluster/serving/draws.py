@@ -30,7 +30,9 @@ class Draws(np.random.Generator):
         self._block = iter(super().random(_BLOCK).tolist())
         return next(self._block)
 
-    def integers(self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: Any = False) -> Any:
+    def integers(
+        self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: Any = False
+    ) -> Any:
         """As of any generator."""
         if high is not None or size is not None or dtype is not np.int64 or endpoint or type(low) is not int or low < 1:
             return super().integers(low, high, size, dtype, endpoint)

@@ -52,8 +52,8 @@ def handle_all(
 class FrontEnd:
     """What the front end remembers, from its start to the next crash.
 
-    A query is a call for each shard: a ``ShardCall``, which is a process, where policies or guards stand around it, else
-    a ``PlainCall``.
+    A query is a call for each shard: a ``ShardCall``, which is a process, where policies or guards stand around it,
+    else a ``PlainCall``.
     """
 
     def __init__(self, node: Node, job: ServiceJob, world: World, pool: Pool, seed: int) -> None:
