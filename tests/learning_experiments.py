@@ -15,7 +15,7 @@ ON_LEARNING = (
     "recovery",
 )
 
-ON_SERVING = ("retry_storm",)
+ON_SERVING = ("retry_storm", "stale_information", "autoscaling")
 
 ON_REPLICATION = (
     "consistency_levels",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 
 _REMEMBERED = 64
 _ALIKE = 5
@@ -29,4 +28,5 @@ class Latencies:
         if not self._last:
             return None
         alike = sorted(reversed(self._last), key=lambda each: abs(each[0] - requests))[:_ALIKE]
-        return median(latency_s for _, latency_s in alike)
+        found_s = sorted(latency_s for _, latency_s in alike)
+        return (found_s[(len(found_s) - 1) // 2] + found_s[len(found_s) // 2]) / 2

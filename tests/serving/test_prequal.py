@@ -61,7 +61,7 @@ def test_a_probe_is_used_as_often_as_the_pool_must_last():
     for fields, expected in (({}, {2, 3}), ({"probes": 1.0}, {float("inf")})):
         probed, generator = pool(**fields), stream(0)
         used = []
-        probed._heard = lambda reply, name, uses, used=used: used.append(uses)
+        probed._heard = lambda name, uses, reply, used=used: used.append(uses)
         for _ in range(400):
             probed.probe(REPLICAS, generator)
             probed._node.callbacks[0](None)

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -91,7 +92,7 @@ class _Pool:
             uses = math.floor(uses) + (generator.random() < uses % 1.0)
         for replica in drawn(replicas, count, generator.integers) if count else ():
             reply = self._node.request(replica.name, self._kind, timeout_s=spec.age_s)
-            reply.callbacks.append(lambda reply, name=replica.name: self._heard(reply, name, uses))
+            reply.callbacks.append(partial(self._heard, replica.name, uses))
         self._to_remove += spec.removals
         while self._to_remove >= 1.0:
             self._to_remove -= 1.0
@@ -117,11 +118,12 @@ class _Pool:
             self._probes.remove(best)
         return best.name
 
-    def _heard(self, reply: Event, name: str, uses: float) -> None:
+    def _heard(self, name: str, uses: float, reply: Event) -> None:
         """A probe has come back, or will not."""
         if not reply.ok:
             return
-        in_flight, expected_s = reply.value.body
+        answer: Any = reply.value
+        in_flight, expected_s = answer.body
         self._probes = [probe for probe in self._probes if probe.name != name]
         if len(self._probes) == self._spec.pool:
             del self._probes[0]
