@@ -29,6 +29,7 @@ VARIANTS = {
 #: Only what gains: histograms are as fast with AVX2 as with AVX-512, updates wait for memory with any.
 VARIED = {
     "_aggregation": ("avx2", "avx512"),
+    "_codes": ("avx2", "avx512"),
     "_compression": ("avx2", "avx512"),
     "_distance": ("avx2", "avx512"),
     "_gradient": ("avx2", "avx512"),

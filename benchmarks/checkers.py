@@ -3,7 +3,8 @@
 Histories are made by objects that are linearizable, whose clients wait for an answer before they ask again: of a
 compare-and-set register of five values (10² to 10⁵ operations, 5 to 50 clients), of registers whose values are written
 once (10⁶), and of transactions on lists (10⁵). The plain search is that of the same papers, in Python, on the same
-operations; it is given up after ``--limit-s``. ``--porcupine PROGRAM`` is what is built of benchmarks/peers/porcupine,
+operations, given up after ``--limit-s``; both searches are timed from events in order. A check is all of it, from the
+history to the verdict, as is Porcupine's time. ``--porcupine PROGRAM`` is what is built of benchmarks/peers/porcupine,
 ``--shared FOLDER`` has histories of other tools, of which kv-c10-bad is timed. Prints seconds of the process, what else
 runs on the machine does not count but for the caches it takes, and ratios.
 """
@@ -24,6 +25,7 @@ import numpy as np
 import typer
 
 from simcluster.engine import stream
+from simcluster.kernels.history import FOUND
 from simcluster.measurement.checkers import (
     MODELS,
     Limits,
@@ -33,6 +35,9 @@ from simcluster.measurement.checkers import (
     sessions,
     staleness,
 )
+from simcluster.measurement.checkers.models import parts
+from simcluster.measurement.checkers.orders.interning import Interned
+from simcluster.measurement.checkers.orders.linearizability import real_time
 from simcluster.measurement.histories import Events, History, Operation, read_history
 
 SIZES, CLIENTS = (100, 1_000, 10_000, 100_000), (5, 20, 50)
@@ -125,11 +130,16 @@ def transactions(count: int, clients: int) -> History:
     return history_of(times_of(count, clients, generator), do)
 
 
-def plain_search(history: History, model: Any, limit_s: float) -> bool | None:
+def events_of(operations: list[Operation]) -> list[tuple[int, int, bool]]:
+    """What the plain search goes through: when an operation begins (true) or is over, and which."""
+    return sorted([(each.begin, place, True) for place, each in enumerate(operations)]
+                  + [(each.deadline, place, False) for place, each in enumerate(operations)])  # fmt: skip
+
+
+def plain_search(
+    happened: list[Operation], events: list[tuple[int, int, bool]], model: Any, limit_s: float
+) -> bool | None:
     """Wing & Gong's search with Lowe's memory, as Porcupine has it, in plain Python; ``None`` when the time is over."""
-    happened = [each for each in history if model.happened(each)]
-    events = sorted([(each.begin, place, True) for place, each in enumerate(happened)]
-                    + [(each.deadline, place, False) for place, each in enumerate(happened)])  # fmt: skip
     # Events in a doubly linked list, from which what has been placed is lifted.
     after, before = list(range(1, len(events) + 1)), list(range(-1, len(events) - 1))
     after.append(0)  # the last place is the head of the list
@@ -170,6 +180,19 @@ def plain_search(history: History, model: Any, limit_s: float) -> bool | None:
             after[before[each]] = before[after[each]] = each
         number = after[number]
     return True
+
+
+def compiled_search(operations: list[Operation], model: Any, limits: Limits, rounds: int) -> float:
+    """The least seconds of the compiled search alone, on operations and events that are numbers already."""
+    seconds = []
+    for _ in range(rounds):
+        interned = Interned(model, operations, limits.memory_bytes)
+        search = real_time(operations, interned)
+        begin = time.process_time()
+        found = search.run(2**62, limits.memory_bytes)
+        seconds.append(time.process_time() - begin)
+        assert found == FOUND
+    return min(seconds)
 
 
 def timed(call: Callable[[], Any], rounds: int) -> tuple[float, Any]:
@@ -216,29 +239,35 @@ def main(
 ) -> None:
     """Time the checkers and print what they take."""
     model, told = MODELS["cas-register"](failed_cas="operation"), {}
-    print(f"{'operations':>10} {'clients':>8} {'here':>10} {'plain':>10} {'ratio':>8} {'Porcupine':>10} {'ratio':>8}")
+    columns = ("operations", "clients", "search", "plain search", "ratio", "check", "Porcupine", "ratio")
+    print("".join(f"{column:>13}" for column in columns))
     for count in (size for size in SIZES if size <= most):
         for clients in CLIENTS:
             history = cas_register(count, clients)
-            here, found = timed(lambda: linearizability(history, model, Limits(limit_s)), 3)  # noqa: B023
-            plain, other = timed(lambda: plain_search(history, model, limit_s), 1)  # noqa: B023
+            (operations,) = parts(model, history.operations).values()
+            check, found = timed(lambda: linearizability(history, model, Limits(limit_s)), 3)  # noqa: B023
+            here = compiled_search(operations, model, Limits(limit_s), 3)
+            events = events_of(operations)
+            plain, other = timed(lambda: plain_search(operations, events, model, limit_s), 1)  # noqa: B023
             there, verdict = porcupine(peer, history, "None", limit_s)
             assert other in (None, found.valid)
             assert found.verdict == "valid"
             assert verdict in ("Ok", "Unknown", "not measured")
-            told[f"search {count} {clients}"] = [here, plain, there]
-            over = " " if other is not None else ">"
-            beside = f"{over}{plain:>9.3f} {over}{plain / here:>7.1f} {there:>10.4f} {there / here:>8.2f}"
-            print(f"{count:>10} {clients:>8} {here:>10.4f} {beside}", flush=True)
+            told[f"search {count} {clients}"] = [here, plain, check, there]
+            over = "" if other is not None else ">"
+            cells = (count, clients, f"{here:.6f}", f"{over}{plain:.4f}", f"{over}{plain / here:.1f}",
+                     f"{check:.5f}", f"{there:.5f}", f"{there / check:.2f}")  # fmt: skip
+            print("".join(f"{cell:>13}" for cell in cells), flush=True)
     if shared is not None:
         history, store = read_history(shared / "porcupine" / "kv-c10-bad.txt"), MODELS["kv-append"]()
         here, found = timed(lambda: linearizability(history, store), 9)
-        plain, other = timed(lambda: plain_search(history, store, limit_s), 1)
+        operations = [each for each in history if store.happened(each) and each.key == found.partial.key]
+        plain, other = timed(lambda: plain_search(operations, events_of(operations), store, limit_s), 1)
         there, _ = porcupine(peer, history, "", limit_s)
         assert found.verdict == "invalid"
         told["kv-c10-bad"] = [here, plain, there]
         over = ">" if other is None else ""
-        print(f"kv-c10-bad: {here:.4f} s, plain search {over}{plain:.2f} s, Porcupine {there:.4f} s")
+        print(f"kv-c10-bad: {here:.5f} s, plain search {over}{plain:.2f} s, Porcupine {there:.5f} s")
     for keys in (1, 1000):
         history = unique_registers(large, 20, keys)
         for name, check in (("unique values", lambda h: linearizability(h, MODELS["register"]())),

@@ -1,8 +1,8 @@
-"""The benchmarks of learning, training, stores and services run, and what they compare agrees."""
+"""Benchmarks run, and what they compare agrees."""
 
 import json
 
-from benchmarks import learning, replication, serving, training
+from benchmarks import learning, recovery, replication, serving, training
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -37,3 +37,10 @@ def test_a_service_answers_as_late_as_the_same_queues_in_simpy(tmp_path):
     rates = json.loads(file.read_text(encoding="utf-8"))
     assert list(rates) == ["10 servers", "50 servers"]
     assert all({"simcluster", "SimPy", "SimPy, delays", "real work"} <= set(each) for each in rates.values())
+
+
+def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):
+    file = tmp_path / "recovery.json"
+    recovery.main(file, size_bytes=1000, rounds=1)
+
+    assert list(json.loads(file.read_text(encoding="utf-8"))) == ["encode", "repair"]

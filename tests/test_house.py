@@ -21,7 +21,7 @@ LONGER: dict[str, str] = {
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",
     "tests/engine/test_environment.py": "what the cluster asks of either engine, one fact each",
 }
-#: Beside the faces of kernels, learning, compression and aggregation: flows, the loop and the message path.
+#: Beside the faces of kernels, learning, compression, aggregation and codes: flows, the loop and the message path.
 MAY_COMPUTE = {
     "simcluster/cluster/network/flows.py": {"flows"},
     "simcluster/cluster/network/message_path.py": {
@@ -44,6 +44,7 @@ MAY_COMPUTE = {
     "simcluster/measurement/checkers/orders/linearizability.py": {"FOUND", "NONE", "OrderSearch", "real_time_search"},
     "simcluster/measurement/checkers/orders/searched.py": {"FULL", "RUNNING", "OrderSearch"},
     "simcluster/measurement/checkers/orders/sequential.py": {"FOUND", "NONE", "OrderSearch", "program_order_search"},
+    "simcluster/recovery/protocols.py": {"Bytes"},
     "simcluster/scenario/versions.py": {"instruction_set"},
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
@@ -186,9 +187,9 @@ def test_no_sum_is_listed_that_is_not_there():
 
 
 @each(LIBRARY)
-def test_only_learning_compression_and_aggregation_call_the_numeric_kernels(path):
-    training = ("simcluster/training/compression/", "simcluster/training/aggregation/")
-    if name(path).startswith(("simcluster/kernels/", "simcluster/learning/", *training)):
+def test_only_learning_compression_aggregation_and_codes_call_the_numeric_kernels(path):
+    parts = ("training/compression/", "training/aggregation/", "recovery/codes/")
+    if name(path).startswith(tuple(f"simcluster/{room}" for room in ("kernels/", "learning/", *parts))):
         return
     found = {
         what

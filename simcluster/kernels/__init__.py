@@ -7,6 +7,7 @@ what a node computes: ``result = yield node.compute(softmax.call(weights, featur
 from simcluster.kernels.aggregation import coordinate_median, mean_vector, trimmed_mean, weighted_sum
 from simcluster.kernels.call import KERNELS, Call, Cost, call
 from simcluster.kernels.clipping import clipped_gradient_sum
+from simcluster.kernels.codes import gf256_product
 from simcluster.kernels.compression import dequantise, quantise, top_k_sparse
 from simcluster.kernels.distance import (
     cosine_distances,
@@ -45,6 +46,7 @@ __all__ = [
     "dense_backward",
     "dense_forward",
     "dequantise",
+    "gf256_product",
     "hinge",
     "histograms",
     "huber",

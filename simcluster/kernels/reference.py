@@ -273,6 +273,17 @@ def clipped_gradient_sum(features: Floats, slopes: Floats, bound: float, rows: I
     return total
 
 
+def gf256_product(matrix: Bytes, data: Bytes) -> Bytes:
+    """y_i = ⊕_j a_ij·x_j over GF(256): a·x is a polynomial's product, of which 0x11D takes what is of degree 8 on."""
+    product = np.zeros((len(matrix), data.shape[1]), dtype=np.int64)
+    for bit in range(8):
+        chosen = ((matrix[:, :, np.newaxis] >> bit) & 1) * (data[np.newaxis].astype(np.int64) << bit)
+        product ^= np.bitwise_xor.reduce(chosen, axis=1)
+    for degree in range(15, 7, -1):
+        product ^= (product >> degree & 1) * (0x11D << degree - 8)
+    return product.astype(np.uint8)
+
+
 def coordinate_median(vectors: Floats) -> Floats:
     """The median of each column."""
     return np.asarray(np.median(vectors, axis=0))

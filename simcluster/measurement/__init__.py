@@ -1,6 +1,7 @@
 """Measurement: what the numbers of a sweep say, and how surely. It reads traces and tables and writes nothing back."""
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
+from simcluster.measurement.durability import mean_time_to_data_loss_s
 from simcluster.measurement.goodput import Metastability, goodput, metastability
 from simcluster.measurement.histogram import TimeHistogram, percentile_over_seeds
 from simcluster.measurement.ledger import ledger
@@ -53,6 +54,7 @@ __all__ = [
     "interval_for",
     "ledger",
     "mean_interval",
+    "mean_time_to_data_loss_s",
     "metastability",
     "mser5",
     "on_grid",

@@ -2,6 +2,7 @@
 
 from simcluster.recovery.checkpoint import Checkpoint
 from simcluster.recovery.checkpoints import AnyRecovery, AnyStore, Checkpoints
+from simcluster.recovery.codes import Lost, ReedSolomon, Xor, decode, encode
 from simcluster.recovery.detectors import (
     AnyDetector,
     AnySuspicion,
@@ -13,7 +14,17 @@ from simcluster.recovery.detectors import (
     Watch,
 )
 from simcluster.recovery.intervals import Adaptive, AnyInterval, Daly, Fixed, Young, daly_s, stretch, young_s
-from simcluster.recovery.protocols import Detector, Interval, Keeper, Observed, Preloads, Recovery, Store, Suspicion
+from simcluster.recovery.protocols import (
+    Detector,
+    ErasureCode,
+    Interval,
+    Keeper,
+    Observed,
+    Preloads,
+    Recovery,
+    Store,
+    Suspicion,
+)
 from simcluster.recovery.retry import ask, ask_all
 from simcluster.recovery.stores.distributed_store import DistributedStore
 from simcluster.recovery.stores.local_store import LocalStore
@@ -31,6 +42,7 @@ __all__ = [
     "Daly",
     "Detector",
     "DistributedStore",
+    "ErasureCode",
     "ExpectedArrival",
     "Fixed",
     "HealthChecks",
@@ -38,19 +50,24 @@ __all__ = [
     "Interval",
     "Keeper",
     "LocalStore",
+    "Lost",
     "Observed",
     "PhiAccrual",
     "Preloads",
     "Recovery",
+    "ReedSolomon",
     "RemoteStore",
     "Store",
     "Suspicion",
     "Timeout",
     "Watch",
+    "Xor",
     "Young",
     "ask",
     "ask_all",
     "daly_s",
+    "decode",
+    "encode",
     "stretch",
     "young_s",
 ]

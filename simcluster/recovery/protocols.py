@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from simcluster.cluster import Cluster, Node
 from simcluster.engine import Event, Program
+from simcluster.kernels.reference import Bytes
 
 
 class Store(Protocol):
@@ -86,6 +87,17 @@ class Recovery(Protocol):
 
     def keeper(self, node: Node, name: str) -> Keeper:
         """What keeps the state that the job calls ``name``, of a program on ``node``; made when that begins."""
+        ...
+
+
+class ErasureCode(Protocol):
+    """How blocks of bytes are kept so that some of them may be lost: linear over GF(256); pure."""
+
+    def generator(self) -> Bytes:
+        """The matrix (k + m, k), uint8, whose products with k blocks of data are what is kept.
+
+        Its first k rows are the unit matrix: the data itself is kept, and m blocks besides.
+        """
         ...
 
 

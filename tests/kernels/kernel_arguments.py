@@ -46,6 +46,12 @@ def _clipped(draw, generator):
     return generator.normal(size=(n, d)), slopes, draw(st.sampled_from([1e-3, 1.0, 5.0, math.inf])), rows
 
 
+def _field(draw, generator):
+    m, k, n = (draw(st.integers(0, 12)) for _ in range(3))
+    n = draw(st.sampled_from([n, 1023, 1025, 2100]))
+    return generator.integers(0, 256, (m, k), dtype=np.uint8), generator.integers(0, 256, (k, n), dtype=np.uint8)
+
+
 def _two_sets(draw, generator, least=0):
     n, m, d = draw(st.integers(0, 20)), draw(st.integers(least, 20)), draw(COLUMNS)
     # Rounded: equal distances are common, and exact.
@@ -184,6 +190,7 @@ ARGUMENTS = {
     "best_split": _split,
     "weighted_sum": _weighted,
     "clipped_gradient_sum": _clipped,
+    "gf256_product": _field,
     "mean_vector": lambda draw, generator: (_vectors(draw, generator),),
     "coordinate_median": lambda draw, generator: (_vectors(draw, generator),),
     "trimmed_mean": _trimmed,

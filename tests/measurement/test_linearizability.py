@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from simcluster.kernels.history import FOUND, real_time_search
 from simcluster.measurement.checkers import MODELS, Limits, explained, linearizability, list_append
 from simcluster.measurement.checkers.orders.registers import misplaced
-from simcluster.measurement.histories import BadHistory, Events, FaultWindow, History, read_history
+from simcluster.measurement.histories import BadHistory, Events, FaultWindow, History, Operation, read_history
 from tests.measurement.drawn_histories import DRAWN, histories, in_real_time, some_order
 
 SHARED = Path(__file__).parents[3] / "shared" / "histories"
@@ -201,6 +201,14 @@ def test_a_limit_must_be_positive(limit):
 def test_an_operation_that_the_model_does_not_have_is_refused_with_its_line():
     with pytest.raises(BadHistory, match=r"line 1: an operation must be one of enqueue, dequeue, got 'write'"):
         linearizability(stale_read(), MODELS["queue"]())
+
+
+def test_a_register_has_not_the_words_of_a_store_though_values_are_unique() -> None:
+    put = Operation(0, "put", None, 1, "ok", begin=0, end=1)
+    got = History((put, Operation(0, "get", None, None, "ok", 1, begin=2, end=3)))
+    assert linearizability(got, MODELS["kv"]()).verdict == "valid"
+    with pytest.raises(BadHistory, match="line 1: an operation must be one of read, write, got 'put'"):
+        linearizability(got, MODELS["register"]())
 
 
 def test_what_is_no_model_is_refused():

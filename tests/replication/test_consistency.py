@@ -107,14 +107,14 @@ PROMISES = {
     "atomic register": Promise(Abd(), (not_regular, not_linearizable, not_converged), fields=CLOSE),
     "sloppy quorum": Promise(Quorum(copies=2, sloppy=True), (not_converged,), not_linearizable, CLOSE),
 }
-FAST, DEFAULT, LONG = range(3), range(3, 20), range(20, 2000)
+FAST, DEFAULT, LONG = range(3), range(3, 100), range(100, 2000)
 
 
 @pytest.mark.parametrize(
     "seeds",
     [
         pytest.param(FAST, id="3 schedules"),
-        pytest.param(DEFAULT, id="20 schedules", marks=pytest.mark.slow),
+        pytest.param(DEFAULT, id="100 schedules", marks=pytest.mark.slow),
         pytest.param(LONG, id="2000 schedules", marks=pytest.mark.long),
     ],
 )

@@ -31,14 +31,14 @@ PROMISES = {
     "snapshot": Promise(snapshot_isolation, (torn, not_at("snapshot-isolation")), not_at("serializable")),
     "serialisable": Promise(serializable, (torn, not_at("serializable", realtime=True))),
 }
-FAST, DEFAULT, LONG = range(3), range(3, 20), range(20, 2000)
+FAST, DEFAULT, LONG = range(3), range(3, 100), range(100, 2000)
 
 
 @pytest.mark.parametrize(
     "seeds",
     [
         pytest.param(FAST, id="3 schedules"),
-        pytest.param(DEFAULT, id="20 schedules", marks=pytest.mark.slow),
+        pytest.param(DEFAULT, id="100 schedules", marks=pytest.mark.slow),
         pytest.param(LONG, id="2000 schedules", marks=pytest.mark.long),
     ],
 )

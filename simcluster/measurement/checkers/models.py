@@ -13,7 +13,7 @@ object that it touches, by which a history is partitioned (Herlihy & Wing 1990: 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
@@ -37,11 +37,42 @@ class Model(Protocol):
         ...
 
 
+Words = Mapping[str, Callable[[Operation], None] | None]
+"""The words of an object, each with what refuses a value or a result that it cannot have, if anything."""
+
+
+def check_list(operation: Operation) -> None:
+    """Raise ``ValueError`` for a read that returned no list; ``None`` is an empty one."""
+    if operation.status == "ok" and not isinstance(operation.result, tuple | None):
+        raise ValueError(f"a list must be read, got {operation.result!r:.80}")
+
+
+def _check_pair(operation: Operation) -> None:
+    if not isinstance(operation.value, tuple) or len(operation.value) != 2:
+        raise ValueError(f"a compare-and-set must have the value [expected, new], got {operation.value!r:.80}")
+
+
+def _check_text(operation: Operation) -> None:
+    if not isinstance(operation.value, str):
+        raise ValueError(f"what is appended must be text, got {operation.value!r:.80}")
+
+
+def _check_number(operation: Operation) -> None:
+    if operation.value is not None and not is_finite(operation.value):
+        raise ValueError(f"what is added must be a finite number, got {operation.value!r:.80}")
+
+
+def _check_steps(operation: Operation) -> None:
+    for part in checked_steps(operation):
+        if part[0] not in ("r", "w", "read", "write"):
+            raise ValueError(f"a step must be one of r, w, read, write, got {part[0]!r}")
+
+
 class _Object:
     """What the models here share: their words, and which operations have a place in the order."""
 
-    words: ClassVar[tuple[str, ...]] = ()
-    quiet_words: ClassVar[tuple[str, ...]] = ("read",)
+    words: ClassVar[Words] = {}
+    reads: ClassVar[tuple[str, ...]] = ("read",)
 
     def __post_init__(self) -> None:
         """Refuse parameters that no object has."""
@@ -52,9 +83,11 @@ class _Object:
             raise ValueError(f"initial must be {PLAIN}, got {initial!r:.80}")
 
     def check(self, operation: Operation) -> None:
-        """Raise ``ValueError`` for an operation that the object does not have."""
+        """Raise ``ValueError`` for an operation that the object does not have, or that asks for what cannot be."""
         if operation.f not in self.words:
             raise ValueError(f"an operation must be one of {', '.join(self.words)}, got {operation.f!r}")
+        if (fits := self.words[operation.f]) is not None:
+            fits(operation)
 
     def happened(self, operation: Operation) -> bool:
         """All but those that failed."""
@@ -62,7 +95,7 @@ class _Object:
 
     def quiet(self, operation: Operation) -> bool:
         """Reads."""
-        return operation.f in self.quiet_words
+        return operation.f in self.reads
 
     def part(self, operation: Operation) -> Plain:
         """Each key is an object of its own."""
@@ -78,7 +111,8 @@ class Register(_Object):
 
     initial: Plain = None
     nil_read: NilRead = "absent"
-    words: ClassVar[tuple[str, ...]] = ("read", "write")
+    words: ClassVar[Words] = {"read": None, "write": None}
+    writes: ClassVar[tuple[str, ...]] = ("write",)
 
     def init(self) -> Plain:
         """The initial value."""
@@ -86,7 +120,7 @@ class Register(_Object):
 
     def step(self, state: Plain, operation: Operation) -> tuple[bool, Plain]:
         """A read returns what was written last."""
-        if operation.f == "write":
+        if operation.f in self.writes:
             return True, operation.value
         return self.seen(state, operation), state
 
@@ -99,8 +133,9 @@ class Register(_Object):
 
     def happened(self, operation: Operation) -> bool:
         """Neither what failed, nor reads of which nobody knows what they saw."""
-        nothing = operation.f == "read" and (operation.status == "info" or self._unknown(operation))
-        return operation.status != "fail" and not nothing
+        if operation.f not in self.reads:
+            return operation.status != "fail"
+        return operation.status == "ok" and not self._unknown(operation)
 
 
 @dataclass(frozen=True)
@@ -111,13 +146,7 @@ class CasRegister(Register):
     """
 
     failed_cas: FailedCas = "nothing"
-    words: ClassVar[tuple[str, ...]] = ("read", "write", "cas")
-
-    def check(self, operation: Operation) -> None:
-        """A compare-and-set takes two values."""
-        super().check(operation)
-        if operation.f == "cas":
-            _check_pair("a compare-and-set", operation.value)
+    words: ClassVar[Words] = {"read": None, "write": None, "cas": _check_pair}
 
     def step(self, state: Plain, operation: Operation) -> tuple[bool, Plain]:
         """A compare-and-set happens where the value is what it expects; one that nobody knows of may do nothing."""
@@ -132,37 +161,28 @@ class CasRegister(Register):
 
     def happened(self, operation: Operation) -> bool:
         """As it is said of a failed compare-and-set."""
-        if operation.f == "cas" and operation.status == "fail":
-            return self.failed_cas == "operation"
-        return super().happened(operation)
+        if operation.status == "fail":
+            return operation.f == "cas" and self.failed_cas == "operation"
+        return operation.f not in self.reads or super().happened(operation)
 
     def quiet(self, operation: Operation) -> bool:
         """Reads, and a compare-and-set that failed."""
-        return operation.f == "read" or operation.status == "fail"
-
-
-_SAME = {"get": "read", "put": "write"}
+        return operation.f in self.reads or operation.status == "fail"
 
 
 @dataclass(frozen=True)
 class KeyValue(CasRegister):
     """A store: get, put and cas of a key (or read and write), and delete, after which it is absent."""
 
-    words: ClassVar[tuple[str, ...]] = ("get", "put", "cas", "delete", "read", "write")
+    words: ClassVar[Words] = {"get": None, "put": None, "cas": _check_pair, "delete": None, "read": None, "write": None}
+    reads: ClassVar[tuple[str, ...]] = ("get", "read")
+    writes: ClassVar[tuple[str, ...]] = ("put", "write")
 
     def step(self, state: Plain, operation: Operation) -> tuple[bool, Plain]:
-        """Each key is a register."""
+        """Each key is a register, and what is deleted is absent."""
         if operation.f == "delete":
             return True, None
-        return super().step(state, operation._replace(f=_SAME.get(operation.f, operation.f)))
-
-    def happened(self, operation: Operation) -> bool:
-        """As of a register."""
-        return super().happened(operation._replace(f=_SAME.get(operation.f, operation.f)))
-
-    def quiet(self, operation: Operation) -> bool:
-        """Gets, and a compare-and-set that failed."""
-        return super().quiet(operation._replace(f=_SAME.get(operation.f, operation.f)))
+        return super().step(state, operation)
 
 
 @dataclass(frozen=True)
@@ -170,13 +190,7 @@ class KeyValueAppend(KeyValue):
     """A store of text: get, put, and append, which adds text at the end."""
 
     initial: Plain = ""
-    words: ClassVar[tuple[str, ...]] = ("get", "put", "append", "read", "write")
-
-    def check(self, operation: Operation) -> None:
-        """What is appended is text."""
-        super().check(operation)
-        if operation.f == "append" and not isinstance(operation.value, str):
-            raise ValueError(f"what is appended must be text, got {operation.value!r:.80}")
+    words: ClassVar[Words] = {"get": None, "put": None, "append": _check_text, "read": None, "write": None}
 
     def step(self, state: Plain, operation: Operation) -> tuple[bool, Plain]:
         """An append writes what was there and its text."""
@@ -190,12 +204,7 @@ class Append(_Object):
     """A list of values: append adds one at the end, a read returns all."""
 
     initial: tuple[Plain, ...] = ()
-    words: ClassVar[tuple[str, ...]] = ("append", "read")
-
-    def check(self, operation: Operation) -> None:
-        """A list is read."""
-        super().check(operation)
-        check_list(operation)
+    words: ClassVar[Words] = {"append": None, "read": check_list}
 
     def init(self) -> tuple[Plain, ...]:
         """The initial list."""
@@ -213,7 +222,7 @@ class Queue(_Object):
     """A queue, first in, first out: enqueue takes a value, dequeue returns one, or ``None`` of an empty queue."""
 
     initial: tuple[Plain, ...] = ()
-    words: ClassVar[tuple[str, ...]] = ("enqueue", "dequeue")
+    words: ClassVar[Words] = {"enqueue": None, "dequeue": None}
 
     def init(self) -> tuple[Plain, ...]:
         """The initial queue, its head first."""
@@ -232,13 +241,8 @@ class SetObject(_Object):
     """A set: add and remove take an element, a read returns all of them, contains whether one is in it."""
 
     initial: tuple[Plain, ...] = ()
-    words: ClassVar[tuple[str, ...]] = ("add", "remove", "read", "contains")
-    quiet_words: ClassVar[tuple[str, ...]] = ("read", "contains")
-
-    def check(self, operation: Operation) -> None:
-        """A list of elements is read."""
-        super().check(operation)
-        check_list(operation)
+    words: ClassVar[Words] = {"add": None, "remove": None, "read": check_list, "contains": None}
+    reads: ClassVar[tuple[str, ...]] = ("read", "contains")
 
     def init(self) -> frozenset[Plain]:
         """The initial elements."""
@@ -266,8 +270,8 @@ class SetObject(_Object):
 class Mutex(_Object):
     """A lock: acquire where it is free, release where it is held."""
 
-    words: ClassVar[tuple[str, ...]] = ("acquire", "release")
-    quiet_words: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[Words] = {"acquire": None, "release": None}
+    reads: ClassVar[tuple[str, ...]] = ()
 
     def init(self) -> bool:
         """Free."""
@@ -284,18 +288,12 @@ class Counter(_Object):
     """A counter: add takes a number (1 when it has no value), a read returns the sum."""
 
     initial: Plain = 0
-    words: ClassVar[tuple[str, ...]] = ("add", "read")
+    words: ClassVar[Words] = {"add": _check_number, "read": None}
 
     def __post_init__(self) -> None:
         """It begins with a number."""
         if not is_finite(self.initial):
             raise ValueError(f"initial must be a finite number, got {self.initial!r:.80}")
-
-    def check(self, operation: Operation) -> None:
-        """What is added is a number."""
-        super().check(operation)
-        if operation.f == "add" and operation.value is not None and not is_finite(operation.value):
-            raise ValueError(f"what is added must be a finite number, got {operation.value!r:.80}")
 
     def init(self) -> Plain:
         """The initial count."""
@@ -314,14 +312,7 @@ class MultiRegister(_Object):
 
     initial: Plain = None
     nil_read: NilRead = "absent"
-    words: ClassVar[tuple[str, ...]] = ("txn",)
-
-    def check(self, operation: Operation) -> None:
-        """Each part is a read or a write of a key."""
-        super().check(operation)
-        for part in checked_steps(operation):
-            if part[0] not in ("r", "w", "read", "write"):
-                raise ValueError(f"a step must be one of r, w, read, write, got {part[0]!r}")
+    words: ClassVar[Words] = {"txn": _check_steps}
 
     def init(self) -> frozenset[tuple[Plain, Plain]]:
         """Each register has its initial value."""
@@ -347,17 +338,6 @@ class MultiRegister(_Object):
     def part(self, operation: Operation) -> Plain:
         """All registers are one object."""
         return None
-
-
-def check_list(operation: Operation) -> None:
-    """Raise ``ValueError`` for a read that returned no list; ``None`` is an empty one."""
-    if operation.f == "read" and operation.status == "ok" and not isinstance(operation.result, tuple | None):
-        raise ValueError(f"a list must be read, got {operation.result!r:.80}")
-
-
-def _check_pair(what: str, value: Plain) -> None:
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{what} must have the value [expected, new], got {value!r:.80}")
 
 
 def _pair(value: Any) -> tuple[Plain, Plain]:

@@ -57,7 +57,7 @@ def linearizability(history: History, model: Model, limits: Limits = Limits()) -
         wrong = misplaced(model, operations)
         if wrong is None:
             continue
-        found, search, interned = searched(model, operations, deadline, _real_time)
+        found, search, interned = searched(model, operations, deadline, real_time)
         configurations += search.configurations() if search else 0
         if found == NONE and search and interned:
             partial = _partial(key, operations, search, interned)
@@ -79,7 +79,8 @@ def _of(key: Plain) -> str:
     return "" if key is None else f" of key {key!r}"
 
 
-def _real_time(operations: Sequence[Operation], interned: Interned) -> OrderSearch:
+def real_time(operations: Sequence[Operation], interned: Interned) -> OrderSearch:
+    """The search for an order of these operations, of which each precedes what begins after its deadline."""
     return real_time_search(*_events(operations, interned), interned.step)
 
 

@@ -10,9 +10,6 @@ import numpy as np
 from simcluster.measurement.checkers.models import CasRegister, KeyValue, Register
 from simcluster.measurement.histories import NEVER, Operation, Plain
 
-_READS = ("read", "get")
-_WRITES = ("write", "put")
-
 
 class Misplaced(NamedTuple):
     """Values of a key of which no order is right: one that was never written or read too soon, or two that collide."""
@@ -33,6 +30,7 @@ def misplaced(model: Any, operations: Sequence[Operation]) -> Misplaced | bool |
     if type(model) not in (Register, CasRegister, KeyValue):
         return False
     initial, skips_nil = model.initial, model.nil_read == "unknown"
+    reads_of, writes_of = model.reads, model.writes
     keys: dict[Plain, int] = {}
     numbers: dict[tuple[Plain, Plain], int] = {}
     begins: list[int] = []
@@ -40,10 +38,10 @@ def misplaced(model: Any, operations: Sequence[Operation]) -> Misplaced | bool |
     reads: list[Operation] = []
     for each in operations:
         _, f, key, value, status, result = each[:6]
-        if f in _READS:
+        if f in reads_of:
             if status == "ok" and not (result is None and skips_nil):
                 reads.append(each)
-        elif f not in _WRITES:
+        elif f not in writes_of:
             return False
         elif status != "fail":
             if value == initial or (key, value) in numbers:
