@@ -56,11 +56,11 @@ class Hedged:
         first, patience = call.start(ask()), call.node.timer(self.after_s)
         yield first | patience
         if first.triggered:
-            return first.value
+            return (yield first)  # which raises what it failed with at the moment at which patience ended
         second = call.start(ask())
         yield first | second
         call.withdraw()
-        return first.value if first.triggered else second.value
+        return (yield first if first.triggered else second)
 
 
 class UpAndDown:
