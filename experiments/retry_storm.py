@@ -97,7 +97,7 @@ def scenarios(small: bool = False) -> dict[Label, Seeded]:
 
 
 def measure(result: Result) -> list[dict[str, Any]]:
-    """Of the queries that came in each second how many were answered in time; of all whether it was a metastable failure."""
+    """Of the queries that came in each second how many were answered in time, and whether the failure is metastable."""
     came: Counter[int] = Counter()
     in_time: Counter[int] = Counter()
     for row in result.trace.rows("query", "query_failed", "query_lost"):

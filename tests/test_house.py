@@ -87,9 +87,6 @@ SUMS_OF_INTEGERS = {
         "widths.values()",
         "lines",
     },
-    "simcluster/serving/front_end.py": {
-        "(tried for _, tried in parts.values())",
-    },
     "simcluster/scheduling/grid_search.py": {
         "map(len, accuracies)",
     },

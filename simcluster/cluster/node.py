@@ -157,15 +157,6 @@ class Node(Endpoint):
         else:
             self._processor.cancel(self.env.active_process)
 
-    def stop(self, process: Process) -> None:
-        """End a process that runs here, and what it computes; whoever awaits it learns nothing."""
-        self._end((process,))
-        self._processor.cancel(process)
-
-    def forget(self, reply: Event) -> None:
-        """Await the reply to a request no longer: it never happens, and what comes all the same is late."""
-        self._withdraw(reply.message.request_id, reply.message.id)  # type: ignore[attr-defined]
-
     def on_crash(self, listener: Callable[[], object]) -> None:
         """Call ``listener()`` at every crash: for whoever is outside the cluster, as those who ask a service."""
         self._crash_listeners.append(listener)

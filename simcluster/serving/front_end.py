@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Failure, Node
 from simcluster.cluster.mistakes import explain
+from simcluster.cluster.running import forget
 from simcluster.engine import Event, Program, stream
 from simcluster.serving.draws import Draws
 from simcluster.serving.keys import key_of
@@ -204,7 +205,7 @@ class FrontEnd:
     def withdraw(self, call: ShardCall, attempt: Attempt) -> None:
         """Nobody awaits an attempt any more, for another was faster."""
         self.ended(call, attempt, "cancelled")
-        self.node.forget(attempt.reply)
+        forget(self.node, attempt.reply)
         self.cancel(attempt)
 
     def cancel(self, attempt: Attempt) -> None:

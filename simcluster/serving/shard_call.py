@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.cluster import UNANSWERED, Failure, Node, Overloaded
+from simcluster.cluster.running import stop
 from simcluster.engine import Event, Process, Program, fail, fire
 from simcluster.serving.protocols import ReplicaView
 
@@ -125,7 +126,7 @@ class ShardCall:
             return  # it has ended
         for other in [other for other in self._copies.values() if other.parent is copy.process]:
             self.stop(other)
-        self._front.node.stop(copy.process)
+        stop(self._front.node, copy.process)
         if copy.attempt is not None:
             self._front.withdraw(self, copy.attempt)
 
@@ -177,7 +178,8 @@ class ShardCall:
         return answer
 
     def _copy(self) -> Copy | None:
-        return self._copies.get(self._front.env.active_process) if self._copies else None
+        process = self._front.env.active_process
+        return self._copies.get(process) if self._copies and process is not None else None
 
     def _told(self, program: Program, copy: Copy) -> Program:
         try:

@@ -55,8 +55,8 @@ class Hedged:
     def __call__(self, call, ask):
         first, patience = call.start(ask()), call.node.timer(self.after_s)
         yield first | patience
-        if first.triggered:  # it may have failed since the patience came to its end, at the same moment
-            return (yield first)
+        if first.triggered:
+            return (yield first)  # which raises what it failed with at the moment at which patience ended
         second = call.start(ask())
         yield first | second
         call.withdraw()

@@ -37,7 +37,8 @@ def race(
         for copy in tuple(running):
             if copy.processed:
                 running.remove(copy)
-                answered, failure = copy.value
+                outcome: Any = copy.value
+                answered, failure = outcome
                 if answered is not None:
                     _stop(call, running)
                     return answered
