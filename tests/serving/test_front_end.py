@@ -55,12 +55,12 @@ class Hedged:
     def __call__(self, call, ask):
         first, patience = call.start(ask()), call.node.timer(self.after_s)
         yield first | patience
-        if first.triggered:
+        if first.triggered and first.ok:
             return first.value
         second = call.start(ask())
         yield first | second
         call.withdraw()
-        return first.value if first.triggered else second.value
+        return next(each.value for each in (first, second) if each.triggered and each.ok)  # both may end at once
 
 
 class UpAndDown:
