@@ -56,7 +56,7 @@ BALANCERS: dict[str, Balancer] = {
     "consistent hash": ConsistentHash(epsilon=0.25),
     "least response time": LeastResponseTime(),
     "peak EWMA": PeakEwma(decay_s=1.0),
-    "Prequal": Prequal(pool=3),
+    "Prequal": Prequal(pool=4),
 }
 SMALL = tuple(BALANCERS)[:4]
 SERVERS = 8

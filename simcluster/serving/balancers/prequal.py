@@ -40,7 +40,7 @@ class Prequal(Spec):
     removals: NotNegative = 1.0
     """How many a query removes, in the mean."""
     pool: Annotated[Count, Field(ge=2)] = 16
-    """How many are kept, m, which should be well below the number of replicas: a quarter of them."""
+    """How many are kept, m: at most half as many as replicas, and more than come while a probe is under way."""
     age_s: Period = 1.0
     """How old a probe becomes, and how long it is awaited."""
     hot: Probability = 0.84
