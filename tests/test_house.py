@@ -90,6 +90,9 @@ SUMS_OF_INTEGERS = {
     "simcluster/scheduling/grid_search.py": {
         "map(len, accuracies)",
     },
+    "simcluster/serving/front_end.py": {
+        "(tried for _, tried in parts.values())",
+    },
     "simcluster/serving/balancers/consistent_hash.py": {
         "(count for name, count in self.outstanding.items() if name not in names)",
     },
