@@ -27,8 +27,8 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
     "page",
     [
         "data.md", "exchanges.md", "failure_traces.md", "fault_search.md", "histories.md", "pipeline.md", "privacy.md",
-        "replication.md", "resilience.md", "results.md", "statistics.md", "studies.md", "surviving.md", "topologies.md",
-        "verdicts.md",
+        "replication.md", "resilience.md", "results.md", "serving.md", "statistics.md", "studies.md", "surviving.md",
+        "topologies.md", "verdicts.md",
     ],
 )
 def test_the_snippets_of_a_page_run(page, tmp_path):
