@@ -96,9 +96,6 @@ SUMS_OF_INTEGERS = {
     "simcluster/serving/balancers/consistent_hash.py": {
         "(count for name, count in self.outstanding.items() if name not in names)",
     },
-    "simcluster/serving/front_end.py": {
-        "(tried for _, tried in parts.values())",
-    },
     "simcluster/testing/values.py": {
         "map(len, split)",
     },
