@@ -70,11 +70,11 @@ cdef class FirstComeFirstServed:
         """Compute for ``work_s`` seconds at speed 1, then let ``done`` happen with ``result``."""
         self.enter(done, result, work_s, owner)
 
-    def compute(self, result, double work_s):
-        """Compute for the process that asks now: an event, which then happens with ``result``."""
+    def compute(self, result, double work_s, owner=None):
+        """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
         cdef Event done = Event.__new__(Event)
         done.env = self.env
-        self.enter(done, result, work_s, self.env._active_proc)
+        self.enter(done, result, work_s, self.env._active_proc if owner is None else owner)
         return done
 
     def progress(self, owner):

@@ -16,6 +16,7 @@ ON_LEARNING = (
 )
 
 ON_SCHEDULING = ("task_graphs",)
+ON_SERVING = ("retry_storm", "stale_information", "autoscaling")
 
 ON_REPLICATION = (
     "consistency_levels",

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks import learning, recovery, replication, scheduling, training, workflows
+from benchmarks import learning, recovery, replication, scheduling, serving, training, workflows
 from tests.workflows import FOLDER, NAMES, file
 
 
@@ -37,6 +37,15 @@ def test_tasks_are_simulated_on_the_cluster_and_in_plain_simpy(tmp_path, capsys)
 
     assert set(json.loads(file.read_text(encoding="utf-8"))) == {"simulated"}
     assert "1,000 tasks on 10 nodes" in capsys.readouterr().out
+
+
+def test_a_service_answers_as_late_as_the_same_queues_in_simpy(tmp_path):
+    file = tmp_path / "serving.json"
+    serving.main(file, rounds=1, small=True)
+
+    rates = json.loads(file.read_text(encoding="utf-8"))
+    assert list(rates) == ["10 servers", "50 servers"]
+    assert all({"simcluster", "SimPy", "SimPy, delays", "real work"} <= set(each) for each in rates.values())
 
 
 def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):

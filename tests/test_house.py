@@ -103,6 +103,12 @@ SUMS_OF_INTEGERS = {
     "simcluster/scheduling/work/search/grid_search.py": {
         "map(len, accuracies)",
     },
+    "simcluster/serving/front_end.py": {
+        "(tried for _, tried in parts.values())",
+    },
+    "simcluster/serving/balancers/consistent_hash.py": {
+        "(count for name, count in self.outstanding.items() if name not in names)",
+    },
     "simcluster/testing/values.py": {
         "map(len, split)",
     },

@@ -133,10 +133,10 @@ class Node(Endpoint):
         self._require_up("spawn")
         return self._run(program, self._owner())
 
-    def compute(self, call: Computation[Any]) -> Event:
+    def compute(self, call: Computation[Any], owner: Process | None = None) -> Event:
         """The result of ``call``, when a core has spent the time that its cost takes on this node.
 
-        The mathematics is done at once and for real; a crash on the way loses its result.
+        The mathematics is done at once and for real; a crash, or the end of ``owner`` (the caller), loses its result.
         """
         if self._down:
             self._require_up("compute")
@@ -146,7 +146,7 @@ class Node(Endpoint):
             raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
         seconds = _seconds_of(cost, self._flops_per_s, self._memory_bytes_per_s)
         result = call()
-        return self._processor.compute(result, seconds * self._jitter() if self._jitters else seconds)
+        return self._processor.compute(result, seconds * self._jitter() if self._jitters else seconds, owner)
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""

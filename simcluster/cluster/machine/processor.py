@@ -33,8 +33,8 @@ class Processor(Protocol):
         """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
         ...
 
-    def compute(self, result: Any, seconds: float) -> Event:
-        """Compute for the process that asks now: an event, which then happens with ``result``."""
+    def compute(self, result: Any, seconds: float, owner: object = None) -> Event:
+        """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
         ...
 
     def set_speed(self, speed: float) -> None:
@@ -78,10 +78,10 @@ class Disciplined:
         """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
         raise NotImplementedError
 
-    def compute(self, result: Any, seconds: float) -> Event:
-        """Compute for the process that asks now: an event, which then happens with ``result``."""
+    def compute(self, result: Any, seconds: float, owner: object = None) -> Event:
+        """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
         done = Event(self._env)
-        self.submit(done, result, seconds, self._env.active_process)
+        self.submit(done, result, seconds, self._env.active_process if owner is None else owner)
         return done
 
 
