@@ -3,14 +3,38 @@
 from typing import Annotated
 
 from simcluster.engine import Open
-from simcluster.scheduling.policies.greedy import fifo, priority, utilisation
+from simcluster.scheduling.policies.greedy import (
+    EarliestDeadline,
+    Fifo,
+    Greedy,
+    Priority,
+    Random,
+    RoundRobin,
+    Shortest,
+    Utilisation,
+    fifo,
+    priority,
+    utilisation,
+)
 from simcluster.scheduling.policies.heft import Heft
 from simcluster.scheduling.protocols import Planner, Policy, WatchingPolicy
 
-AnyPolicy = Annotated[
-    Policy | Planner | WatchingPolicy,
-    Open((Policy, Planner, WatchingPolicy), Heft, fifo=fifo, utilisation=utilisation, priority=priority),
-]
+GREEDY = (Fifo, Shortest, Priority, EarliestDeadline, Utilisation, RoundRobin, Random, Greedy)
+AnyPolicy = Annotated[Policy | Planner | WatchingPolicy, Open((Policy, Planner, WatchingPolicy), Heft, *GREEDY)]
 """A policy or a planner of this folder, or one's own; in a file ``kind`` says which."""
 
-__all__ = ["AnyPolicy", "Heft", "fifo", "priority", "utilisation"]
+__all__ = [
+    "AnyPolicy",
+    "EarliestDeadline",
+    "Fifo",
+    "Greedy",
+    "Heft",
+    "Priority",
+    "Random",
+    "RoundRobin",
+    "Shortest",
+    "Utilisation",
+    "fifo",
+    "priority",
+    "utilisation",
+]

@@ -1,0 +1,1 @@
+"""Rigid jobs in a batch queue: gangs, and backfilling by users' estimates."""

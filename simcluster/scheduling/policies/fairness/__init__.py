@@ -1,0 +1,1 @@
+"""Who of several users is next."""
