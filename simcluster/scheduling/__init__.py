@@ -3,7 +3,28 @@
 from simcluster.scheduling.execution import AnyExecution, Mixed, Parallel, Serial
 from simcluster.scheduling.graph import Task, add_task
 from simcluster.scheduling.job import GaveUp, TaskGraphJob
-from simcluster.scheduling.policies import AnyPolicy, Heft, fifo, priority, utilisation
+from simcluster.scheduling.policies import (
+    AnyPolicy,
+    Capacity,
+    ConservativeBackfilling,
+    DominantResource,
+    EarliestDeadline,
+    EasyBackfilling,
+    FairShare,
+    Fifo,
+    GangScheduling,
+    Greedy,
+    Heft,
+    Priority,
+    Random,
+    RoundRobin,
+    Shortest,
+    Utilisation,
+    fifo,
+    priority,
+    progressive_filling,
+    utilisation,
+)
 from simcluster.scheduling.policies.heft import heft, upward_ranks
 from simcluster.scheduling.protocols import (
     Decision,

@@ -3,6 +3,8 @@
 from typing import Annotated
 
 from simcluster.engine import Open
+from simcluster.scheduling.policies.batch import ConservativeBackfilling, EasyBackfilling, GangScheduling
+from simcluster.scheduling.policies.fairness import Capacity, DominantResource, FairShare, progressive_filling
 from simcluster.scheduling.policies.greedy import (
     EarliestDeadline,
     Fifo,
@@ -20,13 +22,23 @@ from simcluster.scheduling.policies.heft import Heft
 from simcluster.scheduling.protocols import Planner, Policy, WatchingPolicy
 
 GREEDY = (Fifo, Shortest, Priority, EarliestDeadline, Utilisation, RoundRobin, Random, Greedy)
-AnyPolicy = Annotated[Policy | Planner | WatchingPolicy, Open((Policy, Planner, WatchingPolicy), Heft, *GREEDY)]
+FAIR = (FairShare, Capacity, DominantResource)
+BATCH = (GangScheduling, EasyBackfilling, ConservativeBackfilling)
+AnyPolicy = Annotated[
+    Policy | Planner | WatchingPolicy, Open((Policy, Planner, WatchingPolicy), Heft, *GREEDY, *FAIR, *BATCH)
+]
 """A policy or a planner of this folder, or one's own; in a file ``kind`` says which."""
 
 __all__ = [
     "AnyPolicy",
+    "Capacity",
+    "ConservativeBackfilling",
+    "DominantResource",
     "EarliestDeadline",
+    "EasyBackfilling",
+    "FairShare",
     "Fifo",
+    "GangScheduling",
     "Greedy",
     "Heft",
     "Priority",
@@ -36,5 +48,6 @@ __all__ = [
     "Utilisation",
     "fifo",
     "priority",
+    "progressive_filling",
     "utilisation",
 ]

@@ -30,7 +30,8 @@ class Profile:
         return math.inf
 
     def take(self, cores: int, begin_s: float, end_s: float) -> None:
-        """Have that many cores fewer in that time; where ``cores`` is negative, more."""
+        """Have that many cores fewer in that time, but for what is forgotten; where ``cores`` is negative, more."""
+        begin_s = max(begin_s, self._times_s[0])
         if not begin_s < end_s:
             return
         first = self._step(begin_s)

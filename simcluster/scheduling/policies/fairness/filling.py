@@ -18,7 +18,7 @@ def progressive_filling(
 
     ``demands`` are those of a task of each user, of each resource, in the order of ``capacity``; each has as many
     tasks as fit. Whoever has the smallest dominant share, divided by the weight, gets the next task, of several the
-    first; who no longer fits gets none any more, and the others go on.
+    one who has waited longest for one; who no longer fits gets none any more, and the others go on.
 
     Source: A. Ghodsi, M. Zaharia, B. Hindman, A. Konwinski, S. Shenker, I. Stoica, "Dominant resource fairness: fair
     allocation of multiple resource types", NSDI 2011, algorithm 1, and section 4.3 for weights.
@@ -33,13 +33,16 @@ def progressive_filling(
     given = dict.fromkeys(demands, 0)
     next_up = [(0.0, place, user) for place, user in enumerate(demands)]
     heapify(next_up)
+    turn = len(next_up)
     while next_up:
-        _, place, user = next_up[0]
+        _, _, user = next_up[0]
         if any(part > rest for part, rest in zip(demands[user], left, strict=True)):
             heappop(next_up)
             continue
         left = [rest - part for rest, part in zip(left, demands[user], strict=True)]
         given[user] += 1
-        share = given[user] * dominant_share(demands[user], capacity) / (weights or {}).get(user, 1.0)
-        heapreplace(next_up, (share, place, user))
+        taken = [given[user] * part for part in demands[user]]
+        share = dominant_share(taken, capacity) / (weights or {}).get(user, 1.0)
+        heapreplace(next_up, (share, turn, user))
+        turn += 1
     return given
