@@ -47,7 +47,10 @@ def test_what_is_taken_for_good_never_comes_free():
     assert profile.earliest_s(2, math.inf, 1.0) == 1.0
 
 
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 1.0, 2.0, 3.5, 7.0, math.inf])), max_size=120), st.data())
+LENGTHS = st.sampled_from([0.0, 1.0, 2.0, 3.5, 7.0, math.inf])
+
+
+@given(st.lists(st.tuples(st.booleans(), LENGTHS), max_size=120), st.data())
 def test_the_first_that_is_short_enough_is_that_of_a_list(steps, data):
     queue, reference = Shortlist(), {}
     for number, (adds, length) in enumerate(steps):

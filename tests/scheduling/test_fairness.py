@@ -83,7 +83,8 @@ def test_filling_leaves_no_room_for_a_task_and_nobody_envies(demands, cores, gig
 
 
 def test_a_user_with_no_demand_is_refused():
-    with pytest.raises(ValueError, match=r"a demand must be 2 numbers of at least 0, and not all 0, got \(0, 0\) of 'A'"):
+    rule = r"a demand must be 2 numbers of at least 0, and not all 0, got \(0, 0\) of 'A'"
+    with pytest.raises(ValueError, match=rule):
         progressive_filling((1, 1), {"A": (0, 0)})
 
 
@@ -199,5 +200,5 @@ def test_a_large_task_is_passed_over_unless_nobody_may_pass():
 
 
 def test_shares_of_more_than_all_there_is_are_refused():
-    with pytest.raises(ValueError, match="shares must be 1 together at most, got 1.5 of"):
+    with pytest.raises(ValueError, match=r"shares must be 1 together at most, got 1\.5 of"):
         Capacity(shares={"A": 0.75, "B": 0.75})

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from simcluster.engine import Open
 from simcluster.scheduling.policies.batch import ConservativeBackfilling, EasyBackfilling, GangScheduling
+from simcluster.scheduling.policies.delay import DelayScheduling
 from simcluster.scheduling.policies.fairness import Capacity, DominantResource, FairShare, progressive_filling
+from simcluster.scheduling.policies.followed import FOLLOWED, AnyFollowed
 from simcluster.scheduling.policies.greedy import (
     EarliestDeadline,
     Fifo,
@@ -19,20 +21,21 @@ from simcluster.scheduling.policies.greedy import (
     utilisation,
 )
 from simcluster.scheduling.policies.heft import Heft
+from simcluster.scheduling.policies.speculation import Hedged, Late, NaiveSpeculation
 from simcluster.scheduling.protocols import Planner, Policy, WatchingPolicy
 
-GREEDY = (Fifo, Shortest, Priority, EarliestDeadline, Utilisation, RoundRobin, Random, Greedy)
-FAIR = (FairShare, Capacity, DominantResource)
-BATCH = (GangScheduling, EasyBackfilling, ConservativeBackfilling)
 AnyPolicy = Annotated[
-    Policy | Planner | WatchingPolicy, Open((Policy, Planner, WatchingPolicy), Heft, *GREEDY, *FAIR, *BATCH)
+    Policy | Planner | WatchingPolicy,
+    Open((Policy, Planner, WatchingPolicy), Heft, *FOLLOWED, NaiveSpeculation, Late, Hedged),
 ]
 """A policy or a planner of this folder, or one's own; in a file ``kind`` says which."""
 
 __all__ = [
+    "AnyFollowed",
     "AnyPolicy",
     "Capacity",
     "ConservativeBackfilling",
+    "DelayScheduling",
     "DominantResource",
     "EarliestDeadline",
     "EasyBackfilling",
@@ -40,7 +43,10 @@ __all__ = [
     "Fifo",
     "GangScheduling",
     "Greedy",
+    "Hedged",
     "Heft",
+    "Late",
+    "NaiveSpeculation",
     "Priority",
     "Random",
     "RoundRobin",

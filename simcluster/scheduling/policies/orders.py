@@ -12,7 +12,7 @@ _USUAL = NodeSpec(name="usual")
 
 
 def usual_s(task: ReadyTask) -> float:
-    """How long a task takes on a usual node, which is what ``NodeSpec`` describes by itself, or what its user claims."""
+    """How long its user claims that a task takes, else how long its cost does on a node that only has a name."""
     return _USUAL.seconds(task.cost) if task.estimate_s is None else task.estimate_s
 
 

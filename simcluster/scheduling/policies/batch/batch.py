@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from simcluster.scheduling.policies.batch.jobs import RigidJob, RigidJobs
 from simcluster.scheduling.policies.places.known import choose_all
 from simcluster.scheduling.protocols import Choice, Decision, Gang, NodeView, ReadyTask, Watcher
@@ -17,7 +19,7 @@ class Batch(Watcher):
         self._names: dict[str, str] = {}  # of the job that each task which runs belongs to
         self._running: dict[tuple[str, str], ReadyTask] = {}
         self.cores = 0
-        self.waiting: dict[str, RigidJob] = {}
+        self.waiting: OrderedDict[str, RigidJob] = OrderedDict()  # a plain dictionary would look for its first
 
     def job_ready(self, job: RigidJob) -> None:
         """A job waits from now on, last of all."""

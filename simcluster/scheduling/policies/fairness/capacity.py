@@ -17,9 +17,8 @@ from simcluster.scheduling.protocols import Setting, Watcher
 class Capacity(Spec):
     """Each user is guaranteed a share of the cores; what others leave idle he may have too, up to a limit.
 
-    The user is next who holds the smallest part of what he is guaranteed, and who is guaranteed nothing comes last (the
-    Capacity Scheduler of Hadoop). What a user is guaranteed and others hold he gets as their tasks end: nothing is given
-    up for it.
+    The user is next who holds the smallest part of what he is guaranteed; who is guaranteed nothing comes last (as in the
+    Capacity Scheduler of Hadoop). What a user is guaranteed and others hold he gets as their tasks end.
     """
 
     kind: Literal["capacity"] = "capacity"
@@ -28,7 +27,7 @@ class Capacity(Spec):
     limits: Mapping[str, Probability] = {}
     """From which share of all cores on a user gets no more, 1 where nothing is said; one task he may always have."""
     passing: bool = True
-    """Whether a user for whose task there is no room is passed over: no core idles for him, but large tasks may starve."""
+    """Whether a user is passed over while there is no room for his task: nothing idles, but large tasks may starve."""
     place: AnyPlace = LongestIdle()
     """Where a task goes."""
 

@@ -24,7 +24,7 @@ class DominantResource(Spec):
     weights: Mapping[str, Positive] = {}
     """What each user's share is worth, 1 where nothing is said."""
     passing: bool = True
-    """Whether a user for whose task there is no room is passed over: nothing idles for him, but large tasks may starve."""
+    """Whether a user is passed over while there is no room for his task: nothing idles, but large tasks may starve."""
     place: AnyPlace = LongestIdle()
     """Where a task goes."""
 

@@ -35,10 +35,10 @@ Share = Callable[[str, Use, Use], tuple[float, ...]]
 class Users:
     """The tasks that wait, by user; of each user the one that came first.
 
-    The user whose ``share`` is smallest is next, of several the one whose last task began first. So one who holds nothing
-    waits for no more than one start of each other. Where there is no room for his task he is passed over until there is,
-    if ``passing``; else all wait with him. A decision costs a logarithm of the users with tasks that wait, and as much
-    for each who is passed over.
+    The user whose ``share`` is smallest is next, of several the one whose last task began first. So one who holds
+    nothing waits for no more than one start of each other. Where there is no room for his task he is passed over until
+    there is, if ``passing``; else all wait with him. A decision costs a logarithm of the users with tasks that wait,
+    and as much for each who is passed over.
     """
 
     def __init__(self, share: Share, passing: bool) -> None:

@@ -14,8 +14,8 @@ from simcluster.scheduling.protocols import Setting, Watcher
 class EarliestDeadline(Stateless):
     """The task with the earliest deadline goes to the node that has idled longest (EDF).
 
-    On one core, where all are released at once, it keeps all deadlines if any order does (Jackson 1955). Where they come
-    over time that takes preemption, which must lose no work (Liu and Layland 1973); here what is given up begins anew.
+    On one core, where all are released at once, it keeps all deadlines if any order does (Jackson 1955). Where they
+    come over time that takes preemption that loses no work (Liu and Layland 1973); here what is given up begins anew.
     """
 
     kind: Literal["edf"] = "edf"
