@@ -45,6 +45,7 @@ FIELDS = {
     ("Interval", "young"): {"mttf_s": 100.0},
     ("Interval", "daly"): {"mttf_s": 100.0},
     ("Optimiser", "buffered"): {"size": 2},
+    ("Policy", "capacity"): {"shares": {"a": 0.5, "b": 0.25}},
     **{("Replication", word): {"views": {"master": "m"}} for word in ("primary_backup", "chain", "craq")},
     ("Service", "nearest_neighbours"): {"data": {"kind": "bundled", "name": "iris"}},
     ("Service", "saved_model"): {
@@ -84,7 +85,7 @@ FIELDS = {
     },
     ("Work", "cascade_svm"): {"data": {"kind": "bundled", "name": "iris"}, "leaves": 2, "passes": 3},
 }  # fmt: skip
-SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy"}
+SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy", "WatchingPolicy": "Policy"}
 """Protocols of fields that take both, or the same built-ins."""
 
 

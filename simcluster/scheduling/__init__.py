@@ -20,9 +20,9 @@ from simcluster.scheduling.policies import (
     Heft,
     Late,
     NaiveSpeculation,
+    NodesInTurn,
     Priority,
-    Random,
-    RoundRobin,
+    RandomNodes,
     Shortest,
     Utilisation,
     fifo,
@@ -31,8 +31,8 @@ from simcluster.scheduling.policies import (
     utilisation,
 )
 from simcluster.scheduling.policies.heft import heft, upward_ranks
-from simcluster.scheduling.policies.orders import AnyOrder
-from simcluster.scheduling.policies.places import AnyPlace, AtRandom, Fastest, InTurn, LeastBacklog, LongestIdle
+from simcluster.scheduling.policies.orders import AnyOrder, arrival, deadline, shortest, urgent
+from simcluster.scheduling.policies.places import AnyPlace, AtRandom, EachInTurn, Fastest, LeastBacklog, LongestIdle
 from simcluster.scheduling.protocols import (
     Choice,
     Decision,
@@ -102,6 +102,7 @@ __all__ = [
     "Decision",
     "DelayScheduling",
     "DominantResource",
+    "EachInTurn",
     "EarliestDeadline",
     "EasyBackfilling",
     "Estimator",
@@ -121,7 +122,6 @@ __all__ = [
     "Hedged",
     "Heft",
     "Hyperband",
-    "InTurn",
     "KernelEstimator",
     "Late",
     "Learner",
@@ -133,6 +133,7 @@ __all__ = [
     "NaiveSpeculation",
     "NeighboursEstimator",
     "NodeView",
+    "NodesInTurn",
     "Order",
     "Parallel",
     "Place",
@@ -140,12 +141,11 @@ __all__ = [
     "Policy",
     "Preempt",
     "Priority",
-    "Random",
     "RandomForest",
+    "RandomNodes",
     "RandomSearch",
     "Range",
     "ReadyTask",
-    "RoundRobin",
     "Searched",
     "Serial",
     "Setting",
@@ -165,10 +165,14 @@ __all__ = [
     "WatchingPolicy",
     "Work",
     "add_task",
+    "arrival",
+    "deadline",
     "fifo",
     "heft",
     "priority",
     "progressive_filling",
+    "shortest",
     "upward_ranks",
+    "urgent",
     "utilisation",
 ]

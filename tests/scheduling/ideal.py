@@ -1,6 +1,5 @@
-"""A cluster without a network on which a policy that watches may be run by itself: what it is told, and what it starts."""
+"""A cluster without a network, on which a policy that watches may be run by itself."""
 
-from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 
@@ -116,8 +115,8 @@ class Ideal:
 
     def change(self, node, task, sign):
         old, took = self.views[node], sign * self.views[node].seconds(task.cost) / self.views[node].cores
-        self.views[node] = replace(
-            old, idle=old.idle - sign * task.cores if not self.early else old.idle, backlog_s=old.backlog_s + took,
+        self.views[node] = old._replace(
+            idle=old.idle - sign * task.cores if not self.early else old.idle, backlog_s=old.backlog_s + took,
             idle_since_s=self.now_s if sign < 0 else old.idle_since_s,
             free_memory_bytes=old.free_memory_bytes - sign * task.memory_bytes,
         )  # fmt: skip
@@ -127,12 +126,14 @@ class Ideal:
         if self.running.get(task.name, {}).get(node) != (task, attempt):
             return
         self.stop(task, node, "done")
-        for other in list(self.running[task.name]):
+        for other in list(self.running.get(task.name, ())):
             self.stop(task, other, "cancelled")
         self._left -= 1
 
     def stop(self, task, node, why):
         del self.running[task.name][node]
+        if not self.running[task.name]:
+            del self.running[task.name]
         self.ends.append((task.name, node, why, self.now_s))
         self.watcher.task_stopped(task.name, node, why, self.now_s)
         self.change(node, task, -1)

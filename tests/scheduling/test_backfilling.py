@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simcluster.scheduling import ConservativeBackfilling, EasyBackfilling, Fifo, GangScheduling
+from simcluster.scheduling import ConservativeBackfilling, EasyBackfilling, GangScheduling
 from tests.scheduling.ideal import Ideal, task, view
 
 
@@ -37,7 +37,7 @@ EXAMPLE = {"A": (3, 10.0), "B": (3, 2.0), "C": (4, 1.0), "D": (1, 20.0), "E": (1
     ("policy", "expected"),
     [
         (GangScheduling(), {"A": 0.0, "B": 10.0, "C": 12.0, "D": 13.0, "E": 13.0}),
-        # D needs no more than B leaves over, and delays C, which has been promised nothing; E is over before that begins.
+        # D needs no more than B leaves over, and delays C, which nothing was promised; E is over before that begins.
         (EasyBackfilling(), {"A": 0.0, "B": 10.0, "C": 20.0, "D": 0.0, "E": 12.0}),
         # D would delay C, which stands before it; E is over before A.
         (ConservativeBackfilling(), {"A": 0.0, "B": 10.0, "C": 12.0, "D": 13.0, "E": 0.0}),
@@ -63,8 +63,7 @@ def drawn(jobs, *, exact=False):
 
 def easy(jobs, cores):
     """EASY, job by job as the papers tell it."""
-    began, running, queue, coming = {}, {}, [], list(jobs)
-    now = 0.0
+    began, running, queue, coming = {}, set(), [], list(jobs)
     while coming or queue or running:
         events = [began[name] + jobs[name][3] for name in running] + [jobs[name][2] for name in coming]
         now = min(events)
@@ -73,14 +72,12 @@ def easy(jobs, cores):
         coming = [name for name in coming if jobs[name][2] > now]
         free = cores - sum(jobs[name][0] for name in running)
 
-        def start(name):
-            began[name] = now
-            running.add(name)
-            queue.remove(name)
-
+        first = []
         while queue and jobs[queue[0]][0] <= free:
             free -= jobs[queue[0]][0]
-            start(queue[0])
+            first.append(queue.pop(0))
+        began.update(dict.fromkeys(first, now))
+        running |= set(first)
         if not queue:
             continue
         width, shadow, there = jobs[queue[0]][0], math.inf, free
@@ -94,12 +91,14 @@ def easy(jobs, cores):
         for name in list(queue[1:]):
             if jobs[name][0] > free:
                 continue
-            if now + jobs[name][1] <= shadow:
-                free -= jobs[name][0]
-                start(name)
-            elif jobs[name][0] <= extra:
-                free, extra = free - jobs[name][0], extra - jobs[name][0]
-                start(name)
+            if now + jobs[name][1] > shadow:
+                if jobs[name][0] > extra:
+                    continue
+                extra -= jobs[name][0]
+            free -= jobs[name][0]
+            began[name] = now
+            running.add(name)
+            queue.remove(name)
     return began
 
 

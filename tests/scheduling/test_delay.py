@@ -58,7 +58,9 @@ def test_a_task_goes_where_most_of_what_it_takes_lies():
 
 def test_a_job_that_waits_lets_others_start_and_is_asked_again_when_idle_nodes_say_so():
     """"a" keeps what "first" takes and is busy for 1.0; "b" is idle, and offers itself every 0.2: five times before."""
-    tasks = [task("busy", 1.0, inputs=on("a")), task("first", 1.0, job="x", inputs=on("a")), task("second", 0.1, job="y")]
+    tasks = [
+        task("busy", 1.0, inputs=on("a")), task("first", 1.0, job="x", inputs=on("a")), task("second", 0.1, job="y")
+    ]  # fmt: skip
     patient = run_of(DelayScheduling(offers=10, every_s=0.2), [view("a"), view("b")], tasks)
     hasty = run_of(DelayScheduling(offers=2, every_s=0.2), [view("a"), view("b")], tasks)
 

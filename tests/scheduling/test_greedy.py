@@ -11,24 +11,23 @@ from hypothesis import strategies as st
 
 from simcluster.scheduling import (
     AtRandom,
+    EachInTurn,
     EarliestDeadline,
     Fastest,
     Fifo,
     Greedy,
-    InTurn,
-    LeastBacklog,
     LongestIdle,
+    NodesInTurn,
     Parallel,
     Priority,
-    Random,
-    RoundRobin,
+    RandomNodes,
     Shortest,
     Utilisation,
 )
 from simcluster.scheduling.watching import Asked
 from tests.scheduling.ideal import Ideal, task, view
 
-EQUAL = [Fifo(), Shortest(), Priority(), EarliestDeadline(), RoundRobin(), Random(), Greedy()]
+EQUAL = [Fifo(), Shortest(), Priority(), EarliestDeadline(), NodesInTurn(), RandomNodes(), Greedy()]
 PREEMPTING = [Shortest(preempts=True), Priority(preempts=True), EarliestDeadline(preempts=True)]
 
 
@@ -112,7 +111,11 @@ def test_what_watches_decides_as_a_function_of_everything_would(policy, function
     assert runs[0] == runs[1]
 
 
-@pytest.mark.parametrize("policy", [*EQUAL, *PREEMPTING, Utilisation(), *(Greedy(place=each) for each in (Fastest(), InTurn(), AtRandom()))], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "policy",
+    [*EQUAL, *PREEMPTING, Utilisation(), *(Greedy(place=each) for each in (Fastest(), EachInTurn(), AtRandom()))],
+    ids=repr,
+)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(TASK, min_size=1, max_size=20), st.lists(NODE, min_size=1, max_size=4), st.integers(0, 3))
 def test_every_task_is_done_once(policy, tasks, nodes, seed):
@@ -154,7 +157,8 @@ def test_shortest_first_has_the_least_mean_wait_of_all_orders_on_one_core():
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 20)), min_size=1, max_size=6))
 def test_the_earliest_deadline_first_is_least_late_of_all_orders_on_one_core(tasks):
     """Jackson 1955: it has the least maximal lateness where all come at once."""
-    ideal = Ideal(EarliestDeadline(), [view("n")], [task(f"t{i}", float(f), deadline_s=float(d)) for i, (f, d) in enumerate(tasks)])  # fmt: skip
+    given_tasks = [task(f"t{i}", float(f), deadline_s=float(d)) for i, (f, d) in enumerate(tasks)]
+    ideal = Ideal(EarliestDeadline(), [view("n")], given_tasks)
     ideal.run()
     due = {f"t{i}": d for i, (_, d) in enumerate(tasks)}
     late = max(end_s - due[name] for name, _, _, end_s in ideal.ends)
@@ -216,7 +220,7 @@ def test_memory_that_is_taken_is_no_room():
     assert Ideal(Fifo(), [view("a", 4, memory_bytes=12.0)], tasks).run() == {"first": 0.0, "second": 0.0}
 
 
-@pytest.mark.parametrize("place", [LongestIdle(), Fastest(), InTurn(), AtRandom()], ids=repr)
+@pytest.mark.parametrize("place", [LongestIdle(), Fastest(), EachInTurn(), AtRandom()], ids=repr)
 def test_a_place_finds_memory_where_there_is_some(place):
     nodes = [view("small", 4, memory_bytes=1.0), view("large", 1, memory_bytes=9.0)]
     ideal = Ideal(Greedy(place=place), nodes, [task(f"t{i}", memory_bytes=5.0) for i in range(3)])
@@ -227,7 +231,7 @@ def test_a_place_finds_memory_where_there_is_some(place):
 
 def test_round_robin_takes_each_node_in_turn():
     tasks = [task(f"t{place}", 1.0, release_s=10.0 * place) for place in range(7)]
-    ideal = Ideal(RoundRobin(), [view(name) for name in "abc"], tasks)
+    ideal = Ideal(NodesInTurn(), [view(name) for name in "abc"], tasks)
     ideal.run()
 
     assert [node for _, node, _ in ideal.starts] == list("abcabca")
@@ -237,7 +241,7 @@ def test_random_takes_each_node_as_often_and_by_its_seed():
     tasks = [task(f"t{place}", 1.0, release_s=10.0 * place) for place in range(3000)]
     seen = []
     for seed in (0, 0, 1):
-        ideal = Ideal(Random(), [view(name) for name in "abc"], tasks, seed=seed)
+        ideal = Ideal(RandomNodes(), [view(name) for name in "abc"], tasks, seed=seed)
         ideal.run()
         seen.append([node for _, node, _ in ideal.starts])
 

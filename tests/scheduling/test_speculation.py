@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simcluster.engine import stream
@@ -26,7 +26,7 @@ def test_the_time_to_end_is_what_is_left_by_the_rate_so_far():
 
 
 def test_a_node_that_is_slow_early_may_be_chosen_before_one_that_is_behind():
-    """The paper's figure 2: the task that is further behind ends earlier, by its rate, so that LATE copies the other."""
+    """As in the paper's figure 2: what is further behind ends earlier, by its rate, so that LATE copies the other."""
     behind = Running(task("began late"), "a", since_s=60.0, progress=0.3, heard_s=90.0)  # ends at 160
     ahead = Running(task("slow"), "b", since_s=0.0, progress=0.5, heard_s=90.0)  # ends at 180
 
@@ -59,9 +59,9 @@ class Reporting(Ideal):
 
     def report(self):
         for name, there in self.running.items():
-            for node, (task, _) in there.items():
+            for node, (run, _) in there.items():
                 begin_s = max(at_s for each, where, at_s in self.starts if (each, where) == (name, node))
-                share = min(1.0, (self.now_s - begin_s) / self.took_s(task, node))
+                share = min(1.0, (self.now_s - begin_s) / self.took_s(run, node))
                 self.watcher.task_progressed(name, node, share, self.now_s)
 
     @property
@@ -79,20 +79,23 @@ def nodes(*names):
 
 
 def test_late_copies_what_ends_last_to_a_node_that_is_not_slow():
-    """Of four nodes one is slow at everything and one task is slow where it is: the copy goes to a node that is fast."""
+    """Of four nodes one is slow at everything: the copy of its task goes to one that is fast."""
     took = {"a": 4.0, "b": 4.0, "c": 4.0, "slow": 30.0}
     ideal = Reporting(Late(cap=0.25), nodes("a", "b", "c", "slow"), [task(f"t{i}") for i in range(4)], took)
     ideal.run()
 
     assert ideal.copies == [("t3", "a", 4.0)]
     assert ideal.makespan_s == 8.0
-    assert [(name, node, why) for name, node, why, _ in ideal.ends if why == "cancelled"] == [("t3", "slow", "cancelled")]
+    assert [end for end in ideal.ends if end[2] == "cancelled"] == [("t3", "slow", "cancelled", 8.0)]
 
 
 def test_late_copies_nothing_to_a_slow_node():
     """"slow" has done less than all others when t0, once again late, would be copied to it: it waits for another."""
     took = {"a": 3.0, "b": 3.0, "c": 3.0, "slow": 9.0, ("late", "a"): 40.0}
-    tasks = [*(task(f"t{i}") for i in range(4)), task("late", release_s=3.5), *(task(f"u{i}", release_s=3.6) for i in range(2))]  # fmt: skip
+    tasks = [
+        *(task(f"t{i}") for i in range(4)), task("late", release_s=3.5),
+        *(task(f"u{i}", release_s=3.6) for i in range(2)),
+    ]  # fmt: skip
     ideal = Reporting(Late(slow_node=0.4), nodes("a", "b", "c", "slow"), tasks, took)
     ideal.run()
 

@@ -10,15 +10,15 @@ from simcluster.scheduling.policies.greedy import (
     EarliestDeadline,
     Fifo,
     Greedy,
+    NodesInTurn,
     Priority,
-    Random,
-    RoundRobin,
+    RandomNodes,
     Shortest,
     Utilisation,
 )
 from simcluster.scheduling.protocols import WatchingPolicy
 
-GREEDY = (Fifo, Shortest, Priority, EarliestDeadline, Utilisation, RoundRobin, Random, Greedy)
+GREEDY = (Fifo, Shortest, Priority, EarliestDeadline, Utilisation, NodesInTurn, RandomNodes, Greedy)
 FOLLOWED = (
     *GREEDY, DelayScheduling, FairShare, Capacity, DominantResource,
     GangScheduling, EasyBackfilling, ConservativeBackfilling,

@@ -17,8 +17,8 @@ from simcluster.scheduling.protocols import Setting, Watcher
 class Capacity(Spec):
     """Each user is guaranteed a share of the cores; what others leave idle he may have too, up to a limit.
 
-    The user is next who holds the smallest part of what he is guaranteed; who is guaranteed nothing comes last (as in the
-    Capacity Scheduler of Hadoop). What a user is guaranteed and others hold he gets as their tasks end.
+    The user is next who holds the smallest part of what he is guaranteed; who is guaranteed nothing comes last (as in
+    the Capacity Scheduler of Hadoop). What a user is guaranteed and others hold he gets as their tasks end.
     """
 
     kind: Literal["capacity"] = "capacity"

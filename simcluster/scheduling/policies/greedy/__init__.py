@@ -1,11 +1,11 @@
 """Policies that are an order of tasks and a choice of node, and look no further than what is ready."""
 
-from simcluster.scheduling.policies.greedy.any_node import Random
 from simcluster.scheduling.policies.greedy.edf import EarliestDeadline
 from simcluster.scheduling.policies.greedy.fifo import Fifo, fifo
 from simcluster.scheduling.policies.greedy.greedy import Greedy
+from simcluster.scheduling.policies.greedy.nodes_in_turn import NodesInTurn
 from simcluster.scheduling.policies.greedy.priority import Priority, priority
-from simcluster.scheduling.policies.greedy.round_robin import RoundRobin
+from simcluster.scheduling.policies.greedy.random_nodes import RandomNodes
 from simcluster.scheduling.policies.greedy.shortest import Shortest
 from simcluster.scheduling.policies.greedy.utilisation import Utilisation, utilisation
 
@@ -13,9 +13,9 @@ __all__ = [
     "EarliestDeadline",
     "Fifo",
     "Greedy",
+    "NodesInTurn",
     "Priority",
-    "Random",
-    "RoundRobin",
+    "RandomNodes",
     "Shortest",
     "Utilisation",
     "fifo",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from simcluster.scheduling.protocols import Choice, NodeView, ReadyTask
 
@@ -52,7 +51,7 @@ def choose_all(
         found.append((task.name, node))
         view = tried.get(node, views[node])
         idle, free = max(0, view.idle - task.cores), view.free_memory_bytes - task.memory_bytes
-        tried[node] = replace(view, idle=idle, free_memory_bytes=free)
+        tried[node] = view._replace(idle=idle, free_memory_bytes=free)
         if len(tasks) > 1:
             choice.node_changed(tried[node])
     if len(tasks) > 1:

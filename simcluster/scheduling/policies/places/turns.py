@@ -13,14 +13,14 @@ from simcluster.scheduling.policies.places.known import Known
 from simcluster.scheduling.protocols import Choice, NodeView, ReadyTask, Setting
 
 
-class InTurn(Spec):
+class EachInTurn(Spec):
     """Each node with room in turn, in the job's order: round robin."""
 
-    kind: Literal["in_turn"] = "in_turn"
+    kind: Literal["each_in_turn"] = "each_in_turn"
 
     def begin(self, setting: Setting) -> Choice:
         """A choice whose turn is the first node's."""
-        return _InTurn(setting.nodes)
+        return _EachInTurn(setting.nodes)
 
 
 class AtRandom(Spec):
@@ -61,7 +61,7 @@ class _Open(Known):
             del self._open[place]
 
 
-class _InTurn(_Open):
+class _EachInTurn(_Open):
     def __init__(self, nodes: Sequence[NodeView]) -> None:
         super().__init__(nodes)
         self._turn = 0

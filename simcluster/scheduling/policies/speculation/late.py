@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from simcluster.engine import NotNegative, Period, Probability, Spec
+from simcluster.scheduling.policies.followed import AnyFollowed
 from simcluster.scheduling.policies.greedy import Fifo
 from simcluster.scheduling.policies.speculation.copies import Copies, Running
-from simcluster.scheduling.policies.followed import AnyFollowed
 from simcluster.scheduling.protocols import Setting, Watcher
 
 

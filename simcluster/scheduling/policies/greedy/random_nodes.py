@@ -11,7 +11,7 @@ from simcluster.scheduling.policies.places import AtRandom
 from simcluster.scheduling.protocols import Setting, Watcher
 
 
-class Random(Spec):
+class RandomNodes(Spec):
     """The task that has waited longest goes to any node with room."""
 
     kind: Literal["random"] = "random"
