@@ -36,6 +36,7 @@ ELSEWHERE = {
         "Waiting",
     ),
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),
+    "tests.open.test_contracts_of_policies": ("Order", "Place", "WatchingPolicy"),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
     "tests.open.test_contracts_of_transactions": ("Isolation",),
     "tests.properties.test_faults": ("Fault",),  # which asks for every kind, and overlaps them all
