@@ -15,6 +15,8 @@ ON_LEARNING = (
     "recovery",
 )
 
+ON_SCHEDULING = ("locality", "stragglers")
+
 ON_REPLICATION = (
     "consistency_levels",
     "quorum_staleness",
