@@ -58,10 +58,10 @@ class Shortlist:
 
     def _grow(self) -> None:
         """Leave out what is gone, and make room for as many again."""
-        kept = [(name, self._shortest[self._leaves + self._places[name]]) for name in self._names if name is not None]
+        kept = [(name, self._shortest[self._leaves + place]) for name, place in self._places.items()]
         self._leaves = max(1, 2 ** (2 * len(kept)).bit_length())
         self._names = [name for name, _ in kept]
-        self._places = {name: place for place, name in enumerate(self._names)}
+        self._places = {name: place for place, (name, _) in enumerate(kept)}
         self._shortest = [math.inf] * (2 * self._leaves)
         self._shortest[self._leaves : self._leaves + len(kept)] = [length for _, length in kept]
         for branch in range(self._leaves - 1, 0, -1):
