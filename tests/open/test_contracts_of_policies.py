@@ -128,8 +128,8 @@ def lines(policy, waiting):
 
 @pytest.mark.parametrize("word", WATCHING)
 def test_a_decision_takes_no_longer_the_more_tasks_wait(word):
-    """A logarithm may: of 64 times as many, 6 steps more of a tree."""
-    few, many = (lines(one("WatchingPolicy", word), waiting) for waiting in (200, 12800))
+    """A logarithm may: of 32 times as many, 5 steps more of a tree."""
+    few, many = (lines(one("WatchingPolicy", word), waiting) for waiting in (100, 3200))
 
     assert many <= 1.5 * few
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from simcluster.engine import stream
 from simcluster.scheduling import Capacity, DominantResource, FairShare, progressive_filling
-from tests.scheduling.ideal import Ideal, task, view
+from tests.scheduling.ideal import Ideal, setting, task, view
 
 GB = 1e9
 EXAMPLE = {"A": (1, 4 * GB), "B": (3, 1 * GB)}  # Ghodsi et al. 2011, section 4.1
@@ -185,6 +185,35 @@ def test_a_limit_holds_though_cores_idle():
 
     assert held(ideal) == {"A": 4}
     assert ideal.makespan_s == 3.0
+
+
+def started(watcher, views):
+    """How many tasks it starts now, on these nodes."""
+    count = 0
+    while (decision := watcher.decide(0.0)) is not None:
+        name, node = decision
+        views[node] = views[node]._replace(idle=views[node].idle - 1)
+        watcher.task_started(task(name, user="A"), node, 0.0)
+        watcher.node_changed(views[node])
+        count += 1
+    return count
+
+
+def test_a_limit_is_of_the_cores_that_are_up():
+    """Half of 4, then half of 8, then of 4 again, of which more are held already."""
+    watcher = Capacity(shares={"A": 0.25}, limits={"A": 0.5}).begin(setting([view("a", 4), view("b", 4)]))
+    views = {"a": view("a", 4)}
+    watcher.node_changed(views["a"])
+    for number in range(9):
+        watcher.task_ready(task(f"A-{number}", user="A"))
+    assert started(watcher, views) == 2
+
+    views["b"] = view("b", 4)
+    watcher.node_changed(views["b"])
+    assert started(watcher, views) == 2
+    watcher.node_gone("b")
+    watcher.task_ready(task("A-9", user="A"))
+    assert started(watcher, views) == 0
 
 
 def test_a_large_task_is_passed_over_unless_nobody_may_pass():
