@@ -52,6 +52,7 @@ def scenario(copies: WatchingPolicy, slower: float) -> Scenario:
         cluster=CLUSTER,
         job=TaskGraphJob(work=SEARCH, master="master", workers=CLUSTER.names[1:], policy=copies),
         faults=tuple(SlowNode(node=name, factor=slower, begin_s=0.0) for name in SLOW if slower > 1),
+        trace_kinds=("task_begin", "task_end", "task_cancel", "task_speculate"),
     )
 
 
