@@ -11,7 +11,7 @@ from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, run
 from simcluster.engine import Lognormal, stream
 from simcluster.faults import CrashNode, PartitionNetwork, PauseNode, SlowNode
 from simcluster.learning import Call, Cost
-from simcluster.scheduling import Task, TaskGraphJob, add_task
+from simcluster.scheduling import Mixed, Serial, Task, TaskGraphJob, add_task
 from tests.built_ins import one, words
 
 WORKERS = tuple(f"w-{place}" for place in range(4))
@@ -112,3 +112,14 @@ def test_the_same_seed_gives_the_same_digest(word):
     digests = [run(scenario(POLICIES[word], faults, loss=0.1), seed).digest for seed in (3, 3, 4)]
 
     assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("word", POLICIES)
+@pytest.mark.parametrize("execution", [Serial(), Mixed(by_level=False, at_once=2), Mixed()], ids=repr)
+def test_every_policy_goes_with_every_execution(word, execution):
+    faults = (CrashNode(node="w-3", begin_s=0.1, end_s=0.3),)  # the fastest
+    made = scenario(POLICIES[word], faults)
+    result = run(made.replace(job=made.job.replace(execution=execution)), 1, check=True)
+
+    assert result.ended == "finished"
+    assert result.outcome == WORK[False].by_hand(1)

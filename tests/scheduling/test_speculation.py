@@ -199,6 +199,28 @@ def test_while_tasks_wait_nothing_is_copied_nor_what_is_of_a_gang(policy):
     assert not isinstance(watcher.decide(50.0), Speculate)
 
 
+@pytest.mark.parametrize("policy", COPYING, ids=repr)
+def test_what_was_lost_on_one_node_is_not_copied_again_while_it_is_under_way_on_another(policy):
+    """Its inputs may be gone, and are made again only when nobody waits for them any more."""
+    watcher = policy.begin(setting(nodes("a", "b", "c")))
+    for each in nodes("a", "b", "c"):
+        watcher.node_changed(each)
+    for name in ("t0", "t1", "t2", "t3", "t4"):
+        watcher.task_started(task(name), "b", 0.0)
+        watcher.task_stopped(name, "b", "done", 1.0)
+    watcher.task_started(task("late"), "a", 0.0)
+    watcher.task_progressed("late", "a", 0.01, 1.0)
+    assert isinstance(watcher.decide(50.0), Speculate)
+
+    watcher.task_started(task("late"), "c", 50.0)
+    watcher.task_stopped("late", "c", "lost", 51.0)
+    assert not isinstance(watcher.decide(60.0), Speculate)
+    watcher.task_stopped("late", "a", "lost", 61.0)
+    watcher.task_started(task("late"), "a", 61.0)
+    watcher.task_progressed("late", "a", 0.01, 62.0)
+    assert isinstance(watcher.decide(200.0), Speculate)
+
+
 def test_a_hedge_says_when_it_wants_to_be_asked_again():
     watcher = Hedged(least=1).begin(setting(nodes("a", "b")))
     for each in nodes("a", "b"):

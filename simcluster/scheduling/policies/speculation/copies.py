@@ -27,8 +27,9 @@ class Running:
 class Copies(Watcher):
     """Where the other policy starts nothing although a core is idle and no task waits, ``late`` says what is copied.
 
-    A task of a gang is not, nor one that has a copy. What a decision costs grows with the tasks that run, and not with
-    those that wait, for then there is none.
+    A task of a gang is not, nor one that has a copy, nor one of which a copy was lost until it begins anew: what it
+    takes may be lost, and while any copy is under way nobody makes that again. What a decision costs grows with the
+    tasks that run, and not with those that wait, for then there is none.
     """
 
     def __init__(self, watcher: Watcher, progress_s: float | None = None) -> None:
@@ -39,6 +40,7 @@ class Copies(Watcher):
         self.views: dict[str, NodeView] = {}
         self.idle: dict[str, None] = {}
         self._waiting: dict[str, None] = {}
+        self._once_lost: dict[str, None] = {}  # what was lost on one node, and is still under way on another
         self.copies = 0  # that are under way
 
     def late(self, alone: Iterable[Running], now_s: float) -> Iterable[Running]:
@@ -89,6 +91,9 @@ class Copies(Watcher):
         self.copies -= bool(there)
         if not there:
             del self.running[name]
+            self._once_lost.pop(name, None)
+        elif why == "lost":
+            self._once_lost[name] = None
         self._watcher.task_stopped(name, node, why, now_s)
 
     def node_changed(self, view: NodeView) -> None:
@@ -113,7 +118,7 @@ class Copies(Watcher):
             return decision
         if self.may_copy():
             alone = [next(iter(there.values())) for there in self.running.values() if len(there) == 1]
-            for run in self.late([run for run in alone if not run.task.gang], now_s):
+            for run in self.late([run for run in alone if self._may_have_a_copy(run)], now_s):
                 node = self._place(run)
                 if node is not None:
                     return Speculate(run.task.name, node)
@@ -121,6 +126,9 @@ class Copies(Watcher):
         if again_s is None or (isinstance(decision, Wait) and decision.until_s <= again_s):
             return decision
         return Wait(again_s)
+
+    def _may_have_a_copy(self, run: Running) -> bool:
+        return not run.task.gang and run.task.name not in self._once_lost
 
     def _place(self, run: Running) -> str | None:
         """The idle node for a copy that computes it fastest, of several the one that has been idle longest."""

@@ -66,7 +66,7 @@ class _Hedged(Copies):
     def _copy_s(self, run: Running) -> float:
         """When a task is copied if it is not done by then."""
         expected_s = self._expected_s(run)
-        if len(self._ratios) < self._rule.least or run.task.gang or expected_s < SHORT * self._mean_s:
+        if len(self._ratios) < self._rule.least or not self._may_have_a_copy(run) or expected_s < SHORT * self._mean_s:
             return math.inf
         place = min(len(self._ratios) - 1, math.ceil(self._rule.quantile * len(self._ratios)) - 1)
         return run.since_s + self._ratios[max(0, place)] * expected_s
