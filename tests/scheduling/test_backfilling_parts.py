@@ -5,8 +5,10 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simcluster.scheduling.policies.batch.jobs import RigidJobs
 from simcluster.scheduling.policies.batch.profile import Profile
 from simcluster.scheduling.policies.batch.shortlist import Shortlist
+from tests.scheduling.ideal import task
 
 WHOLE = st.integers(0, 12)
 
@@ -64,3 +66,38 @@ def test_the_first_that_is_short_enough_is_that_of_a_list(steps, data):
         assert len(queue) == len(reference)
         for most in (0.0, 1.5, 3.5, math.inf):
             assert queue.first(most) == next((name for name, each in reference.items() if each <= most), None)
+
+
+def test_what_is_forgotten_is_not_taken_from():
+    profile = Profile(3)
+    profile.take(1, 2.0, 4.0)
+    profile.forget(3.0)
+    profile.take(2, 0.0, 5.0)
+
+    assert profile.earliest_s(1, 1.0, 3.0) == 4.0
+    assert profile.earliest_s(3, 1.0, 3.0) == 5.0
+
+
+def test_a_gang_waits_for_those_of_its_tasks_that_are_still_to_be_done():
+    jobs = RigidJobs()
+    first, second = (task(name, gang="g", gang_size=2) for name in ("a", "b"))
+    assert jobs.ready(first) is None
+    assert jobs.gone("a") == "g"
+    assert jobs.ready(second) is None
+
+    jobs.started(first)
+    jobs.started(second)
+    assert jobs.stopped(second, "lost") is None
+    assert jobs.stopped(first, "done") is None
+    assert jobs.ready(second._replace(gang_size=1)).tasks == (second._replace(gang_size=1),)
+
+
+def test_who_waits_for_one_of_its_gang_that_runs_already_need_not_wait_when_that_is_done():
+    jobs = RigidJobs()
+    first, second = (task(name, gang="g", gang_size=3) for name in ("a", "b"))
+    jobs.started(first)
+    assert jobs.ready(second) is None  # and a third
+
+    assert jobs.stopped(first, "done") is None
+    jobs.started(task("c", gang="g", gang_size=2))
+    assert jobs.stopped(task("c", gang="g", gang_size=2), "done").tasks == (second,)

@@ -126,3 +126,20 @@ def test_it_waits_only_while_a_core_is_idle():
     assert watcher.decide(0.0) is None
     watcher.node_changed(view("a"))
     assert watcher.decide(1.0) == Wait(1.5)
+
+
+def test_a_job_that_has_started_a_local_task_lets_as_many_offers_pass_again():
+    watcher = DelayScheduling(offers=1, every_s=1e9).begin(setting([]))
+    for name in ("t0", "t1"):
+        watcher.task_ready(task(name, inputs=on("a")))
+    watcher.node_changed(view("b"))
+    assert isinstance(watcher.decide(0.0), Wait)
+    watcher.node_changed(view("a"))
+    assert watcher.decide(0.0) == ("t0", "a")
+    watcher.task_started(task("t0"), "a", 0.0)
+    watcher.node_changed(view("a")._replace(idle=0))
+    watcher.node_changed(view("c"))
+
+    assert isinstance(watcher.decide(0.0), Wait)
+    watcher.node_changed(view("d"))
+    assert watcher.decide(0.0) == ("t1", "d")

@@ -231,3 +231,41 @@ def test_a_hedge_says_when_it_wants_to_be_asked_again():
 
     assert watcher.decide(3.0) == Wait(4.0)
     assert watcher.decide(4.0) == Speculate("late", "b")
+
+
+def told(policy, late, done=5, flops=1.0):
+    """What watches three nodes of which "c" is idle, where ``late`` tasks, by their progress after 10 s, run alone."""
+    watcher = policy.begin(setting(nodes("a", "b", "c")))
+    for each in nodes("a", "b", "c"):
+        watcher.node_changed(each)
+    for number in range(done):
+        watcher.task_started(task(f"t{number}", flops), "c", 0.0)
+        watcher.task_stopped(f"t{number}", "c", "done", 1.0)
+    for (name, progress), node in zip(late.items(), "ab", strict=False):
+        watcher.task_started(task(name), node, 0.0)
+        watcher.task_progressed(name, node, progress, 10.0)
+    return watcher
+
+
+def test_of_two_late_tasks_that_which_ends_last_is_copied_first():
+    assert told(Late(), {"sooner": 0.5, "later": 0.1}).decide(10.0).task == "later"
+    assert told(Late(), {"later": 0.1, "sooner": 0.5}).decide(10.0).task == "later"
+
+
+@pytest.mark.parametrize("policy", COPYING, ids=repr)
+def test_nothing_is_copied_while_a_task_waits_for_more_room(policy):
+    watcher = told(policy, {"late": 0.1})
+    assert isinstance(watcher.decide(50.0), Speculate)
+
+    watcher.task_ready(task("wide", cores=2))
+    assert not isinstance(watcher.decide(50.0), Speculate)
+
+
+def test_what_messages_take_of_short_tasks_says_nothing_of_long_ones():
+    """Five took as long as was expected, twenty a thousand times as long as their nothing."""
+    watcher = told(Hedged(least=5), {"late": 0.1})
+    for number in range(20):
+        watcher.task_started(task(f"short-{number}", 1e-3), "c", 1.0)
+        watcher.task_stopped(f"short-{number}", "c", "done", 2.0)
+
+    assert watcher.decide(2.0) == Speculate("late", "b")
