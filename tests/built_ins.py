@@ -64,6 +64,7 @@ FIELDS = {
     ("Interval", "daly"): {"mttf_s": 100.0},
     ("Keys", "zipf"): {"keys": 20},
     ("Optimiser", "buffered"): {"size": 2},
+    ("Policy", "capacity"): {"shares": {"a": 0.5, "b": 0.25}},
     ("QueueDiscipline", "queue_limit"): {"waiting": 3},
     **{("Replication", word): {"views": {"master": "m"}} for word in ("primary_backup", "chain", "craq")},
     ("Service", "nearest_neighbours"): {"data": {"kind": "bundled", "name": "iris"}},
@@ -120,7 +121,7 @@ FIELDS = {
         "classes": ({"name": "a", "work": {"kind": "fork_join", "width": 2, "computation": QUICK}},),
     },
 }  # fmt: skip
-SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy"}
+SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy", "WatchingPolicy": "Policy"}
 """Protocols of fields that take both, or the same built-ins."""
 
 

@@ -15,7 +15,7 @@ ON_LEARNING = (
     "recovery",
 )
 
-ON_SCHEDULING = ("task_graphs",)
+ON_SCHEDULING = ("task_graphs", "locality", "stragglers")
 ON_SERVING = ("retry_storm", "stale_information", "autoscaling")
 
 ON_REPLICATION = (
@@ -25,3 +25,5 @@ ON_REPLICATION = (
     "partition_and_heal",
     "replicated_training",
 )
+
+BESIDE_THE_DEMO = ON_LEARNING + ON_SCHEDULING + ON_SERVING + ON_REPLICATION

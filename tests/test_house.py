@@ -100,6 +100,9 @@ SUMS_OF_INTEGERS = {
         "widths.values()",
         "lines",
     },
+    "simcluster/scheduling/policies/batch/jobs.py": {
+        "(cores for cores, _ in shape)",
+    },
     "simcluster/scheduling/work/search/grid_search.py": {
         "map(len, accuracies)",
     },

@@ -3,7 +3,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from learning_experiments import ON_LEARNING, ON_REPLICATION, ON_SCHEDULING, ON_SERVING
+from learning_experiments import BESIDE_THE_DEMO
 
 import simcluster
 
@@ -48,7 +48,7 @@ def test_the_experiments_are_installed_inside_the_package():
 
     on_disk = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__"}
 
-    all_of_them = [*EXPERIMENTS, *ON_LEARNING, *ON_REPLICATION, *ON_SCHEDULING, *ON_SERVING]
+    all_of_them = [*EXPERIMENTS, *BESIDE_THE_DEMO]
     assert {*all_of_them, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
     assert [experiment(name).name for name in all_of_them] == all_of_them
 

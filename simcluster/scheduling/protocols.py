@@ -283,6 +283,42 @@ class WatchingPolicy(Protocol):
         ...
 
 
+class Order(Protocol):
+    """Says of a task when its turn is; a plain function serves."""
+
+    def __call__(self, task: ReadyTask) -> float:
+        """A number, the same whenever it is asked: the smallest is next, and of equal ones the task that came first."""
+        ...
+
+
+class Choice(Protocol):
+    """Knows the nodes of one run, and says which of them gets a task."""
+
+    def node_changed(self, view: NodeView) -> None:
+        """As of a ``Watcher``."""
+        ...
+
+    def node_gone(self, name: str) -> None:
+        """As of a ``Watcher``."""
+        ...
+
+    def has_room(self, task: ReadyTask) -> bool:
+        """Whether ``choose`` would find a node; draws nothing, and changes nothing."""
+        ...
+
+    def choose(self, task: ReadyTask) -> str | None:
+        """The node for a task, which is then started there; or ``None`` where there is no room for it."""
+        ...
+
+
+class Place(Protocol):
+    """Says which node gets a task; with an order it makes a policy."""
+
+    def begin(self, setting: Setting) -> Choice:
+        """A choice that knows no node yet, and shares no state with others."""
+        ...
+
+
 class Planner(Protocol):
     """Says before anything runs which task goes to which node; asked anew when the nodes that are up change."""
 

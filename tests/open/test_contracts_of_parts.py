@@ -38,9 +38,10 @@ ELSEWHERE = {
     "tests.open.test_contracts_of_contributions": ("Aggregation", "Compression"),
     "tests.open.test_contracts_of_computations": ("Computation",),
     "tests.open.test_contracts_of_services": ("Autoscaler", "Cache"),
+    "tests.open.test_contracts_of_policies": ("Order", "Place", "WatchingPolicy"),
     "tests.open.test_contracts_of_replication": ("DataType", "Replication", "Workload"),
     "tests.open.test_contracts_of_resilience": (
-        "Backoff", "Budget", "CallPolicy", "Guard", "HedgeDelay", "Order", "QueueDiscipline", "Shedding", "Trip",
+        "Backoff", "Budget", "CallPolicy", "Guard", "HedgeDelay", "QueueOrder", "QueueDiscipline", "Shedding", "Trip",
     ),
     "tests.open.test_contracts_of_transactions": ("Isolation",),
     "tests.scheduling.test_decentralised": ("Scheduler",),

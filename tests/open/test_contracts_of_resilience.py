@@ -121,9 +121,9 @@ def test_a_trip_comes_with_failures_alone(word):
     assert any(badly.heard(True, 0.01 * number) for number in range(200))
 
 
-@pytest.mark.parametrize("word", words("Order"))
+@pytest.mark.parametrize("word", words("QueueOrder"))
 def test_an_order_names_a_place_and_changes_nothing(word):
-    order = one("Order", word)
+    order = one("QueueOrder", word)
     for length in (1, 2, 5, 30):
         waiting = [Waits(number, 0.1 * number, 9.0 - number % 4) for number in range(length)]
         before = list(waiting)

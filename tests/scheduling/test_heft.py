@@ -31,7 +31,7 @@ def canonical():
 
 @st.composite
 def task_graphs(draw):
-    """Random acyclic graphs of up to a dozen tasks on up to four processors, zero times included."""
+    """RandomNodes acyclic graphs of up to a dozen tasks on up to four processors, zero times included."""
     tasks = draw(st.integers(1, 12))
     processors = [f"p{i}" for i in range(draw(st.integers(1, 4)))]
     times = st.integers(0, 9)

@@ -115,7 +115,7 @@ class Waiting(Protocol):
         ...
 
 
-class Order(Protocol):
+class QueueOrder(Protocol):
     """Who is next; a plain function serves."""
 
     def __call__(self, waiting: Sequence[Waiting], now_s: float) -> int:

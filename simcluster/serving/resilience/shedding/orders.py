@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from simcluster.engine import Count, Open, Spec
-from simcluster.serving.resilience.protocols import Order, Waiting
+from simcluster.serving.resilience.protocols import QueueOrder, Waiting
 
 
 def first_come(waiting: Sequence[Waiting], now_s: float) -> int:
@@ -41,8 +41,8 @@ class AdaptiveLifo(Spec):
         return len(waiting) - 1 if len(waiting) > self.longer_than else 0
 
 
-AnyOrder = Annotated[
-    Order,
-    Open(Order, AdaptiveLifo, first_come=first_come, last_come=last_come, earliest_deadline=earliest_deadline),
+AnyQueueOrder = Annotated[
+    QueueOrder,
+    Open(QueueOrder, AdaptiveLifo, first_come=first_come, last_come=last_come, earliest_deadline=earliest_deadline),
 ]
 """One of the orders above, or one's own; in a file ``kind`` says which."""

@@ -11,7 +11,7 @@ from simcluster.engine import Open, Spec
 from simcluster.serving.resilience.protocols import Shed, Shedding
 from simcluster.serving.resilience.shedding.codel import CoDel, ControlledDelay
 from simcluster.serving.resilience.shedding.limit import LengthLimit
-from simcluster.serving.resilience.shedding.orders import AnyOrder, first_come
+from simcluster.serving.resilience.shedding.orders import AnyQueueOrder, first_come
 
 if TYPE_CHECKING:
     from simcluster.serving.server import Request
@@ -30,7 +30,7 @@ class ServerQueue(Spec):
     """
 
     kind: Literal["queue"] = "queue"
-    order: AnyOrder = first_come
+    order: AnyQueueOrder = first_come
     """Who is next."""
     shedding: tuple[AnyShedding, ...] = ()
     """Who is turned away; the first rule that says so gives the cause."""
