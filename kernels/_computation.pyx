@@ -40,6 +40,17 @@ cdef class Cost:
     def __rmul__(self, double times):
         return Cost(self.flops * times, self.bytes * times)
 
+    @staticmethod
+    def seconds_of(cost, double flops_per_s, double bytes_per_s):
+        """How long what has this *cost*, or one of one's own, takes at these rates: the longer of both."""
+        cdef double flops, moved
+        if type(cost) is Cost:
+            flops, moved = (<Cost> cost).flops, (<Cost> cost).bytes
+        else:
+            flops, moved = cost.flops, cost.bytes
+        cdef double computing_s = flops / flops_per_s, moving_s = moved / bytes_per_s
+        return computing_s if computing_s > moving_s else moving_s
+
     def __eq__(self, other):
         if not isinstance(other, Cost):
             return NotImplemented

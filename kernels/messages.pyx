@@ -827,7 +827,8 @@ cdef class Endpoint:
         if timeout_s is not None:
             check_seconds("timeout_s", timeout_s)
         if request_id is None:
-            request_id = self.transport.new_id()
+            request_id = self.transport.ids
+            self.transport.ids += 1
         reply = Reply.__new__(Reply)
         reply.env = self.env
         reply.message = self.post(target, kind, body, size_bytes, request_id, None)

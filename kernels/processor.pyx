@@ -68,17 +68,14 @@ cdef class FirstComeFirstServed:
 
     def submit(self, Event done not None, result, double work_s, owner=None):
         """Compute for ``work_s`` seconds at speed 1, then let ``done`` happen with ``result``."""
-        cdef Work work = Work.__new__(Work)
-        work.done = done
-        work.result = result
-        work.work_s = work.remaining_s = work_s
-        work.owner = owner
-        if len(self._running) < self._cores:
-            self.start(work)
-            return
-        if self.ready is None:
-            self.ready = deque()
-        self.ready.append(work)
+        self.enter(done, result, work_s, owner)
+
+    def compute(self, result, double work_s, owner=None):
+        """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
+        cdef Event done = Event.__new__(Event)
+        done.env = self.env
+        self.enter(done, result, work_s, self.env._active_proc if owner is None else owner)
+        return done
 
     def progress(self, owner):
         """Which share of its work the computation of an owner has behind it that has least; ``None`` without any."""
@@ -127,6 +124,19 @@ cdef class FirstComeFirstServed:
             self.abandon(work)
         self._running.clear()
         self.ready = None
+
+    cdef int enter(self, Event done, object result, double work_s, object owner) except -1:
+        cdef Work work = Work.__new__(Work)
+        work.done = done
+        work.result = result
+        work.work_s = work.remaining_s = work_s
+        work.owner = owner
+        if len(self._running) < self._cores:
+            return self.start(work)
+        if self.ready is None:
+            self.ready = deque()
+        self.ready.append(work)
+        return 0
 
     cdef int abandon(self, Work work) except -1:
         if self.abandoned is not None:

@@ -15,9 +15,10 @@ KINDS = (
     "node", "crash", "join", "leave", "compute", "abandoned", "disk", "fault",
     "load", "step", "contribution", "loss", "held_out", "privacy", "dropout",
     "consensus", "checkpoint", "restore", "checkpoint_failed",
-    "suspect", "lead", "deal", "uncaught", "task_dispatch", "task_begin", "task_end", "query", "query_lost", "store",
-    "pass", "tested", "learned", "batch_lost", "served", "takes_over", "counts", "invoke", "complete", "apply", "role",
-    "view", "lock", "guarded", "vote", "outcome",
+    "suspect", "lead", "deal", "uncaught", "task_dispatch", "task_begin", "task_end", "task_cancel", "task_preempt",
+    "task_speculate", "steal", "query", "query_lost", "query_failed", "attempt", "attempt_end", "guard", "shed",
+    "server", "cache", "store", "pass", "tested", "learned", "batch_lost", "served", "takes_over", "counts", "invoke",
+    "complete", "apply", "role", "view", "lock", "guarded", "vote", "outcome",
 )  # fmt: skip
 """What the library records."""
 _NEAR = 0.8  # "los" and "loss" are alike to 0.86, "seen" and "send" to 0.75

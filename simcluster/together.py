@@ -14,7 +14,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Ending, Job, Ran, check_job
 from simcluster.engine import Environment, Event, Open, Spec, Trace
 from simcluster.learning import MissingFile
 from simcluster.replication import LockedCounter, ReplicatedStore, ShardedStore
-from simcluster.scheduling import TaskGraphJob
+from simcluster.scheduling import DecentralisedJob, TaskGraphJob
 from simcluster.serving import NearestNeighbourBatch, NearestNeighbourService, OnlineLearning, ServiceJob
 from simcluster.training import KMeansSeeding, PipelineTraining, TrainingJob
 
@@ -84,7 +84,7 @@ class Together(Spec):
             asked = getattr(job, what, None)
             name = getattr(job, "name", f"job-{place}")
             if callable(asked):
-                given = asked(_Part(outcome, result.ended, result.ended_s, trace))
+                given = asked(_Part(outcome, result.ended, result.ended_s, trace, result.seed, result.cluster))
                 found |= {f"{name}.{each}": value for each, value in given.items()}
         return found
 
@@ -97,6 +97,8 @@ class _Part:
     ended: Ending
     ended_s: float
     trace: Trace
+    seed: int
+    cluster: ClusterSpec
 
 
 AnyJob = Annotated[
@@ -115,6 +117,7 @@ AnyJob = Annotated[
         ReplicatedStore,
         LockedCounter,
         ShardedStore,
+        DecentralisedJob,
     ),
 ]
 """A job that is here, or one's own; in a file ``kind`` says which."""

@@ -8,13 +8,29 @@ from pydantic import BaseModel
 from simcluster import Scenario
 from simcluster.engine import Open
 
+#: Seconds of tasks become as many milliseconds on nodes of a million operations a second.
+QUICK = {"kind": "synthetic", "flops_per_s": 1e3}
 #: What must be given, or is given so that it suits a small cluster of nodes n-0 to n-5; by protocol and word.
 FIELDS = {
     ("Algorithm", "hierarchical"): {"group": 2},
     ("Arrivals", "poisson"): {"per_s": 10.0},
     ("Arrivals", "at"): {"times_s": (0.5, 0.1, 0.1)},
     ("Arrivals", "closed"): {"clients": 2},
+    ("Arrivals", "deterministic"): {"per_s": 10.0},
+    ("Arrivals", "mmpp"): {"per_s": (20.0, 2.0), "state_s": (0.5, 0.5)},
+    ("Arrivals", "diurnal"): {"per_s": 10.0, "period_s": 2.0},
+    ("Arrivals", "steps"): {"begin_s": (0.0, 1.0), "per_s": (5.0, 20.0)},
+    ("Arrivals", "trace_file"): {"path": "tests/serving/times.csv"},
+    ("Autoscaler", "fixed"): {"servers": 2},
+    ("Backoff", "fixed"): {"delay_s": 0.01},
+    **{("Backoff", word): {"base_s": 0.01} for word in ("exponential", "full_jitter", "decorrelated_jitter")},
+    ("Balancer", "prequal"): {"pool": 2},
+    ("Balancer", "consistent_hash"): {"epsilon": 0.25},
     ("Batches", "arriving"): {"arrivals": {"kind": "poisson", "per_s": 100.0}},
+    ("Cache", "lru"): {"entries": 3},
+    ("Cache", "lfu"): {"entries": 3},
+    ("Cache", "ttl"): {"ttl_s": 0.3},
+    ("CallPolicy", "deadline"): {"within_s": 0.2},
     ("CommunicationGraph", "edges"): {"edges": ((0, 1), (1, 2), (2, 3), (3, 0), (0, 4))},
     ("DataSource", "rotated_labels"): {"data": {"kind": "bundled", "name": "iris"}, "rows": 30, "every": 10},
     ("DataSource", "sea"): {"rows": 30},
@@ -41,16 +57,21 @@ FIELDS = {
     ("Exchange", "elastic_server"): {"server": "n-0", "retry_s": 0.05},
     ("Exchange", "secure_aggregation"): {"server": "n-0", "retry_s": 0.05},
     ("Exchange", "sharded_servers"): {"servers": ("n-0", "n-5"), "retry_s": 0.05},
+    ("Guard", "bulkhead"): {"limit": 3},
+    ("HedgeDelay", "after"): {"delay_s": 0.01},
     ("Interval", "fixed"): {"interval_s": 3.0},
     ("Interval", "young"): {"mttf_s": 100.0},
     ("Interval", "daly"): {"mttf_s": 100.0},
+    ("Keys", "zipf"): {"keys": 20},
     ("Optimiser", "buffered"): {"size": 2},
+    ("QueueDiscipline", "queue_limit"): {"waiting": 3},
     **{("Replication", word): {"views": {"master": "m"}} for word in ("primary_backup", "chain", "craq")},
     ("Service", "nearest_neighbours"): {"data": {"kind": "bundled", "name": "iris"}},
     ("Service", "saved_model"): {
         "path": "experiments/scenarios/iris_model.json", "data": {"kind": "bundled", "name": "iris"},
     },
     ("Sharding", "by_hash"): {"key": "row"},
+    ("Shedding", "length"): {"waiting": 3},
     ("Store", "remote"): {"server": "n-0"},
     ("Store", "distributed"): {"coordinator": "n-0", "servers": ("n-3", "n-4", "n-5")},
     ("Topology", "star"): {"hub": "n-0"},
@@ -83,6 +104,21 @@ FIELDS = {
         "data": {"kind": "bundled", "name": "iris"}, "members": ({"kind": "naive_bayes"}, {"kind": "decision_tree"}),
     },
     ("Work", "cascade_svm"): {"data": {"kind": "bundled", "name": "iris"}, "leaves": 2, "passes": 3},
+    ("Work", "bag"): {"tasks": 5, "computation": QUICK},
+    ("Work", "layered"): {"tasks": 12, "computation": QUICK, "bytes_per_s": 1e4},
+    ("Work", "fork_join"): {"stages": 2, "width": 3, "computation": QUICK, "size_bytes": 1e4},
+    ("Work", "epigenomics"): {"lanes": 1, "chunks": 2, "computation": QUICK},
+    ("Work", "cholesky"): {"tiles": 3, "tile_rows": 4, "real": True},
+    ("Work", "gaussian_elimination"): {"columns": 4, "real": True},
+    ("Work", "fft"): {"points": 4, "real": True},
+    ("Work", "wfformat"): {"path": "experiments/scenarios/diamond_workflow.json", "computation": QUICK},
+    ("Work", "dot"): {"path": "experiments/scenarios/diamond.dot", "computation": QUICK},
+    ("Work", "swf"): {"path": "experiments/scenarios/small_cluster.swf", "jobs": 2, "computation": QUICK},
+    ("Work", "rigid"): {"computation": QUICK},
+    ("Work", "stream"): {
+        "jobs": 3, "between": {"kind": "constant", "value": 0.05},
+        "classes": ({"name": "a", "work": {"kind": "fork_join", "width": 2, "computation": QUICK}},),
+    },
 }  # fmt: skip
 SAME = {"Solves": "Descends", "Learner": "Estimator", "Planner": "Policy"}
 """Protocols of fields that take both, or the same built-ins."""

@@ -15,6 +15,9 @@ ON_LEARNING = (
     "recovery",
 )
 
+ON_SCHEDULING = ("task_graphs",)
+ON_SERVING = ("retry_storm", "stale_information", "autoscaling")
+
 ON_REPLICATION = (
     "consistency_levels",
     "quorum_staleness",

@@ -2,7 +2,8 @@
 
 import json
 
-from benchmarks import learning, recovery, replication, scheduling, training
+from benchmarks import learning, recovery, replication, scheduling, serving, training, workflows
+from tests.workflows import FOLDER, NAMES, file
 
 
 def test_every_algorithm_learns_on_the_cluster_what_it_learns_in_a_loop_and_in_scikit_learn(tmp_path, capsys):
@@ -38,8 +39,24 @@ def test_tasks_are_simulated_on_the_cluster_and_in_plain_simpy(tmp_path, capsys)
     assert "1,000 tasks on 10 nodes" in capsys.readouterr().out
 
 
+def test_a_service_answers_as_late_as_the_same_queues_in_simpy(tmp_path):
+    file = tmp_path / "serving.json"
+    serving.main(file, rounds=1, small=True)
+
+    rates = json.loads(file.read_text(encoding="utf-8"))
+    assert list(rates) == ["10 servers", "50 servers"]
+    assert all({"simcluster", "SimPy", "SimPy, delays", "real work"} <= set(each) for each in rates.values())
+
+
 def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):
     file = tmp_path / "recovery.json"
     recovery.main(file, size_bytes=1000, rounds=1)
 
     assert list(json.loads(file.read_text(encoding="utf-8"))) == ["encode", "repair"]
+def test_every_workflow_that_ran_keeps_to_its_bounds_under_every_policy(capsys):
+    file(NAMES[0])
+    workflows.main(FOLDER)
+
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) == 3 + len(workflows.policies())
+    assert rows[0].split()[1:] == [name.removesuffix(".json")[:14] for name in sorted(NAMES)]

@@ -27,8 +27,9 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
     "page",
     [
         "data.md", "exchanges.md", "failure_traces.md", "fault_search.md", "histories.md", "pipeline.md", "privacy.md",
-        "replication.md", "results.md", "scheduling.md", "statistics.md", "studies.md", "surviving.md", "topologies.md",
-        "verdicts.md",
+        "replication.md", "resilience.md", "results.md", "scheduling.md", "serving.md", "statistics.md", "studies.md",
+        "surviving.md", "task_graphs.md",
+        "topologies.md", "verdicts.md",
     ],
 )
 def test_the_snippets_of_a_page_run(page, tmp_path):
@@ -47,7 +48,7 @@ def test_the_snippets_of_a_page_run(page, tmp_path):
     assert done.returncode == 0, done.stderr
     if page == "fault_search.md":
         assert done.stdout.endswith(blocks(DOCS / page, "python")[6])
-    if page in ("pipeline.md", "verdicts.md"):
+    if page in ("pipeline.md", "resilience.md", "verdicts.md"):
         assert [done.stdout] == blocks(DOCS / page, "text")
     if page == "histories.md":
         assert done.stdout == "".join(blocks(DOCS / page, "text")[1:])

@@ -46,6 +46,19 @@ MAY_COMPUTE = {
     "simcluster/measurement/checkers/orders/sequential.py": {"FOUND", "NONE", "OrderSearch", "program_order_search"},
     "simcluster/recovery/protocols.py": {"Bytes"},
     "simcluster/scenario/versions.py": {"instruction_set"},
+    "simcluster/scheduling/work/numerics/solved.py": {"one_thread"},
+    "simcluster/scheduling/policies/planners/cpop.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/heft.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/list_scheduling.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/look_ahead.py": {"Timetable"},
+    "simcluster/scheduling/policies/planners/peft.py": {"mean_seconds"},
+    "simcluster/scheduling/policies/planners/planning.py": {
+        "TaskGraph",
+        "Timetable",
+        "mean_seconds",
+        "task_graph",
+        "timetable",
+    },
 }
 #: What the built-in sum adds, all of it integers or truths; floats are added by math.fsum, the same on every version.
 SUMS_OF_INTEGERS = {
@@ -87,8 +100,14 @@ SUMS_OF_INTEGERS = {
         "widths.values()",
         "lines",
     },
-    "simcluster/scheduling/grid_search.py": {
+    "simcluster/scheduling/work/search/grid_search.py": {
         "map(len, accuracies)",
+    },
+    "simcluster/serving/front_end.py": {
+        "(tried for _, tried in parts.values())",
+    },
+    "simcluster/serving/balancers/consistent_hash.py": {
+        "(count for name, count in self.outstanding.items() if name not in names)",
     },
     "simcluster/testing/values.py": {
         "map(len, split)",

@@ -158,6 +158,8 @@ transport._names.add("n")
 transport.write("n", "n", "k", None, None)""",
     "a processor without an environment": """
 processor.FirstComeFirstServed(None, "n", 1, 1.0, Trace(env)).submit(env.event(), 1, 1.0)""",
+    "a computation on a processor without an environment": """
+processor.FirstComeFirstServed(None, "n", 1, 1.0, Trace(env)).compute(1, 1.0)""",
     "a killed process with another generator": """
 process = env.process(iter_once(env))
 events.kill(process)

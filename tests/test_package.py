@@ -3,7 +3,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from learning_experiments import ON_LEARNING, ON_REPLICATION
+from learning_experiments import ON_LEARNING, ON_REPLICATION, ON_SCHEDULING, ON_SERVING
 
 import simcluster
 
@@ -48,7 +48,7 @@ def test_the_experiments_are_installed_inside_the_package():
 
     on_disk = {path.stem for path in (ROOT / "experiments").glob("*.py")} - {"__init__"}
 
-    all_of_them = [*EXPERIMENTS, *ON_LEARNING, *ON_REPLICATION]
+    all_of_them = [*EXPERIMENTS, *ON_LEARNING, *ON_REPLICATION, *ON_SCHEDULING, *ON_SERVING]
     assert {*all_of_them, "fault_semantics"} == on_disk  # the last is a table of facts, not a comparison
     assert [experiment(name).name for name in all_of_them] == all_of_them
 
@@ -58,4 +58,5 @@ def test_the_examples_of_scenarios_are_installed_with_the_experiments():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]["simcluster.experiments"]
     installed = {path for pattern in patterns for path in folder.glob(pattern)}
 
-    assert installed == {path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml", ".json")} != set()
+    examples = (".yaml", ".yml", ".json", ".dot", ".swf")
+    assert installed == {path for path in folder.rglob("*") if path.suffix in examples} != set()

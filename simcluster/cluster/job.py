@@ -57,6 +57,14 @@ class Ran(Protocol):
     def trace(self) -> Trace:
         """What happened."""
 
+    @property
+    def seed(self) -> int:
+        """The seed that it was run with."""
+
+    @property
+    def cluster(self) -> ClusterSpec:
+        """The cluster that it was run on."""
+
 
 def start(job: Job, cluster: Cluster, seed: int) -> Event:
     """Start a job; the event of its end. Raises ``TypeError`` when it returns none."""

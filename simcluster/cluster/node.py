@@ -19,11 +19,13 @@ from simcluster.cluster.mistakes import explain, not_a_program, sleeps
 from simcluster.cluster.network.message_path import Endpoint, FirstComeFirstServed
 from simcluster.cluster.running import Running
 from simcluster.engine import Event, Process, Program, abandon, fail, kill, stream
+from simcluster.kernels import Cost
 
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
 
 R = TypeVar("R", covariant=True)
+_seconds_of = Cost.seconds_of
 Bootable = Callable[["Node"], Program]
 
 
@@ -50,7 +52,8 @@ class Node(Endpoint):
     def __init__(self, cluster: Cluster, spec: NodeSpec) -> None:
         super().__init__(cluster.env, spec.name, cluster.network, spec.inbox_messages)
         self.cluster, self._since_s = cluster, cluster.env.now
-        self.spec, self._seconds, self._jitters = spec, spec.seconds, spec.jitter is not None
+        self.spec, self._jitters = spec, spec.jitter is not None
+        self._flops_per_s, self._memory_bytes_per_s = spec.flops_per_s, spec.memory_bytes_per_s
         self.true_clock = spec.clock.is_true
         self._slowdowns = Slowdowns()
         self._boots: dict[str, Bootable] = {}
@@ -130,10 +133,10 @@ class Node(Endpoint):
         self._require_up("spawn")
         return self._run(program, self._owner())
 
-    def compute(self, call: Computation[Any]) -> Event:
+    def compute(self, call: Computation[Any], owner: Process | None = None) -> Event:
         """The result of ``call``, when a core has spent the time that its cost takes on this node.
 
-        The mathematics is done at once and for real; a crash on the way loses its result.
+        The mathematics is done at once and for real; a crash, or the end of ``owner`` (the caller), loses its result.
         """
         if self._down:
             self._require_up("compute")
@@ -141,14 +144,16 @@ class Node(Endpoint):
             cost = call.cost
         except AttributeError:
             raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
-        return self._occupy(self._seconds(cost), call())
+        seconds = _seconds_of(cost, self._flops_per_s, self._memory_bytes_per_s)
+        result = call()
+        return self._processor.compute(result, seconds * self._jitter() if self._jitters else seconds, owner)
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""
         self._require_up("compute")
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be finite and at least 0, got {seconds}")
-        return self._occupy(seconds, None)
+        return self._processor.compute(None, seconds * self._jitter() if self._jitters else seconds)
 
     def give_up(self, everything: bool = False) -> None:
         """Give up what the process that calls this has asked cores for, or ``everything``: it never happens."""
@@ -193,8 +198,8 @@ class Node(Endpoint):
     @property
     def waiting(self) -> int:
         """All that waits here: messages in the inbox, computations, disk operations, what a pause holds back."""
-        disk = self.storage.queue_length if "storage" in self.__dict__ else 0
-        return self.inbox_length + self.queue_length + len(self._held) + disk
+        count = self.inbox_length + self._processor.queue_length + len(self._held)
+        return count + self.storage.queue_length if "storage" in self.__dict__ else count
 
     def crash(self) -> None:
         """Stop everything the node was doing; keep only flushed storage. A node can be down for several reasons.
@@ -316,13 +321,6 @@ class Node(Endpoint):
 
     def _late(self, message: Message) -> None:
         self.cluster.trace.recorder("late_reply", "node", "message")(self.name, message.id)
-
-    def _occupy(self, seconds: float, result: Any) -> Event:
-        if self._jitters:
-            seconds *= self._jitter()
-        done = Event(self.env)
-        self._processor.submit(done, result, seconds, self.env.active_process)
-        return done
 
     def _adjust(self) -> None:
         """Bring the processor to the speed that all modifiers together give."""

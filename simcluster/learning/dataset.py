@@ -75,12 +75,24 @@ class Dataset:
 
     def take(self, rows: NDArray[np.int64]) -> Dataset:
         """These rows of it, in this order. Raises ``ValueError`` for none."""
-        features, targets = self.features[rows], self.targets[rows]
+        taken = self.part(rows)
+        made = object.__new__(Dataset)  # rows of what has been checked need no check, and indexing has copied them
+        for name in ("features", "targets", "classes"):
+            object.__setattr__(made, name, getattr(taken, name))
+        return made
+
+    def part(self, rows: NDArray[np.int64]) -> Dataset:
+        """The same, but that features are copied only when somebody looks at them: for who deals rows by their number.
+
+        Until then it holds all that this one holds. Raises ``ValueError`` for none.
+        """
+        rows = np.array(rows)
+        targets = self.targets[rows]
         if not len(targets):
             raise ValueError(f"rows must be at least one, got none of {len(self)}")
-        features.flags.writeable = targets.flags.writeable = False
-        made = object.__new__(Dataset)  # rows of what has been checked need no check, and indexing has copied them
-        for name, value in (("features", features), ("targets", targets), ("classes", self.classes)):
+        targets.flags.writeable = False
+        made = object.__new__(_Part)
+        for name, value in (("_whole", self), ("_rows", rows), ("targets", targets), ("classes", self.classes)):
             object.__setattr__(made, name, value)
         return made
 
@@ -101,6 +113,17 @@ class Dataset:
         made = np.hstack([self.features, np.ones((len(self), 1))])
         made.flags.writeable = False
         return made
+
+
+class _Part(Dataset):
+    _whole: Dataset
+    _rows: NDArray[np.int64]
+
+    @cached_property
+    def features(self) -> NDArray[np.float64]:
+        features = self._whole.features[self._rows]
+        features.flags.writeable = False
+        return features
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
 from simcluster.measurement.durability import mean_time_to_data_loss_s
+from simcluster.measurement.goodput import Metastability, goodput, metastability
+from simcluster.measurement.histogram import TimeHistogram, percentile_over_seeds
 from simcluster.measurement.ledger import ledger
 from simcluster.measurement.prequential import prequential
 from simcluster.measurement.statistics import (
@@ -35,9 +37,11 @@ from simcluster.measurement.story import story
 __all__ = [
     "Comparison",
     "Interval",
+    "Metastability",
     "Pair",
     "Precision",
     "Ranking",
+    "TimeHistogram",
     "VarianceReduction",
     "batch_correlation",
     "batch_means_interval",
@@ -45,14 +49,17 @@ __all__ = [
     "bootstrap_mean_interval",
     "fewest_for_quantile",
     "first_time_at_most",
+    "goodput",
     "holm",
     "interval_for",
     "ledger",
     "mean_interval",
     "mean_time_to_data_loss_s",
+    "metastability",
     "mser5",
     "on_grid",
     "paired_difference",
+    "percentile_over_seeds",
     "positive_mean_interval",
     "prequential",
     "quantile_interval",

@@ -147,8 +147,8 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
         share, needless = shares.get(name, (1.0, math.inf))
         if share > 0:
             needless = math.inf
-        if name in others and name in counted and counted[name][1] != node:
-            needless = counted[name][0]
+        if (name in others or isinstance(name, str)) and name in counted and counted[name][1] != node:
+            needless = counted[name][0]  # a task, or a step that somebody else has taken over
         if share == 0:
             column = "redundant_s"
         elif name not in counted:

@@ -10,8 +10,8 @@ import numpy as np
 
 from simcluster.engine import Trace
 from simcluster.measurement.curves import first_time_at_most
-from simcluster.measurement.makespan import makespan_s, spans
 from simcluster.measurement.queueing import sojourn_percentiles
+from simcluster.measurement.schedules.makespan import makespan_s, spans
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,24 +99,40 @@ def graph_metrics(trace: Trace) -> Metrics:
     }
 
 
-def service_metrics(trace: Trace, warm_up: float = 0.1) -> Metrics:
+def service_metrics(trace: Trace, warm_up: float = 0.1, deadline_s: float = math.inf) -> Metrics:
     """What the records of a service say: how many queries were answered and lost, and their sojourn times in seconds.
 
     Mean and percentiles are without the first ``warm_up`` share of the queries that were answered, in the order of
-    arrival, as ``sojourn_percentiles`` has it. They are NaN where none was.
+    arrival, as ``sojourn_percentiles`` has it. They are NaN where none was. ``goodput_per_s`` are the answers within
+    ``deadline_s`` in each second from the first arrival to the last answer; ``requests_per_query`` is how many were
+    sent for each query that was answered or has failed.
     """
     found: Metrics = {}
     if trace.keeps("query_lost"):
         found["queries_lost"] = len(list(trace.rows("query_lost")))
+    if trace.keeps("query") and trace.keeps("query_failed"):
+        ended = list(trace.rows("query", "query_failed"))
+        found["queries_failed"] = len(list(trace.rows("query_failed")))
+        found["requests_per_query"] = _mean([row["attempts"] for row in ended])
     if trace.keeps("query"):
         rows = sorted(trace.rows("query"), key=lambda row: row["query"])
         all_s = [row["sojourn_s"] for row in rows]
         found["queries_answered"] = len(rows)
         found["attempts_mean"] = _mean([row["attempts"] for row in rows])
+        found |= _goodput(rows, deadline_s)
         found["sojourn_s_mean"] = _mean(all_s[int(warm_up * len(all_s)) :])
         shares = sojourn_percentiles(all_s, PERCENTILES, warm_up) if all_s else dict.fromkeys(PERCENTILES, math.nan)
         found |= {f"sojourn_s_p{percentile:g}": value for percentile, value in shares.items()}
     return found
+
+
+def _goodput(rows: Sequence[Mapping[str, Any]], deadline_s: float) -> Metrics:
+    """Of the queries that were answered, in any order."""
+    if not rows:
+        return {"goodput_per_s": 0.0}
+    lasted_s = max(row["time_s"] for row in rows) - min(row["arrival_s"] for row in rows)
+    in_time = len([row for row in rows if row["sojourn_s"] <= deadline_s])
+    return {"goodput_per_s": in_time / lasted_s if lasted_s > 0 else math.inf}
 
 
 def records_frame(trace: Trace, kind: str, columns: Sequence[str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from simcluster.report.kinds import plot
 from simcluster.report.plots.bands import COLOURS, band, wide
 from simcluster.report.plots.cdf_plots import cdf
 from simcluster.report.plots.curves import Panel, curves
+from simcluster.report.plots.gantt_plots import gantt
 from simcluster.report.plots.heat_map_plots import heat_map
 from simcluster.report.plots.history_plots import partial_order
 from simcluster.report.plots.ledger_plots import ledgers
@@ -26,6 +27,7 @@ __all__ = [
     "curves",
     "figure",
     "front",
+    "gantt",
     "heat_map",
     "label_of",
     "ledgers",

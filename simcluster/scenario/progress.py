@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,11 +27,16 @@ class Look(NamedTuple):
 
 def look(cluster: Cluster) -> Look:
     """What waits now; it costs the same however much it is, so what waits at interfaces is not counted."""
-    waiting = Counter({name: node.waiting for name, node in cluster.nodes.items()})
-    waiting["network"] += cluster.network.held
-    queued = {name: node.queue_length - node.spec.cores for name, node in cluster.nodes.items()}
-    now_s = float(cluster.env.now)
-    return Look(now_s, *({name: count for name, count in each.items() if count > 0} for each in (waiting, queued)))
+    waiting: dict[str, int] = {}
+    queued: dict[str, int] = {}
+    for name, node in cluster.nodes.items():
+        if count := node.waiting:
+            waiting[name] = count
+            if count > 1 and (count := node.queue_length - node.spec.cores) > 0:
+                queued[name] = count
+    if held := cluster.network.held:
+        waiting["network"] = waiting.get("network", 0) + held
+    return Look(float(cluster.env.now), waiting, queued)
 
 
 class Progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from simcluster.cluster import Ending
+from simcluster.cluster import ClusterSpec, Ending
 from simcluster.engine import Trace, Verdict
 from simcluster.faults import Fault
 from simcluster.scenario.scenario import Scenario
@@ -69,6 +69,11 @@ class Result:
     def scenario_digest(self) -> str:
         """The fingerprint of the scenario, see ``Scenario.digest``."""
         return self.scenario.digest
+
+    @property
+    def cluster(self) -> ClusterSpec:
+        """The cluster of the scenario."""
+        return self.scenario.cluster
 
     @property
     def faults(self) -> tuple[Fault, ...]:

@@ -24,6 +24,7 @@ BUSY = 0.99
 #: At how many looks a backlog has to be greater than at the one before.
 RISES = 8
 _SHOWN = 2
+_ALWAYS_FINITE = frozenset({int, str, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _diverged(run: Observed) -> str | None:
 
 
 def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """An outcome, and all that it is made of: entries, fields, and theirs."""
+    """An outcome, and all that it is made of but whole numbers and text: entries, fields, and theirs."""
     yield path, value
     named: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
@@ -66,7 +67,8 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif is_dataclass(value):
         named = ((field.name, getattr(value, field.name)) for field in fields(value))
     for name, part in named:
-        yield from _parts(f"{path}.{name}", part)
+        if type(part) not in _ALWAYS_FINITE:
+            yield from _parts(f"{path}.{name}", part)
 
 
 def _is_lost(value: Any) -> bool:

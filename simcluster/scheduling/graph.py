@@ -1,7 +1,8 @@
 """Task graphs: what each task computes, what it is expected to cost, and which outputs it takes from which task.
 
 A task graph is a ``networkx.DiGraph`` of task names. Each node has the attribute ``task``, a ``Task``; each edge has
-``part``, the name of the part of the earlier task's output that the later one takes, and ``size_bytes``.
+``part``, the name of the part of the earlier task's output that the later one takes, and ``size_bytes``. Where a task
+may cost less than it declares, the graph has the attribute ``costs``, "at most", and no lower bounds are given for it.
 """
 
 from __future__ import annotations

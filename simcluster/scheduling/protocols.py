@@ -186,6 +186,29 @@ class Work(Protocol):
         ...
 
 
+class Computed(NamedTuple):
+    """What a task computes: ``run`` takes the values of those before it and returns a call, whose result is its value.
+
+    ``cost`` is what it is expected to cost, and ``size_bytes`` what its value is expected to weigh; ``None`` where the
+    value only stands for something else, so that it weighs what the graph says.
+    """
+
+    run: Callable[..., Call[Any]]
+    cost: Cost
+    size_bytes: float | None
+
+
+class Computation(Protocol):
+    """Says what the tasks of a shape compute, of whatever shape it is; a plain function serves."""
+
+    def __call__(self, name: str, scale: float, generator: np.random.Generator) -> Computed:
+        """The computation of the task of this ``name``, so many seconds long, on a reference core, or times as large.
+
+        All its randomness is from ``generator``, before it returns; what its ``run`` computes is always the same.
+        """
+        ...
+
+
 class Estimator(Protocol):
     """What a search tunes. Its parameters are what ``replace`` takes, as the fields of a ``Spec`` are."""
 

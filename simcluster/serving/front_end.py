@@ -1,188 +1,289 @@
-"""The front end of a service, and its servers: how a query that the world asks comes to its answer."""
+"""The front end of a service: how a query that the world asks comes to its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from copy import deepcopy
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from simcluster.cluster import UNANSWERED, Cluster, Message, Node
-from simcluster.engine import Event, Process, Program, fire, kill, stream
+from simcluster.cluster import Failure, Node
+from simcluster.cluster.mistakes import explain
+from simcluster.cluster.running import forget
+from simcluster.engine import Event, Program, stream
+from simcluster.serving.draws import Draws
+from simcluster.serving.keys import key_of
+from simcluster.serving.plain_call import PlainCall
+from simcluster.serving.pool import Pool, Replicas
 from simcluster.serving.protocols import ReplicaView
+from simcluster.serving.resilience.protocols import Guarding
+from simcluster.serving.server import turns_away
+from simcluster.serving.shard_call import Attempt, Refused, ShardCall
+from simcluster.serving.world import Query, World
 
 if TYPE_CHECKING:
     from simcluster.serving.job import ServiceJob
 
-_ROUND_S = 1.0  # between two rounds of the replicas where no time-out says
 
-
-@dataclass(slots=True)
-class Query:
-    """One query of the world's."""
-
-    number: int
-    arrival_s: float
-    body: Any
-    answered: Event
-
-
-class World:
-    """Those who ask: every query is ``open`` from its arrival until it is answered or lost, whatever becomes of nodes.
-
-    A query that comes while the front end is down, or that a crash of it takes away, is asked again when it is up
-    (``when_down`` is "wait") or lost. One that finds the front end's inbox full is lost.
-    """
-
-    def __init__(
-        self, cluster: Cluster, job: ServiceJob, seed: int, over: Callable[[dict[int, Any], tuple[int, ...]], object]
-    ) -> None:
-        self.open: dict[int, Query] = {}
-        self.answers: dict[int, Any] = {}
-        self.lost: list[int] = []
-        self._cluster = cluster
-        self._job = job
-        self._over = over
-        self._asked = 0
-        self._bodies = stream(seed, "serving", "queries")
-        self._record = cluster.trace.recorder("query", "query", "arrival_s", "sojourn_s", "attempts")
-        self._record_lost = cluster.trace.recorder("query_lost", "query", "arrival_s")
-        if job.when_down == "lose":
-            cluster[job.front_end].on_crash(self._lose_all)
-        arrivals = job.arrivals.run(cluster.env, self.ask, stream(seed, "serving", "arrivals"))
-        self._process: Process = cluster.env.process(arrivals)
-
-    def ask(self) -> Event:
-        """A query comes; the event happens when it is answered, or lost."""
-        env, job = self._cluster.env, self._job
-        answered = Event(env)
-        if self._asked == job.queries:
-            return answered
-        node = self._cluster.nodes.get(job.front_end)
-        query = Query(self._asked, env.now, job.service.ask(self._bodies), answered)
-        self._asked += 1
-        self.open[query.number] = query
-        if self._asked == job.queries and env.active_process is self._process:
-            self._cluster.killed.append(kill(self._process))
-        if node is not None and node.state != "down":
-            if node.inbox_is_full:
-                self.lose(query)
-            else:
-                ident, kind = self._cluster.network.new_id(), f"{job.name}.query"
-                node.deliver(Message(ident, "", node.name, kind, query.number, 0.0))
-        elif node is None or job.when_down == "lose":
-            self.lose(query)
-        return answered
-
-    def answer(self, query: Query, answer: Any, attempts: int) -> None:
-        """A query has been answered."""
-        if self.open.pop(query.number, None) is not None:
-            self._record(query.number, query.arrival_s, self._cluster.env.now - query.arrival_s, attempts)
-            self.answers[query.number] = answer
-            self._end(query)
-
-    def lose(self, query: Query) -> None:
-        """A query will never be answered."""
-        del self.open[query.number]
-        self._record_lost(query.number, query.arrival_s)
-        self.lost.append(query.number)
-        self._end(query)
-
-    def _lose_all(self) -> None:
-        """A crash of the front end has taken away what it had."""
-        for query in list(self.open.values()):
-            self.lose(query)
-
-    def _end(self, query: Query) -> None:
-        fire(query.answered)
-        if len(self.answers) + len(self.lost) == self._job.queries:
-            self._over(self.answers, tuple(self.lost))
-
-
-def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, None]:
-    """A server: every query is a computation of its own, so they queue for the cores in order of arrival."""
-    if (load := getattr(job.service, "load", None)) is not None:
-        shard = yield from load(node, shard)
-    while True:
-        node.spawn(_answer(node, job, shard, (yield node.receive(f"{job.name}.ask"))))
-
-
-def _answer(node: Node, job: ServiceJob, shard: Any, message: Message) -> Generator[Event, Any, None]:
-    node.reply(message, (yield node.compute(job.service.answer(shard, message.body))))
-
-
-def handle_all(node: Node, *, job: ServiceJob, world: World, seed: int, over: Event) -> Program:
+def handle_all(
+    node: Node, *, job: ServiceJob, world: World, pool: Pool, seed: int, over: Event
+) -> Generator[Event, Any, None]:
     """The front end: each query is handled by itself; who is suspected is watched until the job is ``over``."""
-    front = _FrontEnd(node, job, world, seed)
+    front = FrontEnd(node, job, world, pool, seed)
     if job.detector is not None:
         node.spawn(job.detector.run(node, f"{job.name}.server", job.servers, front.suspect, over))
+    if (run := getattr(front.balancer, "run", None)) is not None:
+        node.spawn(run(node, job.name, tuple(pool.views.values())))
+    if job.autoscaler is not None:
+        node.spawn(job.autoscaler.run(node, pool))
     taken: set[int] = set()
-    for query in list(world.open.values()):  # what a crash has taken away, or what came before
+    waiting, kind = world.open, f"{job.name}.query"
+    for query in list(waiting.values()):  # what a crash has taken away, or what came before
         taken.add(query.number)
-        node.spawn(front.handle(query))
+        front.handle(query)
+    world.front = None if front.policies or front.guards else front
     while True:
-        number = (yield node.receive(f"{job.name}.query")).body
-        if number not in taken and number in world.open:
+        front.listens = node.receive(kind)
+        number = (yield front.listens).body
+        if number not in taken and number in waiting:
             taken.add(number)
-            node.spawn(front.handle(world.open[number]))
+            front.handle(waiting[number])
 
 
-class _FrontEnd:
-    """What the front end remembers of each server."""
+class FrontEnd:
+    """What the front end remembers, from its start to the next crash.
 
-    def __init__(self, node: Node, job: ServiceJob, world: World, seed: int) -> None:
-        self._node = node
-        self._job = job
+    A query is a call for each shard: a ``ShardCall``, which is a process, where policies or guards stand around it,
+    else a ``PlainCall``.
+    """
+
+    def __init__(self, node: Node, job: ServiceJob, world: World, pool: Pool, seed: int) -> None:
+        self.node = node
+        self.env = node.env
+        self.job = job
+        self.alive = True
+        self.listens: Event = Event(self.env)  # what the program waits for
+        self.request = node.request
+        self.ask_kind = f"{job.name}.ask"
+        self.cancel_kind = f"{job.name}.cancel"
+        self.timeout_s = job.timeout_s
+        self.generator = stream(seed, "serving", "resilience")
+        self.balancer = deepcopy(job.balancer)
+        self.policies = deepcopy(job.resilience)
+        self.guards: list[tuple[Guarding, str]] = []
+        self.cache = deepcopy(job.cache) if job.cache_at == "front_end" else None
+        self.carries = job.carries
+        self.answers_wrapped = turns_away(job)
+        self.pool = pool
         self._world = world
-        self._generator = stream(seed, "serving", "balancer")
-        self._balancer = deepcopy(job.balancer)
-        specs = {machine.name: machine for machine in node.cluster.spec.machines}
+        self._key = getattr(job.service, "key", None)
+        self._heard = getattr(self.balancer, "heard", None)
+        self._is_simple = self.cache is None and not self.policies and not job.guards and job.shards == 1
+        self._merge = job.service.merge
+        self._draws = Draws(stream(seed, "serving", "balancer"))
+        self._same: dict[Any, list[Query]] = {}  # who waits for the answer that another has asked for
+        self._parts: dict[int, dict[int, tuple[Any, int]]] = {}  # by query what shards have answered, where several do
         self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
-        self._views = {name: ReplicaView(name, specs[name].zone) for name in job.servers}
+        trace, record = node.cluster.trace, job.guards or job.resilience
+        self._record_attempt = trace.recorder("attempt", "query", "shard", "node", "why") if record else _nothing
+        self._record_end = trace.recorder("attempt_end", "query", "shard", "node", "outcome") if record else _nothing
+        if job.guards:
+            self.guards = [(guard.begin(trace.recorder("guard", "node", "state")), guard.cause) for guard in job.guards]
+        self._record_cache = node.cluster.trace.recorder("cache", "node", "hit")
+        pool.opened(self._changed)
+        self._shard_of = {name: place // job.replicas for place, name in enumerate(job.servers)}
+        self.replicas = [Replicas(pool.shard(shard)) for shard in range(job.shards)]
+        process = self.env.active_process
+        assert process is not None
+        process.callbacks.append(self._close)
+
+    def _close(self, process: Event) -> None:
+        """The program has been ended: what comes now comes to nobody."""
+        self.alive = False
+
+    def take(self, query: Query) -> None:
+        """Handle a query that comes while the front end listens, as its program would."""
+        try:
+            if self._is_simple:
+                PlainCall(self, query, query.body if self._key is None else self._key(query.body), 0).attempt()
+            else:
+                self.handle(query)
+        except Exception as error:
+            self.explain(error)
+            raise
+
+    def explain(self, error: Exception) -> None:
+        """Say in an error where it was raised."""
+        explain(error, f"{self.job.name}.front_end on {self.node.name}", self.env.now)
 
     def suspect(self, server: str, suspected: bool) -> None:
         """A server is suspected of being gone, or no longer."""
-        self._views[server].suspected = suspected
+        self.pool.views[server].suspected = suspected
         self._record_suspect(server, suspected)
+        self._changed(server)
 
-    def handle(self, query: Query) -> Generator[Event, Any, None]:
-        """Ask one replica of every shard, merge, and answer."""
-        job = self._job
-        asks = [self._node.spawn(self._ask(shard, query.body)) for shard in range(job.shards)]
-        parts, attempts = [], 0
-        for ask in asks:
-            part, tried = yield ask
-            parts.append(part)
-            attempts += tried
-        self._world.answer(query, job.service.merge(parts), attempts)
+    def _changed(self, server: str) -> None:
+        if self.alive:
+            self.replicas[self._shard_of[server]].refresh()
 
-    def _ask(self, shard: int, body: Any) -> Generator[Event, Any, tuple[Any, int]]:
-        job, env = self._job, self._node.env
-        replicas = [self._views[name] for name in job.servers[shard * job.replicas : (shard + 1) * job.replicas]]
-        untried, attempts, refused = list(replicas), 0, False
-        while True:
-            view = self._choose(body, [view for view in untried if not view.suspected] or untried)
-            attempts += 1
-            view.outstanding += 1
-            begin_s = env.now
-            try:
-                reply = yield self._node.request(view.name, f"{job.name}.ask", body, timeout_s=job.timeout_s)
-            except UNANSWERED as failure:
-                refused = refused or failure.definite
-                untried.remove(view)
+    def handle(self, query: Query) -> None:
+        """Ask one replica of every shard."""
+        key = query.body if self._key is None else self._key(query.body)
+        if self.cache is not None and self._key is None:
+            key = key_of(key)
+        if self.cache is not None and self._is_cached(query, key):
+            return
+        for shard in range(self.job.shards):
+            if self.policies or self.guards:
+                self.node.spawn(self._under_policies(ShardCall(self, query, key, shard)))
             else:
-                view.latency_s, view.heard_s = env.now - begin_s, env.now
-                return reply.body, attempts
-            finally:
-                view.outstanding -= 1
-            if not untried:
-                if refused:  # which took no time, so the next round must not come at the same moment
-                    yield self._node.timer(job.timeout_s or _ROUND_S)
-                untried, refused = list(replicas), False
+                PlainCall(self, query, key, shard).attempt()
 
-    def _choose(self, body: Any, replicas: list[ReplicaView]) -> ReplicaView:
-        name = self._balancer(body, replicas, self._generator)
-        for view in replicas:
+    def choose(self, call: PlainCall | ShardCall) -> ReplicaView:
+        """The replica that is asked next: one that this call has not asked yet, if there is one."""
+        replicas = self.replicas[call.shard]
+        if self.guards:
+            return self._choose_guarded(call, replicas.active)
+        if not call.asked:
+            name = self.balancer(call.key, replicas.candidates, self._draws)
+            view = replicas.by_name.get(name)
+            if view is not None:
+                return view
+            candidates = replicas.candidates
+        else:
+            left = [view for view in replicas.active if view not in call.asked]
+            if not left:
+                call.asked.clear()
+                left = list(replicas.active)
+            candidates = tuple(view for view in left if not view.suspected) or tuple(left)
+            return self._one_of(call, candidates)
+        raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
+
+    def _choose_guarded(self, call: PlainCall | ShardCall, active: tuple[ReplicaView, ...]) -> ReplicaView:
+        """One that all guards admit. Raises ``Refused`` when there is none."""
+        now_s, admitted = self.env.now, active
+        for guard, cause in self.guards:
+            admitted = tuple(view for view in admitted if guard.admits(view.name, call.shard, now_s))
+            if not admitted:
+                raise Refused(cause, f"no server of shard {call.shard} may be asked at {now_s} s: {cause}")
+        left = tuple(view for view in admitted if view not in call.asked) or admitted
+        return self._one_of(call, tuple(view for view in left if not view.suspected) or left)
+
+    def _one_of(self, call: PlainCall | ShardCall, candidates: tuple[ReplicaView, ...]) -> ReplicaView:
+        name = self.balancer(call.key, candidates, self._draws)
+        for view in candidates:
             if view.name == name:
                 return view
-        raise ValueError(f"balancer must return one of {[view.name for view in replicas]}, got {name!r}")
+        raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
+
+    def sent(self, call: ShardCall, view: ReplicaView, twin: str | None, ident: int | None) -> Attempt:
+        """Send a request of a call under policies or guards. Raises ``Refused`` when a guard admits it no more."""
+        now_s, body, number = self.env.now, call.query.body, call.query.number
+        for guard, cause in self.guards:
+            if not guard.admits(view.name, call.shard, now_s):
+                raise Refused(cause, f"{view.name} may not be asked at {now_s} s: {cause}")
+        if self.carries:
+            if ident is None:
+                ident = self.node.cluster.network.new_id()
+            body = (body, ident, call.deadline_s, twin)
+        view.outstanding += 1
+        for guard, _ in self.guards:
+            guard.sent(view.name, call.shard, now_s)
+        self._record_attempt(number, call.shard, view.name, call.why)
+        reply = self.node.request(view.name, self.ask_kind, body, timeout_s=call.timeout_s)
+        return Attempt(view, now_s, reply, reply.message.id if ident is None else ident)
+
+    def ended(self, call: ShardCall, attempt: Attempt, outcome: str) -> None:
+        """An attempt is over: "answered", "cancelled", or the cause of its failure."""
+        view, now_s = attempt.view, self.env.now
+        del call.open[attempt.ident, view.name]
+        self.released(view, attempt.sent_s if outcome == "answered" else None)
+        for guard, _ in self.guards:
+            guard.ended(view.name, call.shard, now_s, attempt.sent_s, outcome)
+        self._record_end(call.query.number, call.shard, view.name, outcome)
+
+    def withdraw(self, call: ShardCall, attempt: Attempt) -> None:
+        """Nobody awaits an attempt any more, for another was faster."""
+        self.ended(call, attempt, "cancelled")
+        forget(self.node, attempt.reply)
+        self.cancel(attempt)
+
+    def cancel(self, attempt: Attempt) -> None:
+        """Tell a server that has a queue that nobody waits for its answer."""
+        if self.job.queue is not None:
+            self.node.send(attempt.view.name, self.cancel_kind, attempt.ident)
+
+    def released(self, view: ReplicaView, begin_s: float | None) -> None:
+        """A request is outstanding no more; it was answered, and had begun then, unless that is ``None``."""
+        view.outstanding -= 1
+        now_s = self.env.now
+        if begin_s is not None:
+            view.latency_s, view.heard_s = now_s - begin_s, now_s
+        if self._heard is not None:
+            self._heard(view, None if begin_s is None else view.latency_s, now_s)
+        if view.state == "draining":
+            self.pool.settle(view)
+
+    def answer(self, call: PlainCall | ShardCall, part: Any) -> None:
+        """A shard has answered: with the others, that is the answer of the query."""
+        if self._is_simple:
+            self._world.answer(call.query, self._merge([part]), call.attempts)
+            return
+        job, query, attempts = self.job, call.query, call.attempts
+        if query.number not in self._world.open:
+            return
+        if job.shards == 1:
+            answer = self._merge([part])
+        else:
+            parts = self._parts.setdefault(query.number, {})
+            parts[call.shard] = part, attempts
+            if len(parts) < job.shards:
+                return
+            del self._parts[query.number]
+            answer = self._merge([parts[shard][0] for shard in range(job.shards)])
+            attempts = sum(tried for _, tried in parts.values())
+        self._world.answer(query, answer, attempts)
+        if self.cache is not None:
+            self.cache.put(call.key, answer, self.env.now)
+            for same in self._same.pop(call.key, ()):
+                self._world.answer(same, answer, 0)
+
+    def fail(self, call: PlainCall | ShardCall, cause: str) -> None:
+        """A call has come to nothing, and so has its query; what other shards still answer is nobody's."""
+        parts = self._parts.pop(call.query.number, {})
+        self._world.fail(call.query, cause, call.attempts + sum(tried for _, tried in parts.values()))
+        if self.cache is not None:
+            for same in self._same.pop(call.key, ()):
+                self._world.fail(same, cause, 0)
+
+    def _under_policies(self, call: ShardCall) -> Program:
+        ask: Any = call.ask
+        for policy in reversed(self.policies):
+            ask = partial(policy, call, ask)
+        try:
+            part = yield from ask()
+        except Failure as failure:
+            self.fail(call, failure.cause)
+        else:
+            self.answer(call, part)
+
+    def _is_cached(self, query: Query, key: Any) -> bool:
+        """Whether there is an answer, or will be."""
+        assert self.cache is not None
+        if key in self._same:
+            self._same[key].append(query)
+            return True
+        try:
+            answer = self.cache.get(key, self.env.now)
+        except KeyError:
+            self._record_cache(self.node.name, False)
+            if self.cache.coalesces:
+                self._same[key] = []
+            return False
+        self._record_cache(self.node.name, True)
+        self._world.answer(query, answer, 0)
+        return True
+
+
+def _nothing(*_: object) -> None:
+    """Nobody stands around the calls, so nothing is recorded of them."""

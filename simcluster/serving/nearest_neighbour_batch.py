@@ -132,7 +132,7 @@ class NearestNeighbourBatch(Spec):
         known, asked = self._split(len(data), seed)
         if self.neighbours > len(known):
             raise ValueError(f"neighbours must be at most the {len(known)} rows searched, got {self.neighbours}")
-        searched = data.take(known)
+        searched = data.part(known)
         shares = np.full(len(self.servers), 1 / len(self.servers))
         parts = shard(self.sharding, searched, shares, stream(seed, "partition"))
         shards = [NeighbourShard(data.features, known[np.sort(part)]) for part in parts]

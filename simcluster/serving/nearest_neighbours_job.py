@@ -13,7 +13,7 @@ from simcluster.learning import AnySharding, Bundled, DatasetName, random
 from simcluster.serving.arrivals import Poisson
 from simcluster.serving.balancers import AnyBalancer, power_of_two_choices
 from simcluster.serving.job import ServiceJob
-from simcluster.serving.neighbours import NearestNeighbours
+from simcluster.serving.services import NearestNeighbours
 
 
 class NearestNeighbourService(Spec):

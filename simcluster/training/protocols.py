@@ -67,7 +67,10 @@ class Waiting(Protocol):
         return clock <= progress.clock
 
     def complete(self, progress: Progress) -> bool:
-        """Whether enough have arrived for the next step, at least one; what comes later is discarded."""
+        """Whether enough have arrived for the next step, at least one; what comes later is discarded.
+
+        Asked anew whenever ``progress`` has changed, and not before.
+        """
         return len(progress.arrived) >= max(1, progress.expected)
 
     def sees(self, clock: int) -> float:

@@ -135,6 +135,9 @@ class Training:
             self.job = job if within == job.steps else job.replace(steps=within)
             if self._rate is not None:
                 self.batch_rows = self._rate * np.array(sizes, dtype=np.float64)
+        #: Of each worker the rows that are those of every step, if they are.
+        whole = zip(self._shards, self._sizes, strict=True)
+        self._always = [rows if size == len(rows) and self._rate is None else None for rows, size in whole]
         self._asked_steps = job.steps
         self._rows: list[float] = self.batch_rows.tolist()
         #: Which share of a step each worker's contribution is, where all contribute.
@@ -211,13 +214,15 @@ class Training:
         through once an epoch, each epoch in a new order; what is left over at its end waits for another epoch. Where
         rows are sampled for privacy's sake, it is those of the shard that are drawn.
         """
-        numbers, size = self._numbers[worker], self._sizes[worker]
         poisons = self._poisons[worker if reader is None else reader] if self._poisons else None
+        if not poisons and (always := self._always[worker]) is not None:
+            return always
+        numbers, size = self._numbers[worker], self._sizes[worker]
         data = self._poisoned_by(poisons) if poisons else self.data
         if self.private is not None and self._rate is not None:
             return Rows(data, self.private.sampled(numbers, clock))
         if size == len(numbers):
-            return self._shards[worker] if data is self.data else Rows(data, numbers)
+            return Rows(data, numbers)
         epoch, place = divmod(clock, len(numbers) // size)
         known = self._orders.get(worker)
         if known is None or known[0] != epoch:

@@ -46,7 +46,10 @@ class Descent:
 
     def __init__(self, training: Training, model: Descends) -> None:
         self._training, self._model = training, model
-        self._aggregation, self._optimiser = training.job.aggregation, training.optimiser
+        self._optimiser, self._private = training.optimiser, training.private
+        rule: Any = training.job.aggregation
+        self._aggregation = rule
+        self._after = rule.after if hasattr(rule, "after") else None  # of a rule that remembers
         self.parameters = training.initial
         self._memory = training.optimiser.start(self.parameters)
         self._remembered: Array = np.empty(0)
@@ -66,40 +69,51 @@ class Descent:
     ) -> Call[None]:
         """Aggregate, find the gradient, and make a step of it."""
         rows, count = self._training.rows_of(workers)
-        added = aggregated(self._aggregation, _flat(values), rows, self._remembered)
-        one, remembered = added()
-        stepped = self._step(one.reshape(values[0].shape), count, clock, share, read)
+        shape, remembered = values[0].shape, self._remembered
+        flat = values[0].reshape(1, -1) if len(values) == 1 else _flat(values)
+        if self._after is None:
+            added = self._aggregation(flat, rows)
+            one = added()
+        else:
+            added = self._after(flat, rows, remembered)
+            one, remembered = added()
+        following, cost = self._following(one.reshape(shape), count, clock, share, read)
 
         def moved() -> None:
-            stepped()
-            self._remembered = remembered
+            (self.parameters, self._memory), self._remembered = following, remembered
 
-        return Call(moved, added.cost + stepped.cost)
+        return Call(moved, added.cost + cost)
 
     def move(self, total: Array, clock: int) -> Call[None]:
         """Find the gradient, and make a step of it."""
-        return self._step(total, math.fsum(self._training.batch_rows.tolist()), clock, 1.0)
+        rows = math.fsum(self._training.batch_rows.tolist())
+        following, cost = self._following(total, rows, clock, 1.0)
 
-    def _step(self, total: Array, rows: float, clock: int, share: float, read: Array | None = None) -> Call[None]:
-        parameters, private = self.parameters, self._training.private
-        added = Cost(0.0, 0.0)
-        if private is not None:
-            noisy = private.total(total, clock)
-            total, added = noisy(), noisy.cost
-        if self._gradient_cost is None:  # which depends on sizes alone
-            self._gradient_cost = call(self._model.gradient, parameters, total).cost
+        def moved() -> None:
+            self.parameters, self._memory = following
+
+        return Call(moved, cost)
+
+    def _following(
+        self, total: Array, rows: float, clock: int, share: float, read: Array | None = None
+    ) -> tuple[tuple[Array, Array], Cost]:
+        """The parameters and the optimiser's memory after a step, and what it costs."""
+        parameters, private = self.parameters, self._private
+        noisy = None if private is None else private.total(total, clock)
+        if noisy is not None:
+            total = noisy()
+        cost = self._gradient_cost
+        if cost is None:  # which depends on sizes alone
+            cost = self._gradient_cost = call(self._model.gradient, parameters, total).cost
+        if noisy is not None:
+            cost = noisy.cost + cost
         gradient = self._model.gradient(parameters, total, rows)
         optimiser: Any = self._optimiser
         if read is None:
             stepped = optimiser.step(parameters, gradient, self._memory, clock, share)
         else:
             stepped = optimiser.delayed_step(parameters, gradient, self._memory, clock, share, read)
-        following = stepped()
-
-        def moved() -> None:
-            self.parameters, self._memory = following
-
-        return Call(moved, added + self._gradient_cost + stepped.cost)
+        return stepped(), cost + stepped.cost
 
 
 class Solution:

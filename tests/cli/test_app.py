@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line_page import PAGE, page
-from learning_experiments import ON_LEARNING, ON_REPLICATION
+from learning_experiments import ON_LEARNING, ON_REPLICATION, ON_SCHEDULING
 
 import simcluster
 from simcluster import cli
@@ -146,7 +146,7 @@ def test_what_a_user_gets_wrong_is_told_in_one_line_with_code_2(
 
 
 @pytest.mark.parametrize(
-    "name", [*EXPERIMENTS, *(pytest.param(each, marks=pytest.mark.slow) for each in ON_LEARNING + ON_REPLICATION)]
+    "name", [*EXPERIMENTS, *(pytest.param(each, marks=pytest.mark.slow) for each in ON_LEARNING + ON_REPLICATION + ON_SCHEDULING)]
 )
 def test_an_experiment_refuses_a_folder_that_cannot_be_written(name, tmp_path):
     (tmp_path / "file").write_text("")

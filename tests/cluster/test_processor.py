@@ -79,6 +79,22 @@ def test_a_computation_that_is_cancelled_has_had_its_share_until_then():
     assert ended == pytest.approx([2.5])
 
 
+@pytest.mark.parametrize("discipline", [FirstComeFirstServed, PlainFirstComeFirstServed, ProcessorSharing])
+def test_what_a_process_computes_is_its_own_to_give_up(discipline):
+    env = Environment()
+    processor = discipline(env, "n", 2, 1.0, Trace(env, ()))
+    heard = []
+
+    def program(result, seconds):
+        heard.append(((yield processor.compute(result, seconds)), env.now))
+
+    one, _ = env.process(program("one", 1.0)), env.process(program("two", 2.0))
+    env.call_later(0.5, lambda _: processor.cancel(one))
+    env.run()
+    assert heard == [("two", 2.0)]
+    assert processor.queue_length == 0
+
+
 def occupied_s(submissions, ends_s, cores, until_s):
     """The integral of the cores that are occupied, of which there are as many as computations, if there are enough."""
     moments_s = sorted({0.0, until_s, *(moment_s for moment_s, _ in submissions), *ends_s})

@@ -22,6 +22,16 @@ def test_it_has_the_value_and_the_size_of_what_it_was_made_of_and_keeps_them():
             setattr(sealed, name, 1)
 
 
+def test_it_may_stand_for_something_larger_and_weighs_as_much():
+    sealed = Sealed(7, 1e9)
+
+    assert (sealed.value, sealed.size_bytes) == (7, 1e9)
+    assert freeze((sealed, 1.0))[1] == 1e9 + 8
+    for size_bytes in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"size_bytes must be finite and at least 0, got {size_bytes}"):
+            Sealed(7, size_bytes)
+
+
 def test_what_cannot_be_frozen_cannot_be_sealed():
     with pytest.raises(TypeError, match="a message carries"):
         Sealed({1, 2})

@@ -1,9 +1,12 @@
 """Declared flops agree with a count of what the NumPy reference adds, multiplies and compares."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from simcluster.kernels import KERNELS
+from simcluster.cluster import NodeSpec
+from simcluster.kernels import KERNELS, Cost
 
 
 class Counted(np.ndarray):
@@ -70,3 +73,11 @@ def test_bytes_are_at_least_those_of_the_arguments(name):
 def test_a_mini_batch_costs_its_rows():
     whole, half = (KERNELS["logistic"].cost(V, X, L, 0.0, rows) for rows in (None, np.arange(N // 2)))
     assert 0.49 < half.flops / whole.flops < 0.52
+
+
+@pytest.mark.parametrize("made", [Cost, lambda flops, bytes: SimpleNamespace(flops=flops, bytes=bytes)])
+def test_a_cost_takes_as_long_as_the_slower_of_operations_and_bytes(made):
+    assert [Cost.seconds_of(made(*counts), 2.0, 10.0) for counts in ((6, 29), (6, 40), (0, 0))] == [3.0, 4.0, 0.0]
+    assert NodeSpec(name="n", flops_per_s=2.0, memory_bytes_per_s=10.0).seconds(made(6, 40)) == 4.0
+    with pytest.raises(AttributeError, match="flops"):
+        Cost.seconds_of(3.0, 2.0, 10.0)

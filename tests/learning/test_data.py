@@ -1,6 +1,8 @@
 """Data sets, where they come from, and how they lie on nodes."""
 
+import dataclasses
 import io
+import pickle
 import subprocess
 import sys
 
@@ -333,6 +335,28 @@ def test_rows_that_are_taken_are_a_data_set_of_their_own_that_nobody_can_change(
     for none in (np.array([], dtype=np.int64), np.zeros(150, dtype=bool)):
         with pytest.raises(ValueError, match="rows must be at least one, got none of 150"):
             data.take(none)
+
+
+def test_a_part_is_what_is_taken_and_copies_no_feature_before_somebody_looks_at_one():
+    data = Bundled(name="iris").load()
+    rows = np.array([3, 3, 149])
+    part, taken = data.part(rows), data.take(rows)
+    rows[:] = 0  # its own numbers are a copy
+
+    assert isinstance(part, Dataset)
+    assert (part.targets.tolist(), part.classes, len(part)) == (taken.targets.tolist(), 3, 3)
+    assert "features" not in vars(part)
+    for _ in range(2):
+        np.testing.assert_array_equal(part.features, taken.features)
+    assert part.features is part.features
+    assert not part.features.flags.writeable
+    assert not part.targets.flags.writeable
+    np.testing.assert_array_equal(part.with_ones, taken.with_ones)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).features, taken.features)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        part.classes = 4
+    with pytest.raises(ValueError, match="rows must be at least one, got none of 150"):
+        data.part(rows[:0])
 
 
 @pytest.mark.filterwarnings("error")

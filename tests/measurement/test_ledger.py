@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tests.strategies
-from simcluster import ClusterSpec, NetworkSpec, Scenario, Spec, nodes, run
+from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, Spec, nodes, run
 from simcluster.engine import Constant, Trace
 from simcluster.faults import CrashNode, IsolateNode, PauseNode
 from simcluster.kernels import Call, Cost
 from simcluster.measurement import ledger
 from simcluster.measurement.ledger import COLUMNS
 from simcluster.report import ledgers
-from simcluster.scheduling import TaskGraphJob
+from simcluster.scheduling import Bag, Preempt, Speculate, TaskGraphJob, Wait, Watcher
 from tests.strategies import training
 
 NETWORK = NetworkSpec(latency=Constant(value=1.0), bandwidth_bytes_per_s=None)
@@ -159,3 +159,49 @@ def test_ledgers_are_drawn_side_by_side_and_a_seed_each_is_their_mean():
     for wrong, said in (({}, "at least one ledger, got none"), ({"a": []}, "at least one ledger of 'a', got none")):
         with pytest.raises(ValueError, match=said):
             ledgers(wrong)
+
+
+class Scripted:
+    """A policy that starts the task on the slow node and does one thing more, at a second."""
+
+    def __init__(self, what):
+        self.what = what
+
+    def begin(self, setting):
+        return Script(self.what)
+
+
+class Script(Watcher):
+    def __init__(self, what):
+        self.what, self.ready, self.then = what, {}, False
+
+    def task_ready(self, task):
+        self.ready[task.name] = task
+
+    def task_started(self, task, node, now_s):
+        self.ready.pop(task.name, None)
+
+    def decide(self, now_s):
+        if self.ready:
+            return next(iter(self.ready)), "fast" if self.then else "slow"
+        if self.then:
+            return None
+        if now_s < 1.0:
+            return Wait(1.0)
+        self.then = True
+        return Preempt("task-0") if self.what == "preempt" else Speculate("task-0", "fast")
+
+
+@pytest.mark.parametrize(("what", "column"), [("preempt", "lost_s"), ("speculate", "redundant_s")])
+def test_what_is_preempted_is_lost_and_a_copy_that_came_second_was_redundant(what, column):
+    cluster = ClusterSpec(nodes=(NodeSpec(name="m"), NodeSpec(name="slow", speed=0.1), NodeSpec(name="fast")))
+    job = TaskGraphJob(work=Bag(tasks=1), policy=Scripted(what), master="m", workers=("slow", "fast"))
+    result = run(Scenario(cluster=cluster, job=job), 0)
+    found = result.ledger
+
+    assert result.metrics["makespan_s"] == pytest.approx(2.0, abs=0.1)
+    assert found.loc["fast", "compute_s"] == pytest.approx(1.0)
+    assert found.loc["slow", column] == pytest.approx(1.0 if what == "preempt" else 2.0, abs=0.1)
+    assert found.loc["slow", [each for each in COLUMNS[:4] if each != column]].sum() == 0
+    assert result.metrics["wasted_share"] == pytest.approx(0.5 if what == "preempt" else 2 / 3, abs=0.05)
+    assert found.sum(axis=1).to_list() == pytest.approx([result.ended_s] * 3)

@@ -11,8 +11,8 @@ from simcluster import ClusterSpec, NodeSpec, Scenario, Spec, Together, nodes, r
 from simcluster.engine import Trace
 from simcluster.faults import CrashNode, LoseMessages
 from simcluster.kernels import Call, Cost
-from simcluster.measurement.makespan import makespan_s
 from simcluster.measurement.metrics import flat, service_metrics, trace_metrics, training_metrics
+from simcluster.measurement.schedules.makespan import makespan_s
 from simcluster.scheduling import TaskGraphJob
 from simcluster.serving import At, NearestNeighbourService, ServiceJob
 from tests.strategies import WORKERS, training

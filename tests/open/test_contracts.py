@@ -289,7 +289,8 @@ def test_a_service_answers_the_same_from_any_number_of_shards(own, name, monkeyp
 
 
 @pytest.mark.parametrize("name", [*words("Arrivals"), "own"])
-def test_arrivals_are_the_same_for_the_same_generator_and_never_go_back(own, name):
+def test_arrivals_are_the_same_for_the_same_generator_and_never_go_back(own, name, monkeypatch):
+    monkeypatch.chdir(HERE.parents[1])
     arrivals = own["service"]["RushHour"]() if name == "own" else one("Arrivals", name)
 
     def times_s():
@@ -305,6 +306,15 @@ def test_arrivals_are_the_same_for_the_same_generator_and_never_go_back(own, nam
 
     assert times_s() == times_s() == sorted(times_s())
     assert times_s()
+
+
+@pytest.mark.parametrize("name", words("Keys"))
+def test_keys_are_whole_numbers_from_0_on_and_the_same_for_the_same_generator(name):
+    keys = one("Keys", name)
+    drawn = [[keys(generator) for _ in range(200)] for generator in (stream(7), stream(7))]
+
+    assert drawn[0] == drawn[1]
+    assert all(type(key) is int and 0 <= key < keys.keys for key in drawn[0])
 
 
 def test_a_fault_of_one_s_own_leaves_nothing_behind(own):

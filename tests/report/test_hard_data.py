@@ -35,7 +35,7 @@ def table(name, seeds, missing):
                 lost = missing and seed == 0 and step == len(at) - 1
                 if lost:
                     drawn = dict.fromkeys(drawn, math.inf if name == "fault_tolerance" else math.nan)
-                extra = {"step": step + 1, "queries": 20}
+                extra = {"step": step + 1, "queries": 20, "machines": "alike"}
                 rows.append({label: strategy, "seed": seed, x: value, **drawn, **extra})
     return pd.DataFrame(rows)
 

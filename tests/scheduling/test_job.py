@@ -15,7 +15,7 @@ from simcluster.faults import CrashNode, PartitionNetwork, PauseNode, SlowNode
 from simcluster.kernels import Cost, softmax
 from simcluster.learning import Bundled
 from simcluster.learning.cross_validation import split, stratified_folds
-from simcluster.measurement.makespan import makespan_s, spans
+from simcluster.measurement.schedules.makespan import makespan_s, spans
 from simcluster.recovery import Timeout
 from simcluster.scheduling import Combination, Functions, GridSearch, Heft, NodeView, TaskGraphJob
 

@@ -27,8 +27,8 @@ from simcluster.scheduling import (
     SuccessiveHalving,
     Trial,
 )
-from simcluster.scheduling.held_out import hold_out
-from simcluster.scheduling.search import brackets, halvings
+from simcluster.scheduling.work.learning.held_out import hold_out
+from simcluster.scheduling.work.search import brackets, halvings
 from tests.scheduling.by_hand import (
     assert_only_edges_are_paid,
     compute,

@@ -76,6 +76,41 @@ def give(ledger, worker, clock, value=1.0):
     return accepted
 
 
+class Counted(Waiting):
+    """Waits for nobody, and writes down of what progress it is asked whether a step is complete."""
+
+    def __init__(self):
+        self.asked = []
+
+    def complete(self, progress):
+        self.asked.append((progress.clock, dict(progress.next_clock), list(progress.gone)))
+        return super().complete(progress)
+
+    def sees(self, clock):
+        return math.inf
+
+
+def test_a_rule_is_asked_whether_a_step_is_complete_when_its_progress_has_changed_and_not_before():
+    ledger = ledger_of(rule := Counted())
+    rule.asked.clear()
+
+    settle(ledger)
+    assert len(rule.asked) == 1
+    settle(ledger)
+    assert not give(ledger, "a", 5)
+    assert len(rule.asked) == 1
+    for clock in range(3):
+        give(ledger, "a", clock)  # which is taken in at once; the second and third are none of the open step
+    give(ledger, "b", 0)
+    assert [clocks for _, clocks, _ in rule.asked[1:]] == [
+        {"a": 1, "b": 0, "c": 0}, {"a": 2, "b": 0, "c": 0}, {"a": 3, "b": 0, "c": 0}, {"a": 3, "b": 1, "c": 0}
+    ]  # fmt: skip
+    ledger.progress.gone = ["c"]
+    settle(ledger)
+    assert [(clock, gone) for clock, _, gone in rule.asked[5:]] == [(0, ["c"]), (1, ["c"])]
+    assert ledger.progress.clock == 1
+
+
 def test_a_repetition_is_refused_and_changes_nothing():
     ledger = ledger_of(BoundedStaleness(staleness=math.inf))
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from simcluster.cluster.machine.clock import ClockSpec
 from simcluster.cluster.machine.storage import StorageSpec
 from simcluster.engine import AnyDistribution, Count, Name, Positive, Spec, check_whole, hint
+from simcluster.kernels import Cost
 
 HARDWARE: dict[str, dict[str, Any]] = {
     # Orders of magnitude of data sheets, for one core at double precision; meant for comparing strategies, not vendors.
@@ -129,8 +130,7 @@ class NodeSpec(Spec):
 
     def seconds(self, cost: CallCost) -> float:
         """How long ``cost`` keeps a core busy at speed 1: max(flops / flops_per_s, bytes / memory_bytes_per_s)."""
-        computing_s, moving_s = cost.flops / self.flops_per_s, cost.bytes / self.memory_bytes_per_s
-        return computing_s if computing_s > moving_s else moving_s
+        return Cost.seconds_of(cost, self.flops_per_s, self.memory_bytes_per_s)
 
 
 def nodes(prefix: str, count: int, **fields: Any) -> tuple[NodeSpec, ...]:

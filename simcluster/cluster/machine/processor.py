@@ -33,6 +33,10 @@ class Processor(Protocol):
         """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
         ...
 
+    def compute(self, result: Any, seconds: float, owner: object = None) -> Event:
+        """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
+        ...
+
     def set_speed(self, speed: float) -> None:
         """Go on at another speed; what is running keeps the work that it has done."""
         ...
@@ -65,7 +69,23 @@ class Work:
         self.completion: ScheduledCall | None = None
 
 
-class FirstComeFirstServed:
+class Disciplined:
+    """What every processor in plain Python does for the process that runs."""
+
+    _env: Environment
+
+    def submit(self, done: Event, result: Any, seconds: float, owner: object = None) -> None:
+        """Compute for ``seconds`` at speed 1, then let ``done`` happen with ``result``."""
+        raise NotImplementedError
+
+    def compute(self, result: Any, seconds: float, owner: object = None) -> Event:
+        """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
+        done = Event(self._env)
+        self.submit(done, result, seconds, self._env.active_process if owner is None else owner)
+        return done
+
+
+class FirstComeFirstServed(Disciplined):
     """Each core does one computation at a time; the others wait in order of submission."""
 
     def __init__(self, env: Environment, name: str, cores: int, speed: float, trace: Trace) -> None:
@@ -177,7 +197,7 @@ class FirstComeFirstServed:
         fire(work.done, work.result)
 
 
-class ProcessorSharing:
+class ProcessorSharing(Disciplined):
     """All computations run at once and share the cores equally, none faster than one core (egalitarian PS).
 
     Work is measured in virtual time, the seconds of work done on each running computation, so a computation ends

@@ -51,7 +51,8 @@ def whole(message: Message) -> Message:
 class Sealed:
     """A value that is frozen once, however often it travels and is written; its arrays are the same for all.
 
-    Its size is that of the value. Whoever gets it takes ``value`` out. Raises ``TypeError`` as ``freeze`` does.
+    Its size is that of the value, or ``size_bytes`` where the value only stands for something larger. Whoever gets it
+    takes ``value`` out. Raises ``TypeError`` as ``freeze`` does, ``ValueError`` for a size that is less than 0.
     """
 
     __slots__ = ("size_bytes", "value")
@@ -59,10 +60,12 @@ class Sealed:
     value: Any
     size_bytes: float
 
-    def __init__(self, value: Any) -> None:
-        frozen, size_bytes = freeze(value)
+    def __init__(self, value: Any, size_bytes: float | None = None) -> None:
+        if size_bytes is not None and not 0 <= size_bytes < math.inf:
+            raise ValueError(f"size_bytes must be finite and at least 0, got {size_bytes}")
+        frozen, own_bytes = freeze(value)
         object.__setattr__(self, "value", frozen)
-        object.__setattr__(self, "size_bytes", size_bytes)
+        object.__setattr__(self, "size_bytes", own_bytes if size_bytes is None else float(size_bytes))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"what is sealed must stay as it is, got {name} = {value!r}")

@@ -11,6 +11,7 @@ from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost
 from simcluster.kernels.blas import one_thread
 from simcluster.kernels.call import Kernel
+from simcluster.kernels.expressions import divided_plus_scaled, scaled
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.protocols import Array
 
@@ -60,12 +61,12 @@ class LinearDescent(Linear):
             return nothing(parameters.shape)
         data, kernel = rows.data, self._kernel
         given = parameters, data.with_ones, data.targets, 0.0, rows.index
-        return Call(lambda: count * kernel(*given)[1], kernel.cost(*given))
+        return Call(lambda: scaled(kernel(*given)[1], float(count)), kernel.cost(*given))
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·w, the bias not penalised."""
-        found = total / rows
-        found[:-1] += self.l2 * parameters[:-1]
+        found: Array = divided_plus_scaled(total, rows, self.l2, parameters)
+        found[-1] = total[-1] / rows
         return found
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost, softmax, softmax_cross_entropy
+from simcluster.kernels.expressions import divided_plus_scaled, scaled
 from simcluster.learning.dataset import Dataset, Rows
 from simcluster.learning.models.linear import nothing, scores, steepest_curvature
 from simcluster.learning.protocols import Array
@@ -43,16 +44,11 @@ class Softmax(Spec):
         data = rows.data
         computed = softmax.call(parameters, data.with_ones, data.targets, 0.0, rows.index)
 
-        def added() -> Array:
-            mean = computed()[1]  # which nobody else has
-            mean *= count
-            return mean
-
-        return Call(added, computed.cost)
+        return Call(lambda: scaled(computed()[1], float(count)), computed.cost)
 
     def gradient(self, parameters: Array, total: Array, rows: float) -> Array:
         """∇L = Σ/n + l2·W."""
-        return total / rows + self.l2 * parameters
+        return divided_plus_scaled(total, rows, self.l2, parameters)  # type: ignore[no-any-return]
 
     def loss(self, parameters: Array, rows: Rows) -> Call[float]:
         """The mean cross-entropy + l2/2·‖W‖²."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from simcluster.engine import NotNegative, Spec
 from simcluster.kernels import Call, Cost
+from simcluster.kernels.expressions import minus_scaled
 from simcluster.learning.optimisers.rate import Rate, number
 from simcluster.learning.protocols import Array
 
@@ -35,4 +36,4 @@ class GradientDescent(Spec):
         """The parameters after a step, or a share of one."""
         rate = number(self.learning_rate) / (1 + self.decay * clock) * share
         cost = Cost(flops=2.0 * parameters.size, bytes=24.0 * parameters.size)  # two numbers read, one written
-        return Call(lambda: (parameters - rate * gradient, memory), cost)
+        return Call(lambda: (minus_scaled(parameters, rate, gradient), memory), cost)

@@ -1,7 +1,24 @@
 """Detectors: who is suspected of being gone."""
 
-from simcluster.recovery.detectors.heartbeats import AnyDetector, Heartbeats
+from typing import Annotated
+
+from simcluster.engine import Open
+from simcluster.recovery.detectors.health_checks import HealthChecks
+from simcluster.recovery.detectors.heartbeats import Heartbeats
 from simcluster.recovery.detectors.suspicion import AnySuspicion, ExpectedArrival, PhiAccrual, Timeout
 from simcluster.recovery.detectors.watch import Watch
+from simcluster.recovery.protocols import Detector
 
-__all__ = ["AnyDetector", "AnySuspicion", "ExpectedArrival", "Heartbeats", "PhiAccrual", "Timeout", "Watch"]
+AnyDetector = Annotated[Detector, Open(Detector, Heartbeats, HealthChecks)]
+"""One of the detectors above, or one's own; in a file ``kind`` says which."""
+
+__all__ = [
+    "AnyDetector",
+    "AnySuspicion",
+    "ExpectedArrival",
+    "HealthChecks",
+    "Heartbeats",
+    "PhiAccrual",
+    "Timeout",
+    "Watch",
+]

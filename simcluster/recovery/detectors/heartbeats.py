@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import model_validator
 
 from simcluster.cluster import Cluster, Node
-from simcluster.engine import Count, Event, Open, Period, Program, Spec
+from simcluster.engine import Count, Event, Period, Program, Spec
 from simcluster.recovery.detectors.suspicion import AnySuspicion, Timeout
 from simcluster.recovery.detectors.watch import WINDOW, Watch
-from simcluster.recovery.protocols import Detector
 
 
 class Heartbeats(Spec):
@@ -68,7 +67,3 @@ def _beat(node: Node, *, detector: Heartbeats, program: str, watcher: str, over:
         if node.is_running(program):
             node.send(watcher, f"{program}.heartbeat")
         yield node.timer(detector.period_s)
-
-
-AnyDetector = Annotated[Detector, Open(Detector, Heartbeats)]
-"""The detector above, or one's own; in a file ``kind`` says which."""

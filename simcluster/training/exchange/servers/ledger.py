@@ -25,6 +25,7 @@ class Ledger:
         self._training = training
         self._waiting, self._steps = training.waiting, training.job.steps
         self._is_complete, self._sees = self._waiting.complete, self._waiting.sees
+        self._open_for: object = None  # of which ``gone`` the rule has said that the step is not complete yet
         workers = training.job.workers
         self._index = {worker: index for index, worker in enumerate(workers)}
         self._next = dict.fromkeys(workers, 0)
@@ -32,6 +33,7 @@ class Ledger:
         self._pending: dict[int, dict[int, Array]] = {}
         self._early = 0  # how many contributions count whose step is not complete
         self._update = update_of(training)
+        self._take, self._shares = self._update.take, training.shares
         self.progress = Progress(workers, self._next, seed=training.seed)
         rule: Any = self._waiting  # and what it may have beside the methods of the protocol
         self._env = training.done.env
@@ -114,6 +116,7 @@ class Ledger:
         pending[key] = contribution
         if step == progress.clock:
             progress.arrived = arrived
+        self._open_for = None
         return True
 
     def _weigh(self, worker: str, key: int, life: int, updates: int) -> bool:
@@ -130,9 +133,11 @@ class Ledger:
     def due(self) -> Call[None] | None:
         """The next computation: to complete a step, or to take in what everybody may see. ``None``: there is none."""
         progress = self.progress
-        clock = progress.clock
-        if clock < self._steps and self._is_complete(progress):
-            return self._complete(clock)
+        clock, gone = progress.clock, progress.gone
+        if gone is not self._open_for and clock < self._steps:  # else nothing has changed that the rule goes by
+            if self._is_complete(progress):
+                return self._complete(clock)
+            self._open_for = gone
         if not self._pending:
             return None
         seen = self._sees(clock)
@@ -159,7 +164,7 @@ class Ledger:
                 self._arrived.setdefault(each, []).append(worker)
                 self._early += 1
         self.progress.clock, self.progress.left_out = clock, tuple(left_out)
-        self.progress.arrived = self._arrived.get(clock, ())
+        self.progress.arrived, self._open_for = self._arrived.get(clock, ()), None
         self._update.state = state
         self._begin()
 
@@ -172,14 +177,16 @@ class Ledger:
     def _take_one(self, step: int, pending: dict[int, Array]) -> Call[None]:
         """Take in one contribution of a step that is not complete."""
         key = next(iter(pending))
-        values = [pending.pop(key)]
+        contribution = pending.pop(key)
         if not pending:
             del self._pending[step]
         self._early += 1
         self._updates += 1
         index = key % len(self._index)
-        share = self._training.shares[index] * self._weights.pop(key, 1.0)
-        return self._update.take([index], values, step, share, self._reads.pop(key, None))
+        share = self._shares[index]
+        if self._weights:
+            share *= self._weights.pop(key, 1.0)
+        return self._take([index], [contribution], step, share, self._reads.pop(key, None) if self._reads else None)
 
     def _complete(self, clock: int) -> Call[None]:
         """Take in what is pending of the step, and go on to the next."""
@@ -194,14 +201,14 @@ class Ledger:
             self._updates += 1
             keys = sorted(pending)
             indices = [key % len(self._index) for key in keys]
-            shares = [self._training.shares[index] for index in indices]
+            shares = [self._shares[index] for index in indices]
             share = 1.0 if len(pending) == len(arrived) else math.fsum(shares)
             if self._weights:
                 weighed = [self._weights.pop(key, 1.0) * each for key, each in zip(keys, shares, strict=True)]
                 share *= math.fsum(weighed) / math.fsum(shares)
             reads = [self._reads.pop(key, None) for key in keys] if self._reads else [None]
             read = reads[0] if len(reads) == 1 else None  # whoever contributes to a whole step has read the same
-            taken = self._update.take(indices, [pending[key] for key in keys], clock, share, read)
+            taken = self._take(indices, [pending[key] for key in keys], clock, share, read)
 
         def completed() -> None:
             if taken is not None:
@@ -209,7 +216,7 @@ class Ledger:
             for worker in () if self.any_worker else left_out:
                 self._next[worker] = max(self._next[worker], clock + 1)
             progress.clock, progress.left_out = clock + 1, left_out
-            progress.arrived = self._arrived.get(clock + 1, ())
+            progress.arrived, self._open_for = self._arrived.get(clock + 1, ()), None
             self._begin()
 
         return Call(completed, Cost(0.0, 0.0) if taken is None else taken.cost)

@@ -39,12 +39,10 @@ class ParameterServer(Spec):
             detector.start(cluster, f"{name}.worker", self.server, training.job.workers, training.done)
 
     def asks(self, kind: str) -> Callable[[Node, Any], Program]:
-        """How a worker asks for what it does next."""
+        """How a worker asks for what it does next: steps until there is a reply, which is their value."""
 
-        def asks(node: Node, body: Any) -> Program:
-            return (yield from ask(node, self.server, kind, body, timeout_s=self.retry_s)).body
-
-        return asks
+        server, retry_s = self.server, self.retry_s
+        return lambda node, body: ask(node, server, kind, body, timeout_s=retry_s)
 
     def refuses(self, job: TrainingJob) -> str | None:
         """The server computes no contributions."""

@@ -41,7 +41,7 @@ def serve(
         ledger.restore(*kept)
     waiting: dict[str, Message] = {}
     steps, evaluate_every, may_start, done = job.steps, job.evaluate_every, training.waiting.may_start, training.done
-    workers, compression = job.workers, job.compression
+    workers, compression, receive = job.workers, job.compression, node.receive
     follows, versioned = ledger.follows, ledger.versioned
     most = math.inf if ledger.any_worker else steps
     helping = None if training.helps is None else Helping(training, training.helps)
@@ -49,7 +49,8 @@ def serve(
     # What was kept before it was evaluated is evaluated now, and once more where it had been.
     evaluated, moved = max(0, progress.clock - 1), True
     present = Present(job.workers, training.holders) if helping is None else helping
-    copied = training.copied
+    copied, cancels = training.copied, training.cancels
+    turns = copied or helping is not None  # else each worker's turn is its own shard's
 
     def suspect(worker: str, suspected: bool) -> None:
         record_suspect(worker, suspected)
@@ -61,7 +62,7 @@ def serve(
     if job.detector is not None:
         node.spawn(job.detector.run(node, f"{name}.worker", job.workers, suspect, training.done))
     while True:
-        message: Message = yield node.receive(step, asked, gone)
+        message: Message = yield receive(step, asked, gone)
         worker, kind, began = message.source, message.kind, progress.clock
         if kind == asked:
             node.reply(message, (began, ledger.parameters))
@@ -98,8 +99,9 @@ def serve(
                 yield from keeper.after_step(progress.clock, ledger.state)
         if moved:  # an evaluation is due only when more steps count
             counted, moved = ledger.steps, False
-            due_now = counted // evaluate_every > evaluated // evaluate_every
-            if due_now or (evaluated < counted and progress.clock == steps):
+            if evaluated < counted and (
+                counted // evaluate_every > evaluated // evaluate_every or progress.clock == steps
+            ):
                 evaluated = counted
                 objective = training.loss(ledger.parameters)
                 loss = objective() if job.evaluation == "oracle" else (yield node.compute(objective))
@@ -114,7 +116,7 @@ def serve(
         everybody = progress.clock != began or asks_always or kind == gone
         for ready in workers if everybody else (worker,):
             if ready in waiting:
-                whom = present.turn(ready, progress)
+                whom = present.turn(ready, progress) if turns else ready
                 clock = next_clock[whom]
                 if clock < most and may_start(whom, clock, progress):
                     about = present.gives(ready, whom, clock) if copied else current
@@ -123,8 +125,9 @@ def serve(
                     parameters = sent.body[1]  # frozen: who is answered next shares their memory
                     if follows:
                         ledger.gives(ready, parameters)
-        overtaken = ledger.overtaken() if helping is None else helping.overtaken()
-        for late in overtaken:
+        if not cancels:
+            continue
+        for late in ledger.overtaken() if helping is None else helping.overtaken():
             whom = present.turn(late, progress)
             clock = next_clock[whom]
             if may_start(whom, clock, progress):

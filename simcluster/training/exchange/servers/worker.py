@@ -22,6 +22,7 @@ def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: 
     record_begin = node.cluster.trace.recorder("step", "worker", "clock")
     record_other = node.cluster.trace.recorder("takes_over", "worker", "whose", "clock")
     cancel = f"{job.name}.cancel" if training.cancels else None
+    compute, contribution, name, copied = node.compute, training.contribution, node.name, training.copied
     yield from training.load(node, index)
     memories: dict[int, Any] = {}
     owns: dict[int, Any] = {}
@@ -30,23 +31,23 @@ def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: 
     given: Any = None
     while True:
         if given is None:
-            given = yield from asks(node, body)
+            given = (yield from asks(node, body)).body
         if given is None:  # training is over
             return
         clock, parameters, version = given[0], given[1], given[2:]
         shard = index
-        if training.copied and version and holds(training.holders, version[-1], index):
+        if copied and version and holds(training.holders, version[-1], index):
             shard = version[-1]  # it may be another's, and goes back with the contribution as a version does
-        record_begin(node.name, clock)
+        record_begin(name, clock)
         if shard != index:
-            record_other(node.name, job.workers[shard], clock)
+            record_other(name, job.workers[shard], clock)
         if clock <= lasts.get(shard, -1):  # the server has gone back: what was left out since is of other steps
             memories.pop(shard, None)
             owns.pop(shard, None)
         if plain:
-            computed = node.compute(training.contribution(shard, clock, parameters, index))
+            computed = compute(contribution(shard, clock, parameters, index))
         else:
-            computed = node.compute(training.work(shard, clock, parameters, owns.get(shard), index))
+            computed = compute(training.work(shard, clock, parameters, owns.get(shard), index))
         given = None
         if cancel is not None and (given := (yield from _overtaken(node, cancel, version, computed))) is not None:
             continue
@@ -59,7 +60,7 @@ def work(node: Node, *, exchange: ParameterServer | ReplicatedServer, training: 
             if memory is None:
                 training.remembers_nothing(shard, clock)
             noise = stream(training.seed, "compression", shard, clock)
-            payload, memory = yield node.compute(compression.encode(payload, memory, noise))
+            payload, memory = yield compute(compression.encode(payload, memory, noise))
             memories[shard] = memory
             if memory is not None and memory.any():
                 training.remembers(shard, clock)

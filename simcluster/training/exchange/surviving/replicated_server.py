@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from simcluster.cluster import UNANSWERED, Cluster, Node
+from simcluster.cluster import UNANSWERED, Cluster, Message, Node
 from simcluster.engine import NodeName, Period, Program, Spec
 from simcluster.recovery import AnyDetector, Heartbeats
 from simcluster.training.exchange.servers.worker import work
@@ -79,11 +79,11 @@ class ToWhoServes:
         self._exchange, self._kind, self._place, self._has_answered = exchange, kind, 0, False
 
     def __call__(self, node: Node, body: Any) -> Program:
-        """What the server that serves says to this."""
+        """The reply of the server that serves to this."""
         servers, retry_s, told = self._exchange.servers, self._exchange.retry_s, False
         while True:
             try:
-                reply = (yield node.request(servers[self._place], self._kind, body, timeout_s=retry_s)).body
+                reply: Message = yield node.request(servers[self._place], self._kind, body, timeout_s=retry_s)
             except UNANSWERED as failure:
                 if failure.definite or not self._has_answered:
                     self._place = (self._place + 1) % len(servers)
@@ -91,9 +91,9 @@ class ToWhoServes:
                 if failure.definite:  # which took no time
                     yield node.timer(retry_s)
                 continue
-            if not isinstance(reply, int):
+            if not isinstance(reply.body, int):
                 self._has_answered = True
                 return reply
             if told:  # twice, by servers that do not agree yet
                 yield node.timer(retry_s)
-            self._place, self._has_answered, told = reply % len(servers), False, True
+            self._place, self._has_answered, told = reply.body % len(servers), False, True

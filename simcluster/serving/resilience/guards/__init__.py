@@ -1,0 +1,1 @@
+"""Guards of servers: circuit breakers and bulkheads."""
