@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,8 @@ class Announcements:
                 self._watcher.task_gone(task)
             elif can_begin and not known:
                 self._announce(task, now_s)
+        if self._gangs:
+            self._count_anew({self._tasks[task].gang: None for task in changed})
         changed.clear()
 
     def start(self, task: ReadyTask) -> None:
@@ -92,6 +94,15 @@ class Announcements:
             return
         view = self.ready[task] = self.view(task)
         self._watcher.task_ready(view)
+
+    def _count_anew(self, gangs: Iterable[str]) -> None:
+        """Tell anew of the tasks of gangs of which another one is done meanwhile, or is to be done again."""
+        for gang in gangs:
+            for task in self._gangs.get(gang, ()):
+                if task in self.ready and (view := self.view(task)).gang_size != self.ready[task].gang_size:
+                    self._watcher.task_gone(task)
+                    self.ready[task] = view
+                    self._watcher.task_ready(view)
 
     def _turn(self, now_s: float) -> None:
         """Another phase has begun: its tasks are ready, the others not."""

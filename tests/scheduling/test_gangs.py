@@ -6,7 +6,7 @@ import pytest
 from simcluster.faults import CrashNode, IsolateNode, KillProgram, LoseMessages
 from simcluster.scheduling import Gang, Preempt, Task, Wait
 from simcluster.scheduling.graph import check_graph
-from tests.scheduling.watching import SECOND, Says, done, times
+from tests.scheduling.watching import LATENCY_S, SECOND, Says, done, times
 
 
 def gang_of(count, name="g", **fields):
@@ -185,3 +185,25 @@ def test_a_gang_does_not_wait_behind_a_task_that_waits_for_the_gang():
 
     begun = dict(times(done(tasks, Says(says), workers=1, cores=2), "task_begin"))
     assert begun["g-0"] == begun["g-1"] < begun["both"]
+
+
+def test_a_policy_hears_that_a_gang_has_become_smaller():
+    """g-0 is preempted when it is done already, on its node; the other one is a gang by itself from then on."""
+    tasks = gang_of(2)
+    tasks["g-1"] = ((), {"gang": "g"}, 2 * SECOND)
+    once = []
+
+    def says(watcher, now_s):
+        if watcher.running and not once and now_s >= 1.0 + 3 * LATENCY_S:
+            once.append(now_s)
+            return Preempt("g-1")
+        if watcher.running and not once:
+            return Wait(1.0 + 3 * LATENCY_S)
+        if once and now_s < once[0] + 0.05:
+            return Wait(once[0] + 0.05)
+        return all_together(watcher, now_s)
+
+    result = done(tasks, Says(says))
+    assert [name for name, _ in times(result, "task_preempt")] == ["g-0", "g-1"]
+    assert [name for name, _ in times(result, "task_end")] == ["g-0", "g-1"]
+    assert result.ended_s < 3.2
