@@ -24,12 +24,14 @@ from simcluster.learning import (
 from simcluster.recovery import Adaptive, Daly, Observed, Young
 from simcluster.replication import LockedCounter, Mix, Quorum, ReplicatedStore, ShardedStore, TransactionMix
 from simcluster.scheduling import (
+    DecentralisedJob,
     Functions,
     GridSearch,
     Heft,
     NodeView,
     ReadyTask,
     TaskGraphJob,
+    WorkStealing,
 )
 from simcluster.serving import (
     ArrivingBatches,
@@ -342,6 +344,9 @@ def jobs(own):
     search = TaskGraphJob(
         work=GridSearch(dataset="iris", folds=2), policy=Heft(), master="server", workers=("w-0", "w-2"), name="search"
     )
+    stealing = DecentralisedJob(
+        work=Functions(own["scheduling"]["graph"]), scheduler=WorkStealing(), master="server", workers=("w-0", "w-2"),
+    )
     online = OnlineLearning(
         model=Softmax(), data=IRIS, batch_size=8, learner="w-1",
         batches=ArrivingBatches(arrivals=own["service"]["RushHour"]()),
@@ -362,7 +367,8 @@ def jobs(own):
         shards=("w-0", "w-1"), clients=("w-2",), workload=TransactionMix(operations=5), retry_s=0.05, name="sharded",
     )
     each = {
-        "training": training, "service": service, "task_graph": tasks, "search": search, "online_learning": online,
+        "training": training, "service": service, "task_graph": tasks, "search": search, "decentralised": stealing,
+        "online_learning": online,
         "nearest_neighbour_service": flat, "nearest_neighbour_batch": batch, "kmeans_seeding": seeding,
         "pipeline_training": pipeline, "replicated_store": store, "locked_counter": counter,
         "sharded_store": sharded,
