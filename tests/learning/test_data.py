@@ -248,7 +248,10 @@ def test_a_shard_by_key_sees_few_classes_and_an_ordered_one_what_stands_together
     ("how", "count", "message"),
     [
         (random, 1798, "every shard must have a row, got 1797 rows for 1798 shards"),
-        (lambda data, shares, generator: [np.arange(9)], 1, "every one of the 1797 rows must be in exactly one shard"),
+        (lambda *_: [np.arange(9)], 1, "every one of the 1797 rows must be in exactly one shard, got row 9 in 0"),
+        (lambda *_: [np.arange(1797)] * 3, 3, "rows must be in exactly one shard, got row 0 in 3"),
+        (lambda *_: [np.arange(1798)], 1, "rows must be in exactly one shard, got row 1797"),
+        (lambda *_: [np.arange(-1, 1797)], 1, "rows must be in exactly one shard, got row -1"),
         (lambda data, shares, generator: [np.arange(1797)], 2, r"there must be 2 shards with rows, got sizes \[1797\]"),
     ],
 )

@@ -67,6 +67,12 @@ def shard(how: Sharding, data: Dataset, shares: NDArray[np.float64], generator: 
     shards = [rows.astype(np.int64) for rows in given]
     if len(shards) != len(shares) or not all(map(len, shards)):
         raise ValueError(f"there must be {len(shares)} shards with rows, got sizes {[len(rows) for rows in shards]}")
-    if not np.array_equal(np.sort(np.concatenate(shards)), np.arange(len(data))):
-        raise ValueError(f"every one of the {len(data)} rows must be in exactly one shard, got {shards}")
+    numbers, every = np.concatenate(shards), f"every one of the {len(data)} rows must be in exactly one shard"
+    strange = numbers[(numbers < 0) | (numbers >= len(data))]
+    if len(strange):
+        raise ValueError(f"{every}, got row {strange[0]}")
+    counts = np.bincount(numbers, minlength=len(data))
+    if (counts != 1).any():
+        row = int(np.argmax(counts != 1))
+        raise ValueError(f"{every}, got row {row} in {counts[row]}")
     return shards
