@@ -122,6 +122,13 @@ def test_a_time_to_live_gives_nothing_that_is_older_and_keeps_no_more_than_it_ma
         assert len(cache._kept) <= entries
 
 
+@pytest.mark.parametrize("entries", [None, 1])
+def test_a_time_to_live_that_no_clock_can_tell_keeps_nothing(entries):
+    cache = Ttl(ttl_s=1e-12, entries=entries)
+
+    assert not any(asked(cache, key, now_s=1e6) for key in (1, 1, 2, 1))
+
+
 def service(cache, times_s, *, at="front_end", faults=(), keys=1, demand_s=0.1, **job):
     spec = ClusterSpec(nodes=(NodeSpec(name="front"), *nodes("s", 2)))
     made = ServiceJob(
