@@ -107,7 +107,7 @@ SUMS_OF_INTEGERS = {
         "map(len, accuracies)",
     },
     "simcluster/serving/front_end.py": {
-        "(tried for _, tried in parts.values())",
+        "(each.attempts for each in calls)",
     },
     "simcluster/serving/balancers/consistent_hash.py": {
         "(count for name, count in self.outstanding.items() if name not in names)",

@@ -140,6 +140,13 @@ class Spec(_Checked):
             if field.is_required() or value != field.get_default(call_default_factory=True, validated_data={}):
                 yield name, value
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it says the same; what a part remembers while it is at work is not what it says."""
+        if type(other) is not type(self):
+            return NotImplemented
+        says, others = ({name: vars(each).get(name) for name in type(self).model_fields} for each in (self, other))
+        return says == others
+
     def replace(self, **fields: Any) -> Self:
         """The same with other ``fields``, checked like any that is made anew."""
         given = {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}

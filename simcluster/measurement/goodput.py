@@ -21,14 +21,18 @@ def goodput(
 
     An answer counts when it comes, and is in time when its sojourn is at most the deadline. The last whole bin is the
     last before ``end_s``, or before the last record of a query. Raises ``ValueError`` for a ``bin_s`` that is not
-    finite and greater than 0.
+    finite and greater than 0, an ``end_s`` that is not finite and at least 0, and a ``deadline_s`` below 0.
     """
     if not 0 < bin_s < math.inf:
         raise ValueError(f"bin_s must be finite and greater than 0, got {bin_s}")
+    if not deadline_s >= 0:
+        raise ValueError(f"deadline_s must be at least 0, got {deadline_s}")
     rows = list(trace.rows("query", "query_failed", "query_lost"))
     if end_s is None:
         end_s = max((row["time_s"] for row in rows), default=0.0)
-    bins = math.floor(end_s / bin_s)
+    if not 0 <= end_s < math.inf:
+        raise ValueError(f"end_s must be finite and at least 0, got {end_s}")
+    bins = math.floor(end_s / bin_s * (1 + 1e-12))  # of 0.3 s there are three of 0.1 s, whose quotient is below 3
     in_time_s = [row["time_s"] for row in rows if row["kind"] == "query" and row["sojourn_s"] <= deadline_s]
     counts = np.bincount(np.minimum(np.array(in_time_s) // bin_s, bins).astype(np.int64), minlength=bins + 1)[:bins]
     return bin_s * np.arange(bins), counts / bin_s
@@ -63,7 +67,8 @@ def metastability(
     Charapko & T. Zhu, "Metastable failures in distributed systems", HotOS 2021: it is the sustaining effect, not the
     trigger, that keeps the system down.
 
-    Raises ``ValueError`` where there was no goodput before the trigger, or less than ``for_s`` is known after it.
+    Raises ``ValueError`` where there was no goodput before the trigger, or less than ``for_s`` is known after it, and
+    for a ``for_s`` that is not finite and greater than 0: for no time at all any goodput is low.
     """
     begins, rates = np.asarray(begin_s, dtype=np.float64), np.asarray(goodput_per_s, dtype=np.float64)
     from_s, to_s = trigger_s
@@ -71,6 +76,8 @@ def metastability(
         raise ValueError(f"trigger_s must be when it began and when it ended, got {trigger_s}")
     if not 0 < share <= 1:
         raise ValueError(f"share must be within (0, 1], got {share}")
+    if not 0 < for_s < math.inf:
+        raise ValueError(f"for_s must be finite and greater than 0, got {for_s}")
     if len(begins) < 2 or begins.shape != rates.shape:
         raise ValueError(f"begin_s and goodput_per_s must be of equally many bins, 2 or more, got {begins.shape}")
     bin_s = float(begins[1] - begins[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,8 @@ class FrontEnd:
         self._merge = job.service.merge
         self._draws = Draws(stream(seed, "serving", "balancer"))
         self._same: dict[Any, list[Query]] = {}  # who waits for the answer that another has asked for
-        self._parts: dict[int, dict[int, tuple[Any, int]]] = {}  # by query what shards have answered, where several do
+        # By query, where there are several shards: their calls and what has been answered, until all have or one fails.
+        self._parts: dict[int, tuple[list[PlainCall | ShardCall], dict[int, Any]]] = {}
         self._record_suspect = node.cluster.trace.recorder("suspect", "node", "suspected")
         trace, record = node.cluster.trace, job.guards or job.resilience
         self._record_attempt = trace.recorder("attempt", "query", "shard", "node", "why") if record else _nothing
@@ -133,11 +135,15 @@ class FrontEnd:
             key = key_of(key)
         if self.cache is not None and self._is_cached(query, key):
             return
-        for shard in range(self.job.shards):
-            if self.policies or self.guards:
-                self.node.spawn(self._under_policies(ShardCall(self, query, key, shard)))
+        kind = ShardCall if self.policies or self.guards else PlainCall
+        calls = [kind(self, query, key, shard) for shard in range(self.job.shards)]
+        if len(calls) > 1:
+            self._parts[query.number] = calls, {}
+        for call in calls:
+            if isinstance(call, PlainCall):
+                call.attempt()
             else:
-                PlainCall(self, query, key, shard).attempt()
+                self.node.spawn(self._under_policies(call))
 
     def choose(self, call: PlainCall | ShardCall) -> ReplicaView:
         """The replica that is asked next: one that this call has not asked yet, if there is one."""
@@ -146,9 +152,9 @@ class FrontEnd:
             return self._choose_guarded(call, replicas.active)
         if not call.asked:
             name = self.balancer(call.key, replicas.candidates, self._draws)
-            view = replicas.by_name.get(name)
-            if view is not None:
-                return view
+            with suppress(TypeError):  # of what is no name
+                if (view := replicas.by_name.get(name)) is not None:
+                    return view
             candidates = replicas.candidates
         else:
             left = [view for view in replicas.active if view not in call.asked]
@@ -235,13 +241,13 @@ class FrontEnd:
         if job.shards == 1:
             answer = self._merge([part])
         else:
-            parts = self._parts.setdefault(query.number, {})
-            parts[call.shard] = part, attempts
+            calls, parts = self._parts[query.number]
+            parts[call.shard] = part
             if len(parts) < job.shards:
                 return
             del self._parts[query.number]
-            answer = self._merge([parts[shard][0] for shard in range(job.shards)])
-            attempts = sum(tried for _, tried in parts.values())
+            answer = self._merge([parts[shard] for shard in range(job.shards)])
+            attempts = sum(each.attempts for each in calls)
         self._world.answer(query, answer, attempts)
         if self.cache is not None:
             self.cache.put(call.key, answer, self.env.now)
@@ -250,8 +256,12 @@ class FrontEnd:
 
     def fail(self, call: PlainCall | ShardCall, cause: str) -> None:
         """A call has come to nothing, and so has its query; what other shards still answer is nobody's."""
-        parts = self._parts.pop(call.query.number, {})
-        self._world.fail(call.query, cause, call.attempts + sum(tried for _, tried in parts.values()))
+        calls: Sequence[PlainCall | ShardCall] = (call,)
+        if self.job.shards > 1:
+            if call.query.number not in self._parts:
+                return  # by another shard; who has asked for the same since waits for another call
+            calls, _ = self._parts.pop(call.query.number)
+        self._world.fail(call.query, cause, sum(each.attempts for each in calls))
         if self.cache is not None:
             for same in self._same.pop(call.key, ()):
                 self._world.fail(same, cause, 0)

@@ -151,7 +151,9 @@ class ServiceJob(Spec):
     @cached_property
     def _fits(self) -> bool:
         with suppress(MissingFile):  # it may be there where this is run
-            self.service.shards(self.shards, 0)
+            held = self.service.shards(self.shards, 0)
+            if len(held) != self.shards:
+                raise ValueError(f"service must hold the {self.shards} shards that it is asked for, got {len(held)}")
         return True
 
     def start(self, cluster: Cluster, seed: int) -> Event:

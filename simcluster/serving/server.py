@@ -69,7 +69,8 @@ class _Plain:
 class Request:
     """A request that a server has, since ``came_s``, when it had ``before`` others; ``reject`` it to turn it away.
 
-    ``deadline_s`` is when nobody wants its answer any more, ``None`` where it does not say; ``ident`` is what it is
+    ``deadline_s`` is when nobody wants its answer any more, those included who have asked for the same since, ``None``
+    where one does not say; ``ident`` is what it is
     cancelled by, and ``twin`` the server that has the same, of which only one is needed.
     """
 
@@ -109,7 +110,7 @@ class _Server:
         self._key = getattr(job.service, "key", None)
         self._free = job.concurrency or node.spec.cores
         self._waiting: deque[Request] = deque()
-        self._same: dict[Hashable, list[Request]] = {}  # who waits for the answer that another has asked for
+        self._same: dict[Hashable, list[Request]] = {}  # who asks for the same: the first is computed
         self._record = node.cluster.trace.recorder("cache", "node", "hit")
         self._record_shed = node.cluster.trace.recorder("shed", "node", "message", "cause")
         self._process = node.env.active_process
@@ -133,7 +134,7 @@ class _Server:
         """Nobody wants an answer to this request: turn it away, if it still waits."""
         for request in self._waiting:
             if request.ident == ident:
-                if not self._same.get(request.key):  # else others wait for its answer
+                if len(self._same.get(request.key, ())) < 2:  # else others wait for its answer
                     self._waiting.remove(request)
                     request.reject("withdrawn")
                 return
@@ -146,7 +147,7 @@ class _Server:
     def reply(self, request: Request, body: tuple[bool, Any]) -> None:
         """Answer a request, and those that wait for the same answer."""
         now_s = self._node.env.now
-        for each in (request, *self._same.pop(request.key, ())) if self._cache is not None else (request,):
+        for each in self._same.pop(request.key, None) or (request,):
             self.requests -= 1
             if body[0]:
                 self.latencies.add(each.before, now_s - each.came_s)
@@ -158,13 +159,14 @@ class _Server:
         waits = self._same.get(request.key)
         if waits is not None:
             waits.append(request)
+            waits[0].deadline_s = _later(waits[0].deadline_s, request.deadline_s)
             return True
         try:
             answer = self._cache.get(request.key, now_s)
         except KeyError:
             self._record(self._node.name, False)
             if self._cache.coalesces:
-                self._same[request.key] = []
+                self._same[request.key] = [request]
             return False
         self._record(self._node.name, True)
         self.reply(request, (True, answer))
@@ -193,3 +195,8 @@ class _Server:
         if self._queue is not None:
             self._free += 1
             self._go_on()
+
+
+def _later(one_s: float | None, other_s: float | None) -> float | None:
+    """Of two deadlines the one that both have kept, of which ``None`` is never over."""
+    return None if one_s is None or other_s is None else max(one_s, other_s)

@@ -1,5 +1,6 @@
 """Open fields take a built-in by its word, or what has the methods; and no file runs code that nobody allowed."""
 
+import copy
 import functools
 import importlib.metadata
 import json
@@ -12,10 +13,13 @@ from typing import Annotated, Protocol
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 import simcluster.engine.open
 from simcluster.cluster import NetworkSpec, NodeSpec
-from simcluster.engine import AnyDistribution, Constant, Exponential, Open, Spec, plugins
+from simcluster.engine import AnyDistribution, Constant, Exponential, Open, Spec, plugins, stream
+from simcluster.serving import Lru, ReplicaView, RoundRobin
+from tests.built_ins import one, unions, words
 
 HERE = __name__
 
@@ -144,6 +148,29 @@ def test_what_is_written_is_read_back_equal(holder):
         assert [(each.choice.func, each.choice.keywords) for each in (again, same)] == 2 * [(last, {"which": 0})]
         again, same = (each.replace(choice=holder.choice) for each in (again, same))
     assert again == same == holder
+
+
+WITH_A_SCENARIO = {"DataSource", "Fault", "Job"}  # whose fields name files, nodes or other parts
+PARTS = [(protocol, word) for protocol in sorted({*unions()} - WITH_A_SCENARIO) for word in words(protocol)]
+
+
+@pytest.mark.parametrize(("protocol", "word"), PARTS)
+def test_a_built_in_is_equal_to_another_of_the_same_fields_and_to_no_other(protocol, word):
+    made, other = one(protocol, word), one(protocol, word)
+
+    assert made == other
+    if isinstance(made, BaseModel):
+        assert made == copy.deepcopy(made) == type(made).model_validate_json(made.model_dump_json())
+        assert made != word
+
+
+def test_what_a_part_remembers_is_not_what_it_says():
+    fresh, used = RoundRobin(), RoundRobin()
+    used(None, (ReplicaView("a"), ReplicaView("b")), stream(0))
+
+    assert used == fresh
+    assert len({used, fresh}) == 1
+    assert Lru(entries=1) != Lru(entries=2)
 
 
 def test_a_closure_and_an_object_that_remembers_serve_but_cannot_be_written():

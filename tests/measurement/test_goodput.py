@@ -29,6 +29,25 @@ def test_an_answer_counts_in_the_bin_in_which_it_comes_if_it_is_in_time():
     assert goodput(answered((0.5, 0.1)), 0.5, end_s=2.0)[1].tolist() == [0.0, 2.0, 0.0, 0.0]
 
 
+@given(st.integers(1, 500), st.integers(1, 1000))
+def test_of_n_bins_of_a_decimal_length_n_are_whole(count, thousandths):
+    assert len(goodput(answered(), thousandths / 1000, end_s=count * thousandths / 1000)[0]) == count
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"bin_s": 0.0}, "bin_s must be finite and greater than 0, got 0.0"),
+        ({"deadline_s": math.nan}, "deadline_s must be at least 0, got nan"),
+        ({"end_s": math.inf}, "end_s must be finite and at least 0, got inf"),
+        ({"end_s": -1.0}, "end_s must be finite and at least 0, got -1.0"),
+    ],
+)
+def test_goodput_of_times_that_are_none_is_an_error(fields, message):
+    with pytest.raises(ValueError, match=message):
+        goodput(answered((0.5, 0.1)), **{"bin_s": 1.0, **fields})
+
+
 @given(st.lists(st.tuples(st.floats(1, 50), st.floats(0, 1)), min_size=1), st.floats(0.1, 5), st.floats(0, 1))
 def test_all_answers_in_time_are_in_some_bin(queries, bin_s, deadline_s):
     end_s = bin_s * math.ceil(51 / bin_s)
@@ -74,6 +93,8 @@ def test_it_is_a_failure_if_and_only_if_each_bin_of_that_time_is_low(after, shar
         ((0.5, 1.0), {}, "there must be goodput before the trigger at 0.5 s"),
         ((2.0, 1.0), {}, "trigger_s must be when it began and when it ended"),
         ((2.0, 3.0), {"for_s": 4.0}, "goodput must be known for 4.0 s after the trigger, got 1.0 s"),
+        ((2.0, 3.0), {"for_s": 0.0}, "for_s must be finite and greater than 0, got 0.0"),
+        ((2.0, 3.0), {"for_s": math.nan}, "for_s must be finite and greater than 0, got nan"),
         ((2.0, 3.0), {"share": 0.0}, r"share must be within \(0, 1\], got 0.0"),
     ],
 )

@@ -77,6 +77,15 @@ def test_as_many_run_as_would_have_the_target():
     assert counts[-1][1] == 4
 
 
+@pytest.mark.parametrize("metric", ["utilisation", "concurrency"])
+def test_by_a_target_that_next_to_nothing_misses_all_servers_run(metric):
+    scaler = TargetTracking(target=5e-324, metric=metric, period_s=0.05)
+    result = run(service(scaler, Poisson(per_s=100.0), 100), 0)
+
+    assert len(result.outcome.answers) == 100
+    assert running(result)[-1][1] == len(result.scenario.job.servers)
+
+
 def test_a_cold_start_passes_before_a_server_gets_requests():
     scaled = TargetTracking(target=0.5, period_s=0.5, cold_start_s=2.0)
     result = run(service(scaled, Poisson(per_s=40.0)), 0)

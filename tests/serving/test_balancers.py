@@ -5,7 +5,7 @@ from collections import Counter
 from copy import deepcopy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcluster.cluster import Cluster, ClusterSpec, NodeSpec, nodes
@@ -263,6 +263,27 @@ def test_stale_information_is_that_of_the_last_update():
             replicas[1].outstanding = 9
 
     assert chosen == ["r-0", "r-0", "r-1", "r-1", "r-0", "r-0"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 250), st.sampled_from([None, None, 0, 1, 2])), max_size=40))
+def test_what_has_changed_since_an_update_is_not_known_before_the_next_however_rarely_somebody_asks(steps):
+    replicas, balancer, generator = views(0, 0, 0), Stale(balancer=least_loaded, update_s=1.0), stream(0)
+    env = begun(balancer, replicas)
+    queues, hundredths = [(0.0, (0, 0, 0))], 0  # since when each of them held; changes are never at an update
+    for gap, ends in steps:
+        hundredths += gap
+        now_s = hundredths / 100 + 0.005
+        env.run(until=now_s)
+        if ends is None:
+            known = [counts for since_s, counts in queues if since_s < math.floor(now_s)] or [(0, 0, 0)]
+            chosen = balancer(None, replicas, generator)
+            assert chosen == f"r-{known[-1].index(min(known[-1]))}"
+            replicas[int(chosen[2:])].outstanding += 1
+        elif replicas[ends].outstanding:
+            replicas[ends].outstanding -= 1
+            balancer.heard(replicas[ends], 0.1, now_s)
+        queues.append((now_s, tuple(replica.outstanding for replica in replicas)))
 
 
 def test_who_became_idle_is_known_with_the_next_update():

@@ -12,8 +12,21 @@ from scipy.optimize import brentq
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
 from simcluster.engine import Constant, stream
-from simcluster.faults import CrashNode
-from simcluster.serving import At, Lfu, Lru, Poisson, ServiceJob, Synthetic, Ttl, UniformKeys, ZipfKeys
+from simcluster.faults import CrashNode, LoseMessages
+from simcluster.serving import (
+    At,
+    Deadline,
+    Lfu,
+    Lru,
+    Poisson,
+    Retry,
+    ServerQueue,
+    ServiceJob,
+    Synthetic,
+    Ttl,
+    UniformKeys,
+    ZipfKeys,
+)
 
 
 def asked(cache, key, now_s=0.0):
@@ -109,6 +122,13 @@ def test_a_time_to_live_gives_nothing_that_is_older_and_keeps_no_more_than_it_ma
         assert len(cache._kept) <= entries
 
 
+@pytest.mark.parametrize("entries", [None, 1])
+def test_a_time_to_live_that_no_clock_can_tell_keeps_nothing(entries):
+    cache = Ttl(ttl_s=1e-12, entries=entries)
+
+    assert not any(asked(cache, key, now_s=1e6) for key in (1, 1, 2, 1))
+
+
 def service(cache, times_s, *, at="front_end", faults=(), keys=1, demand_s=0.1, **job):
     spec = ClusterSpec(nodes=(NodeSpec(name="front"), *nodes("s", 2)))
     made = ServiceJob(
@@ -182,6 +202,30 @@ def test_with_caches_and_crashes_every_query_ends_once_with_the_answer_to_its_ow
     assert sorted([*answered, *lost, *failed]) == list(range(60))
     assert {number: calm.outcome.answers[number] for number in answered} == answered
     assert when_down == "lose" or not lost
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_waits_for_the_answer_to_another_fails_only_when_that_one_does(seed):
+    faults = (LoseMessages(probability=0.3, begin_s=0.0), CrashNode(node="s-0", begin_s=0.4, end_s=0.8))
+    given = {"shards": 2, "timeout_s": 0.1, "resilience": (Retry(attempts=2),), "faults": faults}
+    made = service(Lru(entries=1), Poisson(per_s=40.0), keys=3, demand_s=0.02, **given)
+    network = {"latency": Constant(value=0.001), "failures": "reported"}
+    rows = list(run(made.replace(cluster=made.cluster.replace(network=network)), seed).trace.rows("query_failed"))
+    asked = {row["time_s"] for row in rows if row["attempts"]}
+    waited = {row["time_s"] for row in rows if not row["attempts"]}
+
+    assert asked
+    assert waited <= asked
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_several_ask_for_is_computed_as_long_as_one_of_them_wants_it(seed):
+    given = {"queue": ServerQueue(), "resilience": (Deadline(within_s=0.15),), "balancer": "least_loaded"}
+    made = service(Lru(entries=1), Poisson(per_s=60.0), at="servers", keys=6, demand_s=0.07, **given)
+    result = run(made, seed)
+
+    assert len(result.outcome.answers) > 10
+    assert set(result.outcome.failed.values()) == {"deadline"}  # no server gave up before the front end did
 
 
 def test_what_is_cached_at_the_front_end_costs_no_server_anything():

@@ -89,6 +89,12 @@ def test_a_popular_key_goes_to_one_replica_without_bound_and_spills_over_with_on
     assert max(view.outstanding for view in replicas) == math.ceil(1.25 * 50 / 5)
 
 
+def test_a_bound_beyond_all_numbers_is_none():
+    bounded, replicas = ConsistentHash(epsilon=1.7e308), views(3)
+
+    assert owners(bounded, replicas) == owners(ConsistentHash(), replicas)
+
+
 def test_each_shard_has_a_circle_of_its_own():
     balancer, generator = ConsistentHash(), stream(0)
     first, second = views(3), views(3, 3)

@@ -12,11 +12,15 @@ from simcluster.cluster import UNANSWERED, ClusterSpec, NetworkSpec, NodeSpec, O
 from simcluster.engine import Constant, Event, Exponential, stream
 from simcluster.faults import CrashNode, KillProgram, LoseMessages, PauseNode
 from simcluster.serving import (
+    After,
     At,
+    Deadline,
     Fixed,
+    Hedge,
     Lru,
     Poisson,
     QueueLimit,
+    Retry,
     ServiceJob,
     Synthetic,
     UniformKeys,
@@ -128,6 +132,22 @@ def test_a_policy_that_gives_up_lets_the_query_fail_and_what_stands_around_it_as
     # An attempt fails with 1 − 0.7² = 0.51, and four of them with 0.068: of 200, within four standard deviations.
     assert one == pytest.approx(102, abs=29)
     assert four == pytest.approx(13.5, abs=14)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_record_of_a_query_counts_all_requests_that_were_sent_for_it_until_then_on_every_shard(seed):
+    resilience = (Deadline(within_s=0.03), Retry(attempts=3), Hedge(delay=After(delay_s=0.002)))
+    faults = (LoseMessages(probability=0.3, begin_s=0.0),)
+    result = served(faults, seed, resilience=resilience, shards=2, queue=QueueLimit(waiting=1), timeout_s=0.01)
+    sent, ended = Counter(), Counter()
+    for row in result.trace.rows("attempt", "query", "query_failed"):
+        ended[row["kind"]] += 1
+        if row["kind"] == "attempt":
+            sent[row["query"]] += 1
+        else:
+            assert row["attempts"] == sent[row["query"]]
+
+    assert min(ended[kind] for kind in ("query", "query_failed")) > 10
 
 
 def test_two_attempts_at_once_go_to_two_replicas_and_a_withdrawn_one_that_waits_is_turned_away():

@@ -11,7 +11,17 @@ from simcluster.engine import Constant, Environment, Exponential, Spec, stream
 from simcluster.faults import CrashNode, KillProgram, PauseNode
 from simcluster.kernels import Call, Cost
 from simcluster.learning import Bundled
-from simcluster.serving import At, Closed, NearestNeighbours, NearestNeighbourService, Poisson, ServiceJob
+from simcluster.serving import (
+    At,
+    Closed,
+    Locality,
+    NearestNeighbours,
+    NearestNeighbourService,
+    Poisson,
+    ServiceJob,
+    Synthetic,
+    Weighted,
+)
 
 SERVERS = ("r-0", "r-1")
 
@@ -188,6 +198,30 @@ def test_a_balancer_that_names_nobody_is_an_error_that_says_so():
         served(balancer=lambda query, replicas, generator: "r-7")
     with pytest.raises(ValueError, match=r"Balancer must have __call__\(self, query.*, got <lambda>\(replicas\)"):
         served(balancer=lambda replicas: "r-0")
+
+
+@pytest.mark.parametrize("named", [lambda replica: replica, lambda replica: [replica.name], lambda replica: None])
+def test_a_balancer_that_gives_something_else_than_a_name_is_told_so(named):
+    with pytest.raises(ValueError, match=r"balancer must return one of \['r-0', 'r-1'\], got "):
+        served(balancer=lambda query, replicas, generator: named(replicas[0]))
+
+
+def test_weights_of_servers_that_the_cluster_does_not_have_are_refused_also_within_another_balancer():
+    cluster = ClusterSpec(nodes=(NodeSpec(name="f"), *nodes("r", 2)))
+    job = ServiceJob(arrivals=Poisson(per_s=1.0), queries=1, front_end="f", servers=SERVERS)
+    weighted = Weighted(weights={"r-0": 1.0, "r-9": 2.0})
+    for balancer in (weighted, Locality(balancer=weighted)):
+        with pytest.raises(ValueError, match=r"weights must name a node of the cluster .*, got 'r-9'"):
+            Scenario(cluster=cluster, job=job.replace(balancer=balancer))
+
+
+def test_a_service_that_holds_fewer_shards_than_it_is_asked_for_is_refused_with_the_scenario():
+    class Whole(Synthetic):
+        def shards(self, count, seed):
+            return [None]
+
+    with pytest.raises(ValueError, match="service must hold the 2 shards that it is asked for, got 1"):
+        served(service=Whole(), shards=2)
 
 
 def test_the_view_of_a_replica_says_what_is_outstanding_and_what_was_heard():

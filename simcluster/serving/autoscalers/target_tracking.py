@@ -59,4 +59,6 @@ class TargetTracking(Spec):
     def _wanted(self, load: float, active: int) -> int:
         """How many would have the target, if ``active`` have this load."""
         ratio = load / self.target
-        return active if abs(ratio - 1.0) <= self.tolerance else math.ceil(active * ratio)
+        if abs(ratio - 1.0) <= self.tolerance:
+            return active
+        return math.ceil(min(active * ratio, 1e9))  # of more there are none, and a target can be so small that it is ∞

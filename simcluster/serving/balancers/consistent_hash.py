@@ -54,7 +54,8 @@ class ConsistentHash(Spec):
             if not self._told:
                 for replica in replicas:
                     circle.count(replica.name, replica.outstanding)
-            most = math.ceil((1.0 + self.epsilon) * (circle.total_of(names) + 1) / len(replicas))
+            total = circle.total_of(names) + 1  # which nobody can have more of
+            most = math.ceil(min((1.0 + self.epsilon) * total / len(replicas), float(total)))
         name = circle.next(int.from_bytes(key_of(query)), names, most)
         if most is not None:
             circle.count(name, circle.outstanding[name] + 1)

@@ -14,7 +14,7 @@ from simcluster.serving.protocols import ReplicaView
 
 
 class LeastResponseTime(Spec):
-    """The replica with the least product of its mean latency and its outstanding requests, the next among them.
+    """The replica with the least product of its mean latency and its outstanding requests, this one among them.
 
     The mean is a moving one, exponentially weighted. Whoever has not answered yet goes first when it is idle, and last
     when it is not. Proxies call this least time or least response time. It looks at all replicas.

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from simcluster.cluster import Node
-from simcluster.engine import Name, Positive, Program, Spec
+from simcluster.engine import NodeName, Positive, Program, Spec
 from simcluster.serving.balancers.sets import PerSet
 from simcluster.serving.protocols import ReplicaView
 
@@ -25,7 +25,7 @@ class Weighted(Spec):
     """
 
     kind: Literal["weighted"] = "weighted"
-    weights: Annotated[dict[Name, Positive], Field(min_length=1)] | None = None
+    weights: Annotated[dict[NodeName, Positive], Field(min_length=1)] | None = None
     """The weight of each server, 1 where it is not named (``None``: cores times operations a second)."""
     _speeds: dict[str, float] = PrivateAttr(default_factory=dict)
     _turns: PerSet[list[tuple[float, int, float]]] = PrivateAttr(default_factory=PerSet)

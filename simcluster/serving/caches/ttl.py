@@ -40,5 +40,7 @@ class Ttl(Spec):
         kept = self._kept
         kept[key] = now_s + self.ttl_s, answer
         kept.move_to_end(key)
-        while next(iter(kept.values()))[0] <= now_s or (self.entries is not None and len(kept) > self.entries):
+        while kept and (
+            next(iter(kept.values()))[0] <= now_s or (self.entries is not None and len(kept) > self.entries)
+        ):  # also this one, where a clock that is far on does not tell the end of so short a time from its beginning
             kept.popitem(last=False)
