@@ -11,7 +11,7 @@ import pytest
 
 from simcluster import ClusterSpec, Scenario, nodes, run
 from simcluster.engine import stream
-from simcluster.faults import CrashNode, DuplicateMessages, LoseMessages, PartitionNetwork, PauseNode
+from simcluster.faults import CrashNode, LoseMessages, PauseNode
 from simcluster.kernels import Cost
 from simcluster.learning import Bundled, GradientBoosting, Replicated, shard
 from simcluster.recovery import Heartbeats
@@ -21,18 +21,12 @@ from simcluster.training import AllReduce, BoundedStaleness, ParameterServer, So
 from simcluster.training.pipeline.schedules import refusal
 from tests.built_ins import SAME, one, unions, words
 from tests.recovery.stores import finish, machines
-from tests.recovery.watched import PROGRAM, Watched
 
 pytestmark = pytest.mark.slow
 
 IRIS = Bundled(name="iris").load()
 NAMES = tuple(f"n-{number}" for number in range(6))
 CLUSTER = ClusterSpec(nodes=nodes("n", 6, flops_per_s=1e6))
-TROUBLE = (
-    LoseMessages(probability=0.3, begin_s=0.0),
-    DuplicateMessages(probability=0.5, begin_s=0.0),
-    PartitionNetwork(groups=(("n-0", "n-1"),), begin_s=0.0),
-)
 FAULTS = (PauseNode(node="n-2", begin_s=0.01, end_s=0.1), LoseMessages(probability=0.1, begin_s=0.0, end_s=0.1))
 
 #: Where each protocol is asked what it promises, beside the tests of this module.
@@ -240,36 +234,6 @@ def test_a_detector_suspects_whoever_is_gone_and_nobody_else(part):
     for faults, expected in (((), set()), ((gone,), {"n-3"})):
         result = trained(faults, detector=part, steps=12)
         assert {row["node"] for row in result.trace.rows("suspect") if row["suspected"]} == expected
-
-
-@parts("Detector")
-@pytest.mark.parametrize("seed", range(3))
-def test_a_detector_tells_of_changes_only_and_at_last_what_is_so(part, seed):
-    watched = Watched(part, 6, seed=seed)
-    ends = []
-
-    def trouble():
-        for fault in TROUBLE:
-            ends.append(fault.begin(watched.cluster, fault.kind))
-            yield watched.env.timeout(1.0)
-        watched.cluster["n-2"].crash()
-        watched.cluster["n-3"].pause()
-        watched.cluster["n-4"].kill(PROGRAM)
-        yield watched.env.timeout(5.0)
-        watched.cluster["n-3"].resume()
-        watched.cluster["n-4"].revive(PROGRAM)
-        for end in ends:
-            end()
-
-    watched.env.process(trouble())
-    watched.until(30.0)
-
-    for peer in watched.peers:
-        said = [suspected for who, suspected in watched.said if who == peer]
-        assert said == [place % 2 == 0 for place in range(len(said))]
-    assert {peer for peer, _ in watched.said} <= set(watched.peers)
-    assert watched.suspected == {"n-2"}
-    assert ("n-4", True) in watched.said
 
 
 @parts("Suspicion")

@@ -31,6 +31,7 @@ from tests.training.exchanges import SERVERS, parameters, training
 #: What lets a built-in notice in hundredths of a second, so that it has time to be right and wrong.
 HASTY = {
     "heartbeats": {"period_s": 0.01, "suspicion": Timeout(after_s=0.05)},
+    "health_checks": {"period_s": 0.01, "timeout_s": 0.004},
     "swim": {"period_s": 0.01, "timeout_s": 0.003, "suspicion_s": 0.03},
 }
 #: Every detector that is built in, at its usual pace and at that; heartbeats by every rule, SWIM with its guard.
@@ -135,9 +136,8 @@ def a_shard_is_recomputed_from_its_copies(draw):
     schedule, copies = draw(schedules(WORKERS, 1)), draw(st.sampled_from([2, 3, 4]))
     network = draw(st.sampled_from(NETWORKS))
     here = [fault for fault in schedule if not isinstance(fault, KillProgram) or fault.node in WORKERS]
-    result = ended(
-        here, exchange=ONE, detector=draw(WATCHED), network=network, sharding=Replicated(copies=copies), when_gone="stop"
-    )
+    fields = {"sharding": Replicated(copies=copies), "detector": draw(WATCHED), "when_gone": "stop"}
+    result = ended(here, exchange=ONE, network=network, **fields)
 
     if result.outcome.stopped is None:
         assert result.outcome.parameters.tobytes() == plain().tobytes()

@@ -292,7 +292,8 @@ def test_who_is_slow_itself_probes_less_often_until_it_is_answered_again():
         row["time_s"] for row in watched.trace.rows("send")
         if row["source"] == "n-0" and row["message_kind"].endswith(".ping")
     ]  # fmt: skip
-    per_s = [len([at for at in sent_s if begin <= at < end]) / (end - begin) for begin, end in ((0, 2), (3, 12), (25, 30))]
+    spans_s = ((0, 2), (3, 12), (25, 30))
+    per_s = [len([at for at in sent_s if begin <= at < end]) / (end - begin) for begin, end in spans_s]
 
     assert per_s[0] == pytest.approx(10, rel=0.1)
     assert per_s[1] < 6

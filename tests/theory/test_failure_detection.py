@@ -41,7 +41,8 @@ def test_the_exponential_phi_is_eight_at_18_42_means_whatever_the_deviation():
 
 def test_a_suspicion_lasts_as_long_as_memberlist_s_tests_say():
     # suspicion_test.go, k = 3, from 2 to 30 s: what is left after 0, 2 and 3 s with 0, 1 and 2 confirmations.
-    left_s = [suspicion_s(confirmed, 3, 2.0, 30.0) - elapsed_s for confirmed, elapsed_s in ((0, 0.0), (1, 2.0), (2, 3.0))]
+    after = ((0, 0.0), (1, 2.0), (2, 3.0))
+    left_s = [suspicion_s(confirmed, 3, 2.0, 30.0) - elapsed_s for confirmed, elapsed_s in after]
 
     assert [math.floor(1000 * each) / 1000 for each in left_s] == [30.0, 14.0, 4.81]
     assert suspicion_s(3, 3, 2.0, 30.0) == suspicion_s(4, 3, 2.0, 30.0) == 2.0
