@@ -31,7 +31,7 @@ from simcluster.faults import PauseNode, draw_crashes
 from simcluster.measurement import detection, mean_interval, message_cost
 from simcluster.recovery import AnyDetector, ExpectedArrival, Heartbeats, Lifeguard, PhiAccrual, Swim, Timeout
 from simcluster.report import figure, legend, seeds_in_words
-from simcluster.report.plots.bands import COLOURS, MARKERS
+from simcluster.report.plots.bands import COLOURS, MARKERS, Label
 from simcluster.scenario import Result
 from simcluster.study import Crossed
 
@@ -169,7 +169,7 @@ def draw(table: pd.DataFrame) -> Figure:
     conditions = list(dict.fromkeys(table["condition"]))
     drawn, panels = figure(
         QUESTION,
-        "mistakes of a peer in an hour",
+        "mistakes of a peer per hour",
         "time to detection (s)",
         subtitle=f"One of {COUNT} nodes watches, each detector with more and more patience; 95 % intervals, "
         f"{seeds_in_words(table['seed'])}",
@@ -187,18 +187,18 @@ def draw(table: pd.DataFrame) -> Figure:
                 up[:, 0],
                 xerr=[along[:, 0] - np.maximum(along[:, 1], 0), along[:, 2] - along[:, 0]],
                 yerr=[up[:, 0] - up[:, 1], up[:, 2] - up[:, 0]],
-                label=name,
                 color=COLOURS[place],
                 marker=MARKERS[place],
                 markersize=6,
                 linewidth=1.4,
                 elinewidth=0.8,
-            )
+            ).lines[0].set_label(Label(name))
         axes.axvline(FEW_PER_H, color="0.6", linewidth=0.8, linestyle=":")
         axes.set_xscale("symlog", linthresh=10.0)
-        axes.set_xlim(left=0.0)
+        axes.set_xlim(left=-1.0)
+        axes.set_xticks([0.0, 10.0, 100.0, 1000.0], ["0", "10", "100", "1000"])
         axes.set_ylim(bottom=0.0)
-    legend(panels[0], points=10)
+    legend(panels[0], points=10, location="upper right")
     return drawn
 
 

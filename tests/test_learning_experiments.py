@@ -255,7 +255,9 @@ def test_patience_trades_the_time_to_detection_for_fewer_mistakes_by_any_detecto
     for name in detectors.DETECTORS:
         assert means.loc[name, "detection_s"].is_monotonic_increasing
         assert means.loc[name, "mistakes_per_h"].is_monotonic_decreasing
-    # Each of n in a row is lost with a tenth: time-outs of 2.5 and 5.5 periods err a hundred times and never.
-    assert means.loc[("time-out", 1), "mistakes_per_h"] == pytest.approx(10 * 3600 * 0.9 * 0.1**2, rel=0.3)
+    # Two in a row are lost, and who watches looks before the third has come: always for peers in step, for others half
+    # of the time.
+    most = 10 * 3600 * 0.9 * 0.1**2
+    assert most / 2 < means.loc[("time-out", 1), "mistakes_per_h"] < 1.1 * most
     messages = table.groupby("detector")["messages_per_s"].mean()
     assert messages["Chen"] == messages["time-out"] < messages["Lifeguard"] < messages["SWIM"]
