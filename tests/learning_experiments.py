@@ -13,6 +13,7 @@ ON_LEARNING = (
     "byzantine",
     "compression",
     "recovery",
+    "detectors",
 )
 
 ON_SCHEDULING = ("task_graphs", "locality", "stragglers")

@@ -50,9 +50,11 @@ def test_a_service_answers_as_late_as_the_same_queues_in_simpy(tmp_path):
 
 def test_blocks_are_encoded_and_repaired_as_the_table_of_products_says(tmp_path):
     file = tmp_path / "recovery.json"
-    recovery.main(file, size_bytes=1000, rounds=1)
+    recovery.main(file, size_bytes=1000, rounds=1, members=20, periods=10)
 
-    assert list(json.loads(file.read_text(encoding="utf-8"))) == ["encode", "repair"]
+    assert list(json.loads(file.read_text(encoding="utf-8"))) == ["encode", "repair", "SWIM", "hearts"]
+
+
 def test_every_workflow_that_ran_keeps_to_its_bounds_under_every_policy(capsys):
     file(NAMES[0])
     workflows.main(FOLDER)

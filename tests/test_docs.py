@@ -26,9 +26,9 @@ TOOL = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["too
 @pytest.mark.parametrize(
     "page",
     [
-        "data.md", "exchanges.md", "failure_traces.md", "fault_search.md", "histories.md", "pipeline.md", "privacy.md",
-        "replication.md", "resilience.md", "results.md", "scheduling.md", "serving.md", "statistics.md", "studies.md",
-        "surviving.md", "task_graphs.md",
+        "data.md", "detectors.md", "exchanges.md", "failure_traces.md", "fault_search.md", "histories.md",
+        "pipeline.md", "privacy.md", "replication.md", "resilience.md", "results.md", "scheduling.md", "serving.md",
+        "statistics.md", "studies.md", "surviving.md", "task_graphs.md",
         "topologies.md", "verdicts.md",
     ],
 )

@@ -13,6 +13,7 @@ from experiments import (
     communication,
     compression,
     data_distribution,
+    detectors,
     execution_modes,
     federated,
     gradient_coding_phase,
@@ -35,6 +36,7 @@ MODULES = {
     "byzantine": byzantine,
     "compression": compression,
     "recovery": recovery,
+    "detectors": detectors,
 }
 PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
@@ -244,3 +246,18 @@ def test_a_checkpoint_a_young_s_interval_costs_what_the_formula_says_and_others_
     assert abs(stretch["Daly"] - best) < 0.02
     assert stretch["adaptive"] < stretch["once an hour"]
     assert recovery.best_s(table, recovery.MTTFS_H[0]).mean() == pytest.approx(young_s(60.0, mttf_s), rel=0.5)
+
+
+def test_patience_trades_the_time_to_detection_for_fewer_mistakes_by_any_detector(answer):
+    table = answer("detectors").table
+    means = table.groupby(["detector", "setting"], sort=False)[["detection_s", "mistakes_per_h"]].mean()
+
+    for name in detectors.DETECTORS:
+        assert means.loc[name, "detection_s"].is_monotonic_increasing
+        assert means.loc[name, "mistakes_per_h"].is_monotonic_decreasing
+    # Two in a row are lost, and who watches looks before the third has come: always for peers in step, for others half
+    # of the time.
+    most = 10 * 3600 * 0.9 * 0.1**2
+    assert most / 2 < means.loc[("time-out", 1), "mistakes_per_h"] < 1.1 * most
+    messages = table.groupby("detector")["messages_per_s"].mean()
+    assert messages["Chen"] == messages["time-out"] < messages["Lifeguard"] < messages["SWIM"]

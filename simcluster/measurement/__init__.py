@@ -1,6 +1,7 @@
 """Measurement: what the numbers of a sweep say, and how surely. It reads traces and tables and writes nothing back."""
 
 from simcluster.measurement.curves import first_time_at_most, on_grid
+from simcluster.measurement.detection import Detection, detection, detection_of, message_cost
 from simcluster.measurement.durability import mean_time_to_data_loss_s
 from simcluster.measurement.goodput import Metastability, goodput, metastability
 from simcluster.measurement.histogram import TimeHistogram, percentile_over_seeds
@@ -36,6 +37,7 @@ from simcluster.measurement.story import story
 
 __all__ = [
     "Comparison",
+    "Detection",
     "Interval",
     "Metastability",
     "Pair",
@@ -47,6 +49,8 @@ __all__ = [
     "batch_means_interval",
     "bootstrap_interval",
     "bootstrap_mean_interval",
+    "detection",
+    "detection_of",
     "fewest_for_quantile",
     "first_time_at_most",
     "goodput",
@@ -55,6 +59,7 @@ __all__ = [
     "ledger",
     "mean_interval",
     "mean_time_to_data_loss_s",
+    "message_cost",
     "metastability",
     "mser5",
     "on_grid",

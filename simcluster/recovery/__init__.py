@@ -9,9 +9,12 @@ from simcluster.recovery.detectors import (
     ExpectedArrival,
     HealthChecks,
     Heartbeats,
+    Lifeguard,
     PhiAccrual,
+    Swim,
     Timeout,
     Watch,
+    suspicion_s,
 )
 from simcluster.recovery.intervals import Adaptive, AnyInterval, Daly, Fixed, Young, daly_s, stretch, young_s
 from simcluster.recovery.protocols import (
@@ -49,6 +52,7 @@ __all__ = [
     "Heartbeats",
     "Interval",
     "Keeper",
+    "Lifeguard",
     "LocalStore",
     "Lost",
     "Observed",
@@ -59,6 +63,7 @@ __all__ = [
     "RemoteStore",
     "Store",
     "Suspicion",
+    "Swim",
     "Timeout",
     "Watch",
     "Xor",
@@ -69,5 +74,6 @@ __all__ = [
     "decode",
     "encode",
     "stretch",
+    "suspicion_s",
     "young_s",
 ]

@@ -58,7 +58,7 @@ from simcluster.learning import (
     SoftmaxRegression,
 )
 from simcluster.recovery import Checkpoints, DistributedStore, Heartbeats, RemoteStore
-from simcluster.recovery.detectors import ExpectedArrival, PhiAccrual, Timeout
+from simcluster.recovery.detectors import ExpectedArrival, Lifeguard, PhiAccrual, Swim, Timeout
 from simcluster.replication import (
     Abd,
     Causal,
@@ -322,6 +322,8 @@ RIGHT = {
     "timeout": (Timeout, {}),
     "expected": (ExpectedArrival, {}),
     "phi": (PhiAccrual, {}),
+    "swim": (Swim, {}),
+    "lifeguard": (Lifeguard, {}),
     "remote": (RemoteStore, {"server": "n-0"}),
     "store": (DistributedStore, {"coordinator": "n-0", "servers": ("n-1", "n-2", "n-3")}),
     "scenario": (Scenario, {"cluster": CLUSTER, "job": Idle()}),

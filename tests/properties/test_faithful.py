@@ -17,9 +17,11 @@ from simcluster.recovery import (
     DistributedStore,
     ExpectedArrival,
     Heartbeats,
+    Lifeguard,
     LocalStore,
     PhiAccrual,
     RemoteStore,
+    Swim,
     Timeout,
 )
 from simcluster.scheduling import GridSearch, Heft, TaskGraphJob, fifo, priority, utilisation
@@ -85,11 +87,15 @@ positive = st.floats(1e-6, 1e6)
 suspicions = (
     st.builds(Timeout, after_s=positive)
     | st.builds(ExpectedArrival, margin_s=positive)
-    | st.builds(PhiAccrual, threshold=st.floats(0.1, 300))
+    | st.builds(PhiAccrual, threshold=st.floats(0.1, 300), law=st.sampled_from(["normal", "exponential"]))
     | st.just(for_a_second)
 )
 patient = suspicions.map(lambda rule: rule.replace(after_s=2e6) if isinstance(rule, Timeout) else rule)
-detectors = st.none() | st.builds(Heartbeats, period_s=positive, suspicion=patient)
+detectors = (
+    st.none()
+    | st.builds(Heartbeats, period_s=positive, suspicion=patient)
+    | st.builds(Swim, period_s=st.floats(1, 1e6), suspicion_s=numbers, lifeguard=st.none() | st.builds(Lifeguard))
+)
 
 
 def recoveries(name):

@@ -13,7 +13,7 @@ from simcluster.cluster import NetworkSpec
 from simcluster.engine import Exponential
 from simcluster.faults import CrashNode, DuplicateMessages, KillProgram
 from simcluster.learning import Momentum
-from simcluster.recovery import Adaptive, Checkpoints, Heartbeats, Timeout
+from simcluster.recovery import Adaptive, Checkpoints, Heartbeats, Lifeguard, Swim, Timeout
 from simcluster.training import (
     BoundedStaleness,
     ElasticServer,
@@ -24,10 +24,21 @@ from simcluster.training import (
     ReplicatedServer,
     Ringmaster,
 )
+from tests.built_ins import one, words
 from tests.strategies import faults
 from tests.training.exchanges import SERVERS, parameters, training
 
-WATCHED = Heartbeats(period_s=0.01, suspicion=Timeout(after_s=0.05))
+#: What lets a built-in notice in hundredths of a second, so that it has time to be right and wrong.
+HASTY = {
+    "heartbeats": {"period_s": 0.01, "suspicion": Timeout(after_s=0.05)},
+    "health_checks": {"period_s": 0.01, "timeout_s": 0.004},
+    "swim": {"period_s": 0.01, "timeout_s": 0.003, "suspicion_s": 0.03},
+}
+#: Every detector that is built in, at its usual pace and at that; heartbeats by every rule, SWIM with its guard.
+DETECTORS = [one("Detector", word, **fields) for word in words("Detector") for fields in ({}, HASTY.get(word, {}))]
+DETECTORS += [Heartbeats(period_s=0.01, suspicion=one("Suspicion", word)) for word in words("Suspicion")]
+DETECTORS += [Swim(**HASTY["swim"], lifeguard=Lifeguard()), Swim(**{**HASTY["swim"], "suspicion_s": 0.0})]
+WATCHED = st.sampled_from(DETECTORS)
 WORKERS = tuple(f"worker-{place}" for place in range(4))
 NETWORKS = [
     NetworkSpec(),
@@ -35,7 +46,7 @@ NETWORKS = [
     NetworkSpec(latency=Exponential(mean=0.001), loss_probability=0.1, failures="reported"),
 ]
 ONE = ParameterServer(server="server-0", retry_s=0.05)
-REPLICATED = ReplicatedServer(servers=SERVERS, retry_s=0.05, detector=WATCHED)
+REPLICATED = WATCHED.map(lambda detector: ReplicatedServer(servers=SERVERS, retry_s=0.05, detector=detector))
 WORK = [{}, {"local": LocalSteps(steps=2), "optimiser": Momentum(learning_rate=0.05)}]
 STEPS = 12
 
@@ -75,7 +86,7 @@ def one_server_is_enough(draw):
     """As long as one server stays, and others come back or not, no bit changes."""
     schedule, work = draw(schedules(SERVERS, 1)), draw(st.sampled_from(range(len(WORK))))
     network, recovery = draw(st.sampled_from(NETWORKS)), draw(KEPT)
-    result = ended(schedule, exchange=REPLICATED, network=network, recovery=recovery, **WORK[work])
+    result = ended(schedule, exchange=draw(REPLICATED), network=network, recovery=recovery, **WORK[work])
 
     assert result.outcome.parameters.tobytes() == plain(work).tobytes()
     terms = [row["term"] for row in result.trace.rows("lead")]
@@ -90,7 +101,7 @@ def one_server_is_enough_where_nobody_waits(draw):
     """Training that does not wait comes to its end."""
     schedule, waiting = draw(schedules(SERVERS, 1)), draw(st.sampled_from(WAITING))
     network = draw(st.sampled_from(NETWORKS))
-    result = ended(schedule, exchange=REPLICATED, network=network, waiting=waiting)
+    result = ended(schedule, exchange=draw(REPLICATED), network=network, waiting=waiting)
 
     assert result.outcome.steps == STEPS
     assert np.isfinite(result.outcome.parameters).all()
@@ -112,7 +123,7 @@ def every_step_has_all_rows(draw):
     fields = draw(st.sampled_from([{}, {"batch_size": None}]))
     nobody = [fault for fault in schedule if not isinstance(fault, KillProgram) or fault.node in WORKERS]
     exchange = ElasticServer(server="server-0", retry_s=0.05, **standby)
-    result = ended(nobody, exchange=exchange, detector=WATCHED, network=network, recovery=recovery, **fields)
+    result = ended(nobody, exchange=exchange, detector=draw(WATCHED), network=network, recovery=recovery, **fields)
     found = result.outcome.parameters
 
     np.testing.assert_allclose(found, plain(**fields), rtol=0, atol=1e-10)
@@ -125,9 +136,8 @@ def a_shard_is_recomputed_from_its_copies(draw):
     schedule, copies = draw(schedules(WORKERS, 1)), draw(st.sampled_from([2, 3, 4]))
     network = draw(st.sampled_from(NETWORKS))
     here = [fault for fault in schedule if not isinstance(fault, KillProgram) or fault.node in WORKERS]
-    result = ended(
-        here, exchange=ONE, detector=WATCHED, network=network, sharding=Replicated(copies=copies), when_gone="stop"
-    )
+    fields = {"sharding": Replicated(copies=copies), "detector": draw(WATCHED), "when_gone": "stop"}
+    result = ended(here, exchange=ONE, network=network, **fields)
 
     if result.outcome.stopped is None:
         assert result.outcome.parameters.tobytes() == plain().tobytes()

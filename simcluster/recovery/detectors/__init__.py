@@ -6,10 +6,11 @@ from simcluster.engine import Open
 from simcluster.recovery.detectors.health_checks import HealthChecks
 from simcluster.recovery.detectors.heartbeats import Heartbeats
 from simcluster.recovery.detectors.suspicion import AnySuspicion, ExpectedArrival, PhiAccrual, Timeout
+from simcluster.recovery.detectors.swim import Lifeguard, Swim, suspicion_s
 from simcluster.recovery.detectors.watch import Watch
 from simcluster.recovery.protocols import Detector
 
-AnyDetector = Annotated[Detector, Open(Detector, Heartbeats, HealthChecks)]
+AnyDetector = Annotated[Detector, Open(Detector, Heartbeats, HealthChecks, Swim)]
 """One of the detectors above, or one's own; in a file ``kind`` says which."""
 
 __all__ = [
@@ -18,7 +19,10 @@ __all__ = [
     "ExpectedArrival",
     "HealthChecks",
     "Heartbeats",
+    "Lifeguard",
     "PhiAccrual",
+    "Swim",
     "Timeout",
     "Watch",
+    "suspicion_s",
 ]

@@ -51,8 +51,9 @@ class ExpectedArrival(Spec):
 class PhiAccrual(Spec):
     """Whoever is silent so long that it would be so by chance with a probability below 10^−φ.
 
-    Intervals between heartbeats count as normal, with the mean and deviation of those that were heard. Source:
-    Hayashibara, Défago, Yared & Katayama, "The φ accrual failure detector", SRDS 2004.
+    Intervals between heartbeats count as normal, with the mean and deviation of those that were heard, or as
+    exponential with their mean, which suspects after φ·ln 10 means. Sources: Hayashibara, Défago, Yared & Katayama,
+    "The φ accrual failure detector", SRDS 2004; Apache Cassandra, ``FailureDetector.java``, for the exponential law.
     """
 
     kind: Literal["phi_accrual"] = "phi_accrual"
@@ -62,10 +63,14 @@ class PhiAccrual(Spec):
     """The interval that is expected before two have been seen."""
     least_deviation_s: Positive = 0.02
     """What the deviation is taken for at least; heartbeats that come like clockwork would leave no room otherwise."""
+    law: Literal["normal", "exponential"] = "normal"
+    """How intervals are distributed; the exponential law knows no deviation, and is the more patient one."""
 
     def __call__(self, heard_s: Sequence[float], now_s: float) -> bool:
         """Whether φ is exceeded."""
         gaps_s = np.diff(heard_s) if len(heard_s) > 2 else np.array([self.period_s])
+        if self.law == "exponential":
+            return bool(now_s - heard_s[-1] > self.threshold * math.log(10.0) * float(gaps_s.mean()))
         deviation_s = max(float(gaps_s.std()), self.least_deviation_s)
         late = (now_s - heard_s[-1] - float(gaps_s.mean())) / deviation_s
         return bool(math.erfc(late / math.sqrt(2.0)) / 2 < 10.0**-self.threshold)
