@@ -8,7 +8,7 @@ import pytest
 from simcluster import ClusterSpec, NetworkSpec, NodeSpec, Scenario, nodes, run
 from simcluster.engine import Constant, stream
 from simcluster.learning import Call, Cost
-from simcluster.measurement.makespan import makespan_s
+from simcluster.measurement.schedules.makespan import makespan_s
 from simcluster.scheduling import Task, TaskGraphJob, add_task
 from tests.built_ins import one, words
 
