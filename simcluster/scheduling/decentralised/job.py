@@ -14,6 +14,7 @@ from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart, stream
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnySuspicion, Suspicion, Timeout
+from simcluster.scheduling import outputs
 from simcluster.scheduling.decentralised import ledger, worker
 from simcluster.scheduling.decentralised.schedulers import AnyScheduler
 from simcluster.scheduling.decentralised.work_stealing import WorkStealing
@@ -94,17 +95,9 @@ class DecentralisedJob(Spec):
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:
-        """The end of the last task, and how many were done, and done again."""
-        from simcluster.measurement.metrics import graph_metrics  # with SciPy's statistics, which no run waits for
-
-        return graph_metrics(result.trace)
+        """The end of the last task beside its lower bounds, how nodes were used, and how the jobs of a stream fared."""
+        return outputs.metrics(self, result)
 
     def series(self, result: Ran) -> dict[str, Any]:
-        """Every completed computation of a ``task``, on its ``node``, from ``begin_s`` to ``end_s``: a Gantt chart."""
-        import pandas as pd
-
-        from simcluster.measurement.schedules.makespan import Span, spans
-
-        if not all(result.trace.keeps(kind) for kind in self.records[:2]):
-            return {}
-        return {"spans": pd.DataFrame(spans(result.trace.rows(*self.records[:2])), columns=list(Span._fields))}
+        """Tables: ``spans``, ``attempts``, ``utilisation``, and ``jobs`` of a stream."""
+        return outputs.series(self, result)
