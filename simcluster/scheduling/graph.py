@@ -93,3 +93,21 @@ def check_graph(graph: nx.DiGraph[Any]) -> None:
         after = next((after for after in nx.descendants(graph, name) if gangs.get(after) == gang), None)
         if after is not None:
             raise ValueError(f"tasks of one gang must not depend on each other, got {after!r} after {name!r}")
+
+
+def check_gangs(graph: nx.DiGraph[Any], phases: Mapping[str, int], at_once: int | None) -> None:
+    """Raise ``ValueError`` for a gang whose tasks an execution never lets begin together.
+
+    Those are of several ``phases``, or more than may be under way ``at_once`` (``None``: as many as one likes).
+    """
+    gangs: dict[str, list[str]] = {}
+    for name, task in graph.nodes(data="task"):
+        if task.gang:
+            gangs.setdefault(task.gang, []).append(name)
+    for gang, names in gangs.items():
+        if at_once is not None and len(names) > at_once:
+            rule = f"a gang must have no more tasks than the {at_once} that the execution lets be under way at once"
+            raise ValueError(f"{rule}, got {len(names)} of {gang!r}")
+        if len({phases.get(name, 0) for name in names}) > 1:
+            got = {name: phases.get(name, 0) for name in names}
+            raise ValueError(f"tasks of one gang must be of one phase of the execution, got {got} of {gang!r}")
