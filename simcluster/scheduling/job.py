@@ -138,8 +138,6 @@ class TaskGraphJob(Spec):
     def _needs(self) -> list[tuple[int, float, str]]:
         """What a task takes that takes more than others, by the graph of seed 0."""
         graph = self.work.graph(0)
-        if not len(graph):
-            raise ValueError(f"work must have at least one task, got none in {self.work!r}")
         check_graph(graph)
         check_gangs(graph, self.execution.phases(graph), getattr(self.execution, "at_once", None))
         needs: dict[tuple[int, float], str] = {}

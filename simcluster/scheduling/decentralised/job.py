@@ -18,7 +18,7 @@ from simcluster.scheduling import outputs
 from simcluster.scheduling.decentralised import ledger, worker
 from simcluster.scheduling.decentralised.schedulers import AnyScheduler
 from simcluster.scheduling.decentralised.work_stealing import WorkStealing
-from simcluster.scheduling.graph import Output
+from simcluster.scheduling.graph import Output, check_graph
 from simcluster.scheduling.work import AnyWork, GridSearch
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class DecentralisedJob(Spec):
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0, or of tasks that need more."""
         with suppress(MissingFile):  # it may be there where this is run
             graph = self.work.graph(0)
-            if not len(graph):
-                raise ValueError(f"work must have at least one task, got none in {self.work!r}")
+            check_graph(graph)
             for name, attributes in graph.nodes.items():
                 task = attributes["task"]
                 if task.cores > 1 or task.memory_bytes or task.gang:
