@@ -135,9 +135,9 @@ def check_gangs(graph: nx.DiGraph[Any], phases: Mapping[str, int], at_once: int 
     Those are of several ``phases``, or more than may be under way ``at_once`` (``None``: as many as one likes).
     """
     gangs: dict[str, list[str]] = {}
-    for name, task in graph.nodes(data="task"):
-        if task.gang:
-            gangs.setdefault(task.gang, []).append(name)
+    for name, attributes in graph.nodes.items():
+        if attributes["task"].gang:
+            gangs.setdefault(attributes["task"].gang, []).append(name)
     for gang, names in gangs.items():
         if at_once is not None and len(names) > at_once:
             rule = f"a gang must have no more tasks than the {at_once} that the execution lets be under way at once"
