@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -38,6 +38,7 @@ class Serial(Spec):
     """
 
     kind: Literal["serial"] = "serial"
+    at_once: ClassVar = 1
 
     def phases(self, graph: nx.DiGraph[Any]) -> Mapping[str, int]:
         """One phase."""
@@ -60,7 +61,8 @@ class Mixed(Spec):
     by_level: bool = True
     """Whether a task waits for all of the levels before its own, and not only for those whose outputs it takes."""
     at_once: Count | None = None
-    """How many tasks are under way at most (``None``: as many as the policy gives)."""
+    """How many tasks are under way at most (``None``: as many as the policy gives); a gang begins as a whole, before
+    there are as many, and has no more tasks."""
 
     @model_validator(mode="after")
     def _narrows(self) -> Mixed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from simcluster.learning import Call, Cost
@@ -46,6 +47,12 @@ class Task:
 
     def __post_init__(self) -> None:
         """Refuse a priority that is above and below no other, and what is less than nothing."""
+        for field in ("priority", "release_s", "deadline_s", "memory_bytes", "estimate_s"):
+            number = getattr(self, field)
+            if type(number) is float or (field == "estimate_s" and number is None):
+                continue
+            if not isinstance(number, Real):
+                raise ValueError(f"{field} must be a number, got {number!r}")
         if self.priority != self.priority:
             raise ValueError(f"priority must be a number, got {self.priority}")
         if not 0 <= self.release_s < math.inf:
@@ -69,6 +76,8 @@ def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[s
     Raises ``ValueError`` when the name is taken, a predecessor is not in the graph yet (so no cycle can
     arise) or a size is negative.
     """
+    if name is None:
+        raise ValueError("a task's name must be something that networkx takes for a node, got None")
     if name in graph:
         raise ValueError(f"a task's name must be new to its graph, got {name!r}")
     for before, _, size_bytes in takes:
@@ -82,9 +91,20 @@ def add_task(graph: nx.DiGraph[Any], name: str, task: Task, takes: tuple[tuple[s
 
 
 def check_graph(graph: nx.DiGraph[Any]) -> None:
-    """Raise ``ValueError`` for a graph that is never done: it has a cycle, or tasks of a gang depend on each other."""
+    """Raise ``ValueError`` for what is no task graph, or is never done.
+
+    That is one without a task, with a node or an edge that lacks what it must have, with a cycle, or with tasks of a
+    gang that depend on each other.
+    """
     import networkx as nx
 
+    if not isinstance(graph, nx.DiGraph) or graph.is_multigraph():
+        raise ValueError(f"a task graph must be a networkx DiGraph, got {graph!r}")
+    if not len(graph):
+        raise ValueError("work must have at least one task, got none")
+    for name, attributes in graph.nodes.items():
+        if not isinstance(attributes.get("task"), Task):
+            raise ValueError(f"a node's `task` must be a Task, got {attributes.get('task')!r} for {name!r}")
     if not nx.is_directed_acyclic_graph(graph):
         raise ValueError(f"a task graph must not have a cycle, got {nx.find_cycle(graph)}")
     tasks: dict[Any, Task] = {name: attributes["task"] for name, attributes in graph.nodes.items()}
@@ -93,3 +113,35 @@ def check_graph(graph: nx.DiGraph[Any]) -> None:
         after = next((after for after in nx.descendants(graph, name) if gangs.get(after) == gang), None)
         if after is not None:
             raise ValueError(f"tasks of one gang must not depend on each other, got {after!r} after {name!r}")
+    for (before, after), edge in graph.edges.items():
+        for field in ("part", "size_bytes"):
+            if field not in edge:
+                raise ValueError(f"an edge must have `{field}`, got {edge!r} from {before!r} to {after!r}")
+
+
+def check_output(graph: nx.DiGraph[Any], name: str, output: Any) -> None:
+    """Raise ``TypeError`` for an output that is no mapping, ``ValueError`` for one without a part that is taken."""
+    if not isinstance(output, Mapping):
+        raise TypeError(f"the output of a task must map parts to values, got {output!r} of {name!r}")
+    for after, edge in graph.adj[name].items():
+        if edge["part"] not in output:
+            rule = f"the output of a task must have the part that {after!r} takes, {edge['part']!r}"
+            raise ValueError(f"{rule}, got {list(output)} of {name!r}")
+
+
+def check_gangs(graph: nx.DiGraph[Any], phases: Mapping[str, int], at_once: int | None) -> None:
+    """Raise ``ValueError`` for a gang whose tasks an execution never lets begin together.
+
+    Those are of several ``phases``, or more than may be under way ``at_once`` (``None``: as many as one likes).
+    """
+    gangs: dict[str, list[str]] = {}
+    for name, attributes in graph.nodes.items():
+        if attributes["task"].gang:
+            gangs.setdefault(attributes["task"].gang, []).append(name)
+    for gang, names in gangs.items():
+        if at_once is not None and len(names) > at_once:
+            rule = f"a gang must have no more tasks than the {at_once} that the execution lets be under way at once"
+            raise ValueError(f"{rule}, got {len(names)} of {gang!r}")
+        if len({phases.get(name, 0) for name in names}) > 1:
+            got = {name: phases.get(name, 0) for name in names}
+            raise ValueError(f"tasks of one gang must be of one phase of the execution, got {got} of {gang!r}")

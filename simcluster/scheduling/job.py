@@ -22,7 +22,7 @@ from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling import outputs
 from simcluster.scheduling.attempts import view_of
 from simcluster.scheduling.execution import AnyExecution, Parallel
-from simcluster.scheduling.graph import Output, Task, check_graph
+from simcluster.scheduling.graph import Output, Task, check_gangs, check_graph
 from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
 from simcluster.scheduling.policies.planned import Planned
@@ -138,9 +138,8 @@ class TaskGraphJob(Spec):
     def _needs(self) -> list[tuple[int, float, str]]:
         """What a task takes that takes more than others, by the graph of seed 0."""
         graph = self.work.graph(0)
-        if not len(graph):
-            raise ValueError(f"work must have at least one task, got none in {self.work!r}")
         check_graph(graph)
+        check_gangs(graph, self.execution.phases(graph), getattr(self.execution, "at_once", None))
         needs: dict[tuple[int, float], str] = {}
         for name, attributes in graph.nodes.items():
             needs.setdefault((attributes["task"].cores, attributes["task"].memory_bytes), name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simcluster.cluster import Node
@@ -148,7 +149,7 @@ class _Master:
                 started[task] = None
             elif type(decision) is Wait:
                 until_s = decision.until_s
-                if not until_s > now_s:
+                if not (isinstance(until_s, Real) and until_s > now_s):
                     raise ValueError(f"policy must wait for a time after {now_s} s, got {until_s}")
                 break
             else:
@@ -166,6 +167,8 @@ class _Master:
     def _do(self, decision: Any, started: dict[str, None], now_s: float) -> None:
         """What is decided more seldom than to start one task."""
         if type(decision) is Gang:
+            if not decision.starts:
+                raise ValueError(f"policy must start at least one task with a gang, got {decision!r}")
             for task, worker in decision.starts:
                 self._start(task, worker, now_s, decision)
                 started[task] = None
@@ -179,7 +182,7 @@ class _Master:
             raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
 
     def _start(self, task: str, worker: str, now_s: float, decision: object) -> None:
-        view = self._announced.ready.get(task)
+        view = self._announced.ready.get(task) if isinstance(task, Hashable) else None
         if view is None:
             raise ValueError(f"policy must return a ready task and a node, or None to wait, got {decision!r}")
         self._require_up(task, worker)

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from simcluster.measurement.schedules import JobRun
+    from simcluster.scheduling.decentralised import DecentralisedJob
     from simcluster.scheduling.job import TaskGraphJob
 
 ATTEMPTS = ("task_begin", "task_end", "task_cancel", "crash", "abandoned")
 """The kinds of records that attempts are made of."""
 
 
-def graph_of(job: TaskGraphJob, result: Ran) -> nx.DiGraph[Any] | None:
+def graph_of(job: TaskGraphJob | DecentralisedJob, result: Ran) -> nx.DiGraph[Any] | None:
     """The graph that was run; ``None`` where a file that it was made of is gone."""
     try:
         return job.work.graph(result.seed)
@@ -27,7 +28,7 @@ def graph_of(job: TaskGraphJob, result: Ran) -> nx.DiGraph[Any] | None:
         return None
 
 
-def metrics(job: TaskGraphJob, result: Ran) -> dict[str, float]:
+def metrics(job: TaskGraphJob | DecentralisedJob, result: Ran) -> dict[str, float]:
     """Flat figures: what the trace says, the lower bounds, and for the jobs of a stream how they fared."""
     from simcluster.measurement.metrics import graph_metrics  # with SciPy's statistics, which no run waits for
     from simcluster.measurement.schedules import (
@@ -71,7 +72,7 @@ def metrics(job: TaskGraphJob, result: Ran) -> dict[str, float]:
     return found
 
 
-def series(job: TaskGraphJob, result: Ran) -> dict[str, Any]:
+def series(job: TaskGraphJob | DecentralisedJob, result: Ran) -> dict[str, Any]:
     """Tables: completed computations, every attempt with its job and user, the use of nodes, and a stream's jobs."""
     import pandas as pd
 
@@ -103,7 +104,7 @@ def series(job: TaskGraphJob, result: Ran) -> dict[str, Any]:
     return found
 
 
-def machines_of(job: TaskGraphJob, result: Ran) -> list[NodeSpec]:
+def machines_of(job: TaskGraphJob | DecentralisedJob, result: Ran) -> list[NodeSpec]:
     """The workers, as they were ordered."""
     return [spec for spec in result.cluster.nodes if spec.name in job.workers]
 
@@ -114,7 +115,7 @@ def held_of(graph: nx.DiGraph[Any]) -> dict[str, int]:
     return {name: cores for name, cores in tasks if cores > 1}
 
 
-def jobs_of(job: TaskGraphJob, result: Ran, graph: nx.DiGraph[Any]) -> list[JobRun]:
+def jobs_of(job: TaskGraphJob | DecentralisedJob, result: Ran, graph: nx.DiGraph[Any]) -> list[JobRun]:
     """The jobs of a stream, none of a graph that is none."""
     from simcluster.measurement.schedules import jobs
 

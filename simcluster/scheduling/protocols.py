@@ -241,7 +241,10 @@ class LearnsProbabilities(Learner, Protocol):
 
 
 class Execution(Protocol):
-    """How much of a task graph is under way at a time; a policy decides about the rest. Pure, both of it."""
+    """How much of a task graph is under way at a time; a policy decides about the rest. Pure, both of it.
+
+    One that has ``at_once``, a number, is given no work with a gang of more tasks.
+    """
 
     def phases(self, graph: nx.DiGraph[Any]) -> Mapping[str, int]:
         """Each task's phase, which begins when all of the lower ones are over; none before one that it depends on.

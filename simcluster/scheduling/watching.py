@@ -18,7 +18,10 @@ def watching(policy: Any, execution: Execution, setting: Setting) -> Watcher:
     """What watches a run for ``policy``: what the policy begins, or the function that it is."""
     if not hasattr(policy, "begin"):
         return Asked(policy, execution, setting)
-    return narrowed(policy.begin(setting), execution, setting)
+    watcher = policy.begin(setting)
+    if not hasattr(watcher, "decide"):
+        raise TypeError(f"policy must begin a Watcher, which has decide(now_s), got {watcher!r}")
+    return narrowed(watcher, execution, setting)
 
 
 def narrowed(watcher: Watcher, execution: Execution, setting: Setting) -> Watcher:

@@ -12,7 +12,7 @@ from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Process, Program
 from simcluster.learning import Call
 from simcluster.recovery import ask
-from simcluster.scheduling.graph import Output, Task
+from simcluster.scheduling.graph import Output, Task, check_output
 from simcluster.scheduling.room import Room, Turn
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Worker:
         self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], boots: int
     ) -> None:
         self._node, self._job, self._tasks, self._boots = node, job, tasks, boots
-        self._before: Mapping[str, Mapping[str, Any]] = graph.pred
+        self._graph, self._before = graph, graph.pred
         self._since = -1  # the master that was heard last
         self._room = Room(node.env, node.spec.cores, node.spec.memory_bytes)
         self._running: dict[str, _Run] = {}
@@ -212,6 +212,7 @@ class _Worker:
                 self._record_cancel(name, self._node.name)
             self._leave(run)
             return
+        check_output(self._graph, name, output)
         self._record_end(name, self._node.name)
         self._leave(run)
         del self._running[name]

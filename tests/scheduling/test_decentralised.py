@@ -350,3 +350,32 @@ def test_a_scheduler_of_ones_own_is_two_sides():
 
     assert result.outcome == EXPECTED
     assert {row["node"] for row in result.trace.rows("task_end")} == set(WORKERS)
+
+
+@EACH
+@pytest.mark.parametrize("seed", range(3))
+def test_a_run_says_what_one_with_a_master_says(scheduler, seed):
+    """Its makespan beside the lower bounds, and of all computing the share that a crash took, added up by hand."""
+    crash = CrashNode(node="w-1", begin_s=0.02, end_s=0.05)
+    spec = scenario(scheduler, random_graph(seed=seed), [crash], cores=2)
+    result = run(spec, seed)
+    job = TaskGraphJob(work=spec.job.work, policy=fifo, master="m", workers=WORKERS)
+    with_master = run(spec.replace(job=job, faults=()), seed)
+
+    assert set(with_master.metrics) == set(result.metrics)
+    assert set(with_master.series) == set(result.series)
+    for bound in ("critical_path_s", "area_s"):
+        assert result.metrics[bound] == with_master.metrics[bound] <= result.metrics["makespan_s"]
+    begun, done, wasted, all_s = {}, set(), 0.0, 0.0
+    for row in result.trace.rows("task_begin", "task_end", "crash"):
+        if row["kind"] == "task_begin":
+            begun[row["task"], row["node"]] = row["time_s"]
+        elif row["kind"] == "task_end":
+            took_s = row["time_s"] - begun.pop((row["task"], row["node"]))
+            all_s, wasted = all_s + took_s, wasted + took_s * (row["task"] in done)
+            done.add(row["task"])
+        else:
+            for key in [key for key in begun if key[1] == row["node"]]:
+                took_s = row["time_s"] - begun.pop(key)
+                all_s, wasted = all_s + took_s, wasted + took_s
+    assert result.metrics["wasted_share"] == pytest.approx(wasted / all_s, abs=1e-12)

@@ -144,6 +144,11 @@ def test_a_task_is_ready_when_it_is_released_and_not_before():
     ({"user": 3}, "user must be text, got 3"),
     ({"gang": None}, "gang must be text, got None"),
     ({"priority": math.nan}, "priority must be a number, got nan"),
+    ({"priority": None}, "priority must be a number, got None"),
+    ({"release_s": "soon"}, "release_s must be a number, got 'soon'"),
+    ({"deadline_s": None}, "deadline_s must be a number, got None"),
+    ({"memory_bytes": "much"}, "memory_bytes must be a number, got 'much'"),
+    ({"estimate_s": "long"}, "estimate_s must be a number, got 'long'"),
 ])  # fmt: skip
 def test_a_task_that_cannot_be_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
@@ -160,6 +165,9 @@ def test_a_task_that_cannot_be_is_refused(fields, message):
     (("t-0", "w-9"), "policy must return one of the nodes that are up, got 'w-9' for 't-0'"),
     (Wait(-1.0), "policy must wait for a time after 0 s, got -1.0"),
     (Wait(math.nan), "policy must wait for a time after 0 s, got nan"),
+    (Wait("noon"), "policy must wait for a time after 0 s, got noon"),
+    (Gang(()), "policy must start at least one task with a gang"),
+    (({}, "w-0"), "policy must return a ready task and a node, or None to wait, got"),
     ("t-0", "policy must return a ready task and a node, or None to wait, got 't-0'"),
 ])  # fmt: skip
 def test_a_decision_that_cannot_be_is_refused(decision, message):

@@ -1,5 +1,6 @@
 """Tasks side by side, one after the other, and something between: one answer, and the time that a formula says."""
 
+import re
 from functools import cache
 
 import networkx as nx
@@ -10,7 +11,19 @@ from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec
 from simcluster.engine import Constant, Spec, stream
 from simcluster.faults import CrashNode
-from simcluster.scheduling import Execution, Functions, Heft, Mixed, Parallel, RandomForest, Serial, TaskGraphJob
+from simcluster.learning import Call, Cost
+from simcluster.scheduling import (
+    Execution,
+    Functions,
+    Heft,
+    Mixed,
+    Parallel,
+    RandomForest,
+    Serial,
+    Task,
+    TaskGraphJob,
+    add_task,
+)
 from tests.scheduling.by_hand import crashes, same, scenario
 
 LATENCY_S = 0.01
@@ -185,3 +198,40 @@ def test_a_mixture_that_cannot_be_is_refused(fields, message):
 def test_an_execution_that_is_none_is_refused():
     with pytest.raises(ValueError, match="phases"):
         scenario(WORK).job.replace(execution=object())
+
+
+def gang(sizes, after=()):
+    """A gang of each size; the last task of each of ``after`` takes what a task outside gives."""
+    class Gangs:
+        def graph(self, seed):
+            cost, graph = Cost(1e6, 0), nx.DiGraph()
+            add_task(graph, "first", Task(lambda: Call(lambda: {"x": 1.0}, cost), cost))
+            for which, size in enumerate(sizes):
+                for place in range(size):
+                    takes = (("first", "x", 8.0),) if which in after and place == size - 1 else ()
+                    task = Task(lambda *parts: Call(lambda: {"x": 1.0}, cost), cost, gang=f"g-{which}")
+                    add_task(graph, f"{which}-{place}", task, takes)
+            return graph
+
+        def outcome(self, outputs):
+            return len(outputs)
+
+    return Gangs()
+
+
+@pytest.mark.parametrize(("execution", "work", "message"), [
+    (Serial(), gang([1, 2]), "a gang must have no more tasks than the 1 that the execution lets be under way at once, "
+     "got 2 of 'g-1'"),
+    (Mixed(by_level=False, at_once=2), gang([2, 3]), "than the 2 that the execution lets be under way at once, got 3"),
+    (Mixed(), gang([2, 2], after=(1,)), "tasks of one gang must be of one phase of the execution, got "
+     "{'1-0': 0, '1-1': 1} of 'g-1'"),
+])  # fmt: skip
+def test_a_gang_that_an_execution_never_lets_begin_is_refused(execution, work, message):
+    specs = [NodeSpec(name=name, cores=4) for name in ("m", "w-0", "w-1")]
+    job = TaskGraphJob(work=work, policy="gang", master="m", workers=("w-0", "w-1"))
+    cluster = ClusterSpec(nodes=specs)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Scenario(cluster=cluster, job=job.replace(execution=execution))
+    assert run(Scenario(cluster=cluster, job=job), seed=0).ended == "finished"
+    ones = job.replace(execution=execution, work=gang([1, 1]))
+    assert run(Scenario(cluster=cluster, job=ones), seed=0).ended == "finished"

@@ -14,10 +14,11 @@ from simcluster.cluster import Cluster, ClusterSpec, Ran
 from simcluster.engine import Count, Event, Name, NodeName, NodeNames, Period, Spec, check_apart, stream
 from simcluster.learning import MissingFile
 from simcluster.recovery import AnySuspicion, Suspicion, Timeout
+from simcluster.scheduling import outputs
 from simcluster.scheduling.decentralised import ledger, worker
 from simcluster.scheduling.decentralised.schedulers import AnyScheduler
 from simcluster.scheduling.decentralised.work_stealing import WorkStealing
-from simcluster.scheduling.graph import Output
+from simcluster.scheduling.graph import Output, check_graph
 from simcluster.scheduling.work import AnyWork, GridSearch
 
 if TYPE_CHECKING:
@@ -65,8 +66,7 @@ class DecentralisedJob(Spec):
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0, or of tasks that need more."""
         with suppress(MissingFile):  # it may be there where this is run
             graph = self.work.graph(0)
-            if not len(graph):
-                raise ValueError(f"work must have at least one task, got none in {self.work!r}")
+            check_graph(graph)
             for name, attributes in graph.nodes.items():
                 task = attributes["task"]
                 if task.cores > 1 or task.memory_bytes or task.gang:
@@ -94,17 +94,9 @@ class DecentralisedJob(Spec):
         return done
 
     def metrics(self, result: Ran) -> dict[str, float]:
-        """The end of the last task, and how many were done, and done again."""
-        from simcluster.measurement.metrics import graph_metrics  # with SciPy's statistics, which no run waits for
-
-        return graph_metrics(result.trace)
+        """The end of the last task beside its lower bounds, how nodes were used, and how the jobs of a stream fared."""
+        return outputs.metrics(self, result)
 
     def series(self, result: Ran) -> dict[str, Any]:
-        """Every completed computation of a ``task``, on its ``node``, from ``begin_s`` to ``end_s``: a Gantt chart."""
-        import pandas as pd
-
-        from simcluster.measurement.schedules.makespan import Span, spans
-
-        if not all(result.trace.keeps(kind) for kind in self.records[:2]):
-            return {}
-        return {"spans": pd.DataFrame(spans(result.trace.rows(*self.records[:2])), columns=list(Span._fields))}
+        """Tables: ``spans``, ``attempts``, ``utilisation``, and ``jobs`` of a stream."""
+        return outputs.series(self, result)

@@ -11,7 +11,7 @@ from simcluster.engine import Event, Program
 from simcluster.recovery import ask
 from simcluster.scheduling.decentralised.ledger import OVER
 from simcluster.scheduling.decentralised.protocols import Spawn
-from simcluster.scheduling.graph import Task
+from simcluster.scheduling.graph import Task, check_output
 from simcluster.scheduling.worker import ORDER_BYTES, fetch
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ class Worker:
             return
         self._record_begin(name, self.node.name)
         output = yield self.node.compute(task.run(*parts))
+        check_output(self._graph, name, output)
         self._record_end(name, self.node.name)
         del self._running[name]
         self._outputs[name] = Sealed(output)

@@ -133,6 +133,8 @@ class Planned(Watcher):
 
     def _make_plan(self, up: tuple[str, ...], nodes: Sequence[NodeView]) -> None:
         plan = self._plans[up] = self._planner.plan(self._graph, nodes, self._transfer_s)
+        if not isinstance(plan, Mapping):
+            raise TypeError(f"a planner must return a mapping from task to node and time, got {plan!r}")
         left: dict[str, deque[str]] = {name: deque() for name in up}
         strange = [task for task in plan if task not in self._graph]
         if strange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,8 +22,9 @@ class Dot(Shaped):
     """The task graph of a DOT file, by what its nodes and edges have as attributes.
 
     As SimGrid and daggen have it: a node's ``size`` are its operations, an edge's its bytes. An edge without one
-    carries nothing, and is there all the same. A file that breaks a rule is refused with the node or edge, the rule and
-    the value. Reads by pydot, which comes with ``pip install 'simcluster[dot]'``.
+    carries nothing, and is there all the same. What ``node`` and ``edge`` say at the top is of all that do not say it
+    themselves; what is in subgraphs counts as if it were not. A file that breaks a rule is refused with the node or
+    edge, the rule and the value. Reads by pydot, which comes with ``pip install 'simcluster[dot]'``.
     """
 
     kind: Literal["dot"] = "dot"
@@ -65,12 +67,22 @@ class Dot(Shaped):
             raise ValueError(f"{self.path}: a task graph must be a digraph, got a {found[0].get_type()}")
         read = nx.nx_pydot.from_pydot(found[0])
         graph: nx.DiGraph[Any] = nx.DiGraph()
-        graph.add_nodes_from((_plain(name), of) for name, of in read.nodes(data=True) if name not in ("\\n", ""))
-        for before, after, of in read.edges(data=True):
+        nodes: list[tuple[Any, Any]] = [(name, read.nodes[name]) for name in read]
+        edges: list[tuple[Any, Any, Any]] = list(read.edges(data=True))
+        for part in _within(found[0]):  # which networkx leaves out
+            nodes += [(node.get_name(), node.get_attributes()) for node in part.get_nodes()]
+            edges += [(edge.get_source(), edge.get_destination(), edge.get_attributes()) for edge in part.get_edges()]
+        of_nodes, of_edges = _said_of_all(found[0].get_node_defaults()), _said_of_all(found[0].get_edge_defaults())
+        for name, of in nodes:
+            if name not in ("\\n", "", "node", "edge", "graph"):
+                graph.add_node(_plain(name), **of)
+        for before, after, of in edges:
             edge = _plain(before), _plain(after)
             if graph.has_edge(*edge):
                 raise ValueError(f"{self.path}: edges must differ, got {edge[0]!r} -> {edge[1]!r} twice")
-            graph.add_edge(*edge, **of)
+            graph.add_edge(*edge, **{**of_edges, **of})
+        for name in graph:
+            graph.add_node(name, **{**of_nodes, **graph.nodes[name]})
         if not len(graph):
             raise ValueError(f"{self.path}: a task graph must have at least one node, got none")
         ordered: nx.DiGraph[Any] = nx.DiGraph()
@@ -86,6 +98,18 @@ def _parsed(text: str) -> list[Any] | None:
 
         found: list[Any] | None = pydot.graph_from_dot_data(text)
         return found
+
+
+def _within(graph: Any) -> Iterator[Any]:
+    """The subgraphs of a graph, and theirs."""
+    for part in graph.get_subgraph_list():
+        yield part
+        yield from _within(part)
+
+
+def _said_of_all(defaults: list[dict[str, Any]]) -> dict[str, Any]:
+    """What `node [...]` or `edge [...]` says of each that does not say it itself."""
+    return {field: value for each in defaults for field, value in each.items()}
 
 
 def _plain(word: Any) -> str:
