@@ -148,37 +148,33 @@ class FrontEnd:
     def choose(self, call: PlainCall | ShardCall) -> ReplicaView:
         """The replica that is asked next: one that this call has not asked yet, if there is one."""
         replicas = self.replicas[call.shard]
+        active = replicas.active
         if self.guards:
-            return self._choose_guarded(call, replicas.active)
-        if not call.asked:
-            name = self.balancer(call.key, replicas.candidates, self._draws)
-            with suppress(TypeError):  # of what is no name
-                if (view := replicas.by_name.get(name)) is not None:
-                    return view
-            candidates = replicas.candidates
-        else:
-            left = [view for view in replicas.active if view not in call.asked]
-            if not left:
-                call.asked.clear()
-                left = list(replicas.active)
-            candidates = tuple(view for view in left if not view.suspected) or tuple(left)
-            return self._one_of(call, candidates)
-        raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
+            active = self._admitted(call.shard, active)
+        elif not call.asked:
+            return self._one_of(call, replicas.candidates, replicas.by_name)
+        left = tuple(view for view in active if view not in call.asked)
+        if not left:
+            call.asked.clear()
+            left = active
+        candidates = tuple(view for view in left if not view.suspected) or left
+        return self._one_of(call, candidates, {view.name: view for view in candidates})
 
-    def _choose_guarded(self, call: PlainCall | ShardCall, active: tuple[ReplicaView, ...]) -> ReplicaView:
-        """One that all guards admit. Raises ``Refused`` when there is none."""
-        now_s, admitted = self.env.now, active
+    def _admitted(self, shard: int, views: tuple[ReplicaView, ...]) -> tuple[ReplicaView, ...]:
+        """Those that all guards admit. Raises ``Refused`` when there is none."""
+        now_s = self.env.now
         for guard, cause in self.guards:
-            admitted = tuple(view for view in admitted if guard.admits(view.name, call.shard, now_s))
-            if not admitted:
-                raise Refused(cause, f"no server of shard {call.shard} may be asked at {now_s} s: {cause}")
-        left = tuple(view for view in admitted if view not in call.asked) or admitted
-        return self._one_of(call, tuple(view for view in left if not view.suspected) or left)
+            views = tuple(view for view in views if guard.admits(view.name, shard, now_s))
+            if not views:
+                raise Refused(cause, f"no server of shard {shard} may be asked at {now_s} s: {cause}")
+        return views
 
-    def _one_of(self, call: PlainCall | ShardCall, candidates: tuple[ReplicaView, ...]) -> ReplicaView:
+    def _one_of(
+        self, call: PlainCall | ShardCall, candidates: tuple[ReplicaView, ...], by_name: dict[str, ReplicaView]
+    ) -> ReplicaView:
         name = self.balancer(call.key, candidates, self._draws)
-        for view in candidates:
-            if view.name == name:
+        with suppress(TypeError):  # of what is no name
+            if (view := by_name.get(name)) is not None:
                 return view
         raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
 

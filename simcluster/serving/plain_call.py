@@ -82,7 +82,6 @@ class PlainCall:
             self.attempt()
             return
         refused, self._refused = self._refused, False
-        self.asked.clear()
         if refused:  # which took no time, so the next round must not come at the same moment
             front.node.timer(front.timeout_s or _ROUND_S).callbacks.append(self.attempt)
         else:

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -23,6 +24,7 @@ from simcluster.serving import (
     Synthetic,
     TargetTracking,
 )
+from simcluster.serving.autoscalers.load import LoadMeter
 from tests.built_ins import one, words
 
 EVEN = At(times_s=tuple(0.025 * query for query in range(1600)))
@@ -189,6 +191,101 @@ def test_an_autoscaler_begins_with_one_server_at_least_and_keeps_one(word):
 
     assert ended_once(result, 100)
     assert all(count >= 1 for _, count in running(result))
+
+
+def test_the_load_is_the_mean_of_the_last_period_over_those_that_run_and_are_not_suspected():
+    found = []
+
+    class Looks(Spec):
+        kind: Literal["looks"] = "looks"
+
+        def at_start(self, replicas):
+            return 5
+
+        def run(self, node, pool):
+            meters = [LoadMeter(node, pool, metric) for metric in ("utilisation", "concurrency")]
+            for _ in range(3):
+                yield node.timer(1.0)
+                pool.views["s-3"].suspected = True
+                found.append([meter.load(0) for meter in meters])
+
+    # Each of the first four has 0.5 s of work, in the second second; the last of the five, two of these.
+    turns = iter(("s-0", "s-1", "s-2", "s-3", "s-4", "s-4"))
+    made = service(
+        Looks(), At(times_s=(1.1,) * 5 + (1.9,)), 6, demand_s=Constant(value=0.5),
+        balancer=lambda query, replicas, generator: next(turns),
+    )  # fmt: skip
+    run(made.replace(cluster=ClusterSpec(nodes=(NodeSpec(name="front"), *nodes("s", 6, cores=2)))), 0)
+
+    assert found[0] == [(0.0, 4), (0.0, 4)]
+    assert found[1][0] == (pytest.approx((3 * 0.5 + 0.6) / 4 / 2, abs=0.01), 4)
+    assert found[1][1] == (1 / 4 / 2, 4)  # one request is outstanding at the two cores of s-4
+
+
+@given(st.integers(1, 20), st.floats(0, 3), st.floats(0.1, 1))
+def test_so_many_are_wanted_as_are_just_enough_for_the_target(active, load, target):
+    tracking = TargetTracking(target=target, tolerance=0.1)
+    wanted = tracking._wanted(load, active)
+
+    if abs(load / target - 1) <= 0.1:
+        assert wanted == active
+    else:
+        assert wanted * target >= active * load * (1 - 1e-12)
+        assert (wanted - 1) * target < active * load or wanted == 0
+
+
+def test_each_shard_rests_after_its_own_steps():
+    class Two(Spec):
+        """The first shard is busy from the first second on, the second from the third."""
+
+        kind: Literal["two"] = "two"
+
+        def at_start(self, replicas):
+            return 1
+
+        def run(self, node, pool):
+            yield node.spawn(self.busy(node, pool))
+
+        def busy(self, node, pool):
+            scaled = StepScaling(metric="concurrency", high=0.8, low=0.0, period_s=1.0, cool_down_s=9.0)
+            node.spawn(scaled.run(node, pool))
+            yield node.timer(0.5)
+            pool.views["s-0"].outstanding += 1
+            yield node.timer(2.0)
+            pool.views["s-3"].outstanding += 1
+            yield node.timer(2.0)
+
+    made = service(Two(), At(times_s=(20.0,)), 1, shards=2, timeout_s=1.0)
+    begun = [(time_s, name) for time_s, name, state in states(run(made, 0)) if state == "starting"]
+
+    assert begun[:2] == [(1.0, "s-1"), (3.0, "s-4")]
+
+
+def test_one_that_is_told_to_start_again_takes_its_whole_cold_start():
+    class Wavers(Leaves):
+        def at_start(self, replicas):
+            return 1
+
+        def run(self, node, pool):
+            for act in (partial(pool.start, "s-1", 1.0), partial(pool.drain, "s-1"), partial(pool.start, "s-1", 1.0)):
+                yield node.timer(0.25)
+                act()
+
+    result = run(service(Wavers(), At(times_s=(3.0,)), 1), 0)
+
+    assert [(time_s, state) for time_s, name, state in states(result)[5:]] == [
+        (0.25, "starting"), (0.5, "off"), (0.75, "starting"), (1.75, "active"),
+    ]  # fmt: skip
+
+
+def test_one_that_drains_when_the_front_end_crashes_is_off_when_that_is_up_again():
+    crash = CrashNode(node="front", begin_s=1.2, end_s=1.5)
+    made = service(Leaves(), At(times_s=(0.95,) * 40), 40, balancer="round_robin", faults=(crash,))
+    result = run(made, 0)
+
+    turns = [(time_s, state) for time_s, name, state in states(result) if name == "s-1"]
+    assert turns == [(1.0, "draining"), (1.5, "off")]
+    assert ended_once(result, 40)
 
 
 AUTOSCALERS = st.sampled_from(

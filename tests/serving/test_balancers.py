@@ -155,6 +155,15 @@ def test_the_least_response_time_is_that_of_the_mean_latency_and_the_queue():
     assert balancer(None, (*replicas, ReplicaView("r-3", outstanding=1)), generator) == "r-2"
 
 
+def test_the_first_answer_is_the_mean():
+    replicas, balancer, generator = views(0, 0), LeastResponseTime(weight=0.1), stream(0)
+    balancer.heard(replicas[0], 0.4, 1.0)
+    for _ in range(50):
+        balancer.heard(replicas[1], 0.3, 1.0)
+
+    assert balancer(None, replicas, generator) == "r-1"
+
+
 def test_idle_replicas_are_chosen_in_the_order_in_which_they_became_so():
     replicas, balancer, generator = views(1, 1, 1, 1), JoinIdleQueue(), stream(0)
     balancer(None, replicas, generator)

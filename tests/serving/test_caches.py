@@ -129,6 +129,15 @@ def test_a_time_to_live_that_no_clock_can_tell_keeps_nothing(entries):
     assert not any(asked(cache, key, now_s=1e6) for key in (1, 1, 2, 1))
 
 
+def test_what_is_put_once_more_is_young_again():
+    cache = Ttl(ttl_s=2.0, entries=2)
+    for key, now_s in (("a", 0.0), ("b", 0.5), ("a", 1.0), ("c", 1.5)):  # two may compute the same at once
+        cache.put(key, key, now_s)
+
+    assert [*cache._kept] == ["a", "c"]
+    assert cache.get("a", 2.9) == "a"
+
+
 def service(cache, times_s, *, at="front_end", faults=(), keys=1, demand_s=0.1, **job):
     spec = ClusterSpec(nodes=(NodeSpec(name="front"), *nodes("s", 2)))
     made = ServiceJob(

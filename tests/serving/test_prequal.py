@@ -1,9 +1,12 @@
 """Prequal's pool of probes: what is hot, what is used again, what is removed; and that probes are messages."""
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NodeSpec, nodes
@@ -103,6 +106,31 @@ def test_old_probes_and_those_of_replicas_that_may_not_be_asked_count_for_nothin
     probed._node.now = 1.5
     assert probed.take(REPLICAS) is None
     assert probed._probes == []
+
+
+def heard(probed, place, in_flight=1, latency_s=0.1):
+    """A probe has come back."""
+    probed._heard(f"r-{place}", 9.0, SimpleNamespace(ok=True, value=SimpleNamespace(body=(in_flight, latency_s))))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5)), max_size=60), st.integers(2, 5))
+def test_the_pool_keeps_the_last_probe_of_each_replica_and_of_more_than_it_holds_the_youngest(probes, size):
+    probed, last = pool(pool=size), {}
+    for place, in_flight in probes:
+        heard(probed, place, in_flight)
+        last.pop(place, None)
+        last[place] = in_flight
+
+    kept = [(probe.name, probe.in_flight) for probe in probed._probes]
+    assert kept == [(f"r-{place}", in_flight) for place, in_flight in last.items()][-size:]
+
+
+def test_a_probe_that_is_as_old_as_it_becomes_counts_for_nothing():
+    probed = pool((0, 1, 0.1), (1, 1, 0.2), age_s=2.0)
+    probed._node.now = 1.999
+    assert probed.take(REPLICAS) == "r-0"
+    probed._node.now = 2.0
+    assert probed.take(REPLICAS) is None
 
 
 def test_a_server_expects_the_median_of_its_latencies_at_alike_load():

@@ -239,6 +239,19 @@ def test_codel_lets_a_burst_pass_and_turns_away_ever_more_often_while_waits_are_
     assert not any(CoDel().begin().begins(9.0, 0, float(tick)) for tick in range(9))  # the last in the queue
 
 
+@pytest.mark.parametrize(("calm_s", "quick"), [(1.0, True), (20.0, False)])
+def test_codel_goes_on_at_the_rate_that_was_right_if_that_was_a_short_while_ago(calm_s, quick):
+    rule = CoDel(target_s=0.1, interval_s=1.0).begin()
+    dropped = sum(rule.begins(0.2, 5, 0.01 * tick) for tick in range(801))
+    rule.begins(0.0, 5, 8.01)
+    begin_s = 8.01 + calm_s
+    again_s = [0.01 * tick for tick in range(300) if rule.begins(0.2, 5, begin_s + 0.01 * tick)]
+
+    # RFC 8289, section 5.4: the count begins at how many were dropped but the first, within 16 intervals; else at 1.
+    assert again_s[0] == pytest.approx(1.0, abs=0.011)
+    assert again_s[1] - again_s[0] == pytest.approx(1 / math.sqrt(dropped - 1) if quick else 1.0, abs=0.011)
+
+
 def test_a_controlled_delay_is_short_only_where_the_queue_has_not_been_empty_for_long():
     rule = ControlledDelay(target_s=0.1, interval_s=1.0).begin()
     rule.arrives(0, 0, 5.0)
