@@ -171,7 +171,8 @@ def seen(make, program, seed):
                 node.send("n-1", "y", size_bytes=0)  # which comes to the same program at once
             if message.id % 11 == 0:
                 node.crash()
-                node.restart()
+                node.env.call_later(0.01, lambda _: cluster.check())
+                node.env.call_later(0.02, lambda _: node.restart())
 
         return one
 
