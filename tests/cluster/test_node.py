@@ -344,9 +344,10 @@ def test_a_core_is_not_busy_for_less_than_no_time(make, seconds):
         make()["n-0"].busy(seconds)
 
 
-def test_a_reply_that_is_computed_comes_when_the_computation_is_over_unless_its_program_has_ended(make):
+@pytest.mark.parametrize("discipline", ["fcfs", "ps"])
+def test_a_reply_that_is_computed_comes_when_the_computation_is_over_unless_its_program_has_ended(make, discipline):
     def heard(ask, end_s):
-        cluster, got = make(jitter=Exponential(mean=1.0)), []
+        cluster, got = make(jitter=Exponential(mean=1.0), discipline=discipline), []
 
         def asks(node):
             reply = yield node.request("n-1", "ask", 3)
