@@ -34,6 +34,7 @@ from operator import attrgetter
 from simpy.events import PENDING
 from simpy.events import Condition as PlainCondition
 
+from simcluster.kernels.events import fail_now
 from simcluster.kernels.events cimport (
     Environment, Event, ScheduledCall, Waiters, call_after, call_after_any, fire_event, is_awaited, present, seconds
 )
@@ -51,6 +52,8 @@ cdef extern from *:
     """
     object new_tuple(object type, Py_ssize_t size)
     void PyTuple_SET_ITEM(object tuple, Py_ssize_t place, object item)
+    bint PyObject_IS_GC(object item)
+    void PyObject_GC_UnTrack(PyObject *item)
 
 cdef enum Field:
     """The fields of a message, which is a tuple."""
@@ -113,9 +116,11 @@ cdef object frozen(object value, object freeze, double *size_bytes):
     """What ``freeze(value)`` returns, and its size: plain values, arrays of numbers and tuples of them need no Python.
 
     What else there is, and what is nested deeper, goes to ``freeze``. Sizes are whole numbers, whose sums are exact.
+    A tuple of which no part can be in a cycle is told to the collector as such, which would find out by itself later.
     """
     cdef Py_ssize_t place, count
     cdef double part_bytes = 0.0
+    cdef bint simple = True
     if type(value) is not tuple:
         return frozen_part(value, freeze, size_bytes)
     count = len(<tuple> value)
@@ -126,6 +131,9 @@ cdef object frozen(object value, object freeze, double *size_bytes):
         Py_INCREF(part)
         PyTuple_SET_ITEM(parts, place, part)
         size_bytes[0] += part_bytes
+        simple = simple and not PyObject_IS_GC(part)
+    if simple:
+        PyObject_GC_UnTrack(<PyObject *> parts)
     return parts
 
 
@@ -469,6 +477,8 @@ cdef class Receive(Event):
 
     cdef Mailbox mailbox
     cdef readonly tuple kinds
+    cdef dict functions             # by kind, for one that listens; else None
+    cdef object program             # as which they run
     cdef readonly double since_s    # when somebody began to wait, of several the last
 
     cdef int begin(self) except -1:
@@ -480,6 +490,21 @@ cdef class Receive(Event):
 
     cdef inline bint takes(self, object message) except -1:
         return not self.kinds or field(message, KIND) in self.kinds
+
+
+cdef int listen(Receive receive, object message) except -1:
+    """Calls the function for a message; the receive fails with what that raises."""
+    cdef Environment env = receive.mailbox.endpoint.env
+    active = env._active_proc
+    env._active_proc = receive.program
+    try:
+        receive.functions[field(message, KIND)](message)
+    except Exception as error:
+        env._active_proc = active
+        receive._defused = True
+        fail_now(receive, error)
+    env._active_proc = active
+    return 0
 
 
 cdef class Offer(ScheduledCall):
@@ -528,8 +553,17 @@ cdef class Mailbox:
         if self.others or not receive.takes(message) or not is_awaited(receive):
             return False
         self.longest = None
-        fire_event(receive, message)
+        self.hand(receive, message)
         return True
+
+    cdef inline int hand(self, Receive receive, object message) except -1:
+        """Give a message to a receive that waits no more; one that listens waits again, if somebody awaits it."""
+        if receive.functions is None:
+            return fire_event(receive, message)
+        listen(receive, message)
+        if is_awaited(receive):
+            receive.begin()
+        return 0
 
     cdef int put(self, object message) except -1:
         """A message arrives."""
@@ -627,7 +661,7 @@ cdef class Mailbox:
                 continue
             message = self.take_out(queue)  # before it is handed over: what is resumed may look here again
             self.cease(receive)
-            fire_event(receive, message)
+            self.hand(receive, message)
         return 0
 
     cdef int watch(self, Receive receive) except -1:
@@ -798,14 +832,30 @@ cdef class Endpoint:
 
     def receive(self, *kinds):
         """The next message of one of ``kinds`` (of any kind when none is named), for as long as it is awaited."""
-        cdef Receive receive
         if self._down:
             self._require_up("receive")
-        receive = Receive.__new__(Receive)
+        return self.receiving(kinds, None)
+
+    def listen(self, functions):
+        """What calls ``functions[kind](message)`` for each message of these kinds, for as long as it is awaited.
+
+        It never happens, but fails with what a function raises. The functions run as the program that asks for it.
+        """
+        functions = dict(functions)
+        if self._down:
+            self._require_up("listen")
+        if not functions:
+            raise ValueError(f"functions must be those of at least one kind, got {functions}")
+        return self.receiving(tuple(functions), functions)
+
+    cdef Receive receiving(self, tuple kinds, dict functions):
+        cdef Receive receive = Receive.__new__(Receive)
         receive.env = self.env
         receive.watched = True
         receive.mailbox = self._mailbox
         receive.kinds = kinds
+        if functions is not None:
+            receive.functions, receive.program = functions, self.env._active_proc
         return receive
 
     def send(self, target, kind, body=None, size_bytes=None):

@@ -10,7 +10,8 @@ from simcluster.kernels.events cimport Environment, Event, ScheduledCall, call_a
 cdef class Work:
     """One computation: its result, already known, and the seconds at speed 1 that it takes, and still takes."""
 
-    cdef Event done
+    cdef Event done             # or None, and a function to call with the argument and the result
+    cdef object function, argument
     cdef readonly object result, owner
     cdef double work_s, remaining_s, since_s
     cdef readonly double begin_s
@@ -77,6 +78,13 @@ cdef class FirstComeFirstServed:
         self.enter(done, result, work_s, self.env._active_proc if owner is None else owner)
         return done
 
+    def compute_then(self, function, argument, result, double work_s, owner=None):
+        """Compute for ``owner``, or the process that asks now, then call ``function(argument, result)``."""
+        cdef Work work = self.work(None, result, work_s, self.env._active_proc if owner is None else owner)
+        work.function = function
+        work.argument = argument
+        self.begin(work)
+
     def progress(self, owner):
         """Which share of its work the computation of an owner has behind it that has least; ``None`` without any."""
         cdef Work work
@@ -126,11 +134,17 @@ cdef class FirstComeFirstServed:
         self.ready = None
 
     cdef int enter(self, Event done, object result, double work_s, object owner) except -1:
+        return self.begin(self.work(done, result, work_s, owner))
+
+    cdef Work work(self, Event done, object result, double work_s, object owner):
         cdef Work work = Work.__new__(Work)
         work.done = done
         work.result = result
         work.work_s = work.remaining_s = work_s
         work.owner = owner
+        return work
+
+    cdef int begin(self, Work work) except -1:
         if len(self._running) < self._cores:
             return self.start(work)
         if self.ready is None:
@@ -172,4 +186,7 @@ cdef class FirstComeFirstServed:
             self.start(self.ready.popleft())
         if self.computes is not None:
             self.computes.append((present(self.env), "compute", self.name, work.begin_s))
+        if work.done is None:
+            work.function(work.argument, work.result)
+            return 0
         return fire_event(work.done, work.result)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster.failure import Failure, Killed, NodeDown, TimedOut
 from simcluster.cluster.machine.clock import Clock
-from simcluster.cluster.machine.machine import CallCost, NodeSpec
+from simcluster.cluster.machine.machine import Computation, NodeSpec
 from simcluster.cluster.machine.memory import Memory
 from simcluster.cluster.machine.processor import Processor, ProcessorSharing
 from simcluster.cluster.machine.slowdown import Slowdowns
@@ -24,22 +24,8 @@ from simcluster.kernels import Cost
 if TYPE_CHECKING:
     from simcluster.cluster.cluster import Cluster
 
-R = TypeVar("R", covariant=True)
 _seconds_of = Cost.seconds_of
 Bootable = Callable[["Node"], Program]
-
-
-class Computation(Protocol[R]):
-    """Something that a node can compute: calling it gives the result, ``cost`` says what it takes."""
-
-    @property
-    def cost(self) -> CallCost:
-        """What it takes."""
-        ...
-
-    def __call__(self) -> R:
-        """Do it, for real."""
-        ...
 
 
 class Node(Endpoint):
@@ -138,15 +124,13 @@ class Node(Endpoint):
 
         The mathematics is done at once and for real; a crash, or the end of ``owner`` (the caller), loses its result.
         """
-        if self._down:
-            self._require_up("compute")
-        try:
-            cost = call.cost
-        except AttributeError:
-            raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
-        seconds = _seconds_of(cost, self._flops_per_s, self._memory_bytes_per_s)
-        result = call()
-        return self._processor.compute(result, seconds * self._jitter() if self._jitters else seconds, owner)
+        seconds = self._seconds_of(call)
+        return self._processor.compute(call(), seconds, owner)
+
+    def compute_reply(self, message: Message, call: Computation[Any], owner: Process | None = None) -> None:
+        """Reply to a request with the result of ``call``, computed as by ``compute``."""
+        seconds = self._seconds_of(call)
+        self._processor.compute_then(self.reply, message, call(), seconds, owner)
 
     def busy(self, seconds: float) -> Event:
         """Occupy a core for ``seconds`` of work at speed 1."""
@@ -304,6 +288,17 @@ class Node(Endpoint):
             self.when_up(partial(self._start, name))
 
     # How it works
+
+    def _seconds_of(self, call: Computation[Any]) -> float:
+        """How long a core takes for a call at speed 1. Raises ``NodeDown`` on a node that is down."""
+        if self._down:
+            self._require_up("compute")
+        try:
+            cost = call.cost
+        except AttributeError:
+            raise TypeError(f"compute takes a computation, as kernel.call(…) or Call(…) gives, got {call!r}") from None
+        seconds = _seconds_of(cost, self._flops_per_s, self._memory_bytes_per_s)
+        return seconds * self._jitter() if self._jitters else seconds
 
     def refuse(self, refusal: tuple[int | str, int, Failure]) -> None:
         """Let a request fail that the network knows to be lost. Only the network calls this."""

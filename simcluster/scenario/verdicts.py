@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cmath
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -61,14 +61,22 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     yield path, value
     named: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, Mapping):
-        named = value.items()
+        named = () if _are_finite(value.values()) else value.items()
     elif isinstance(value, list | tuple):
-        named = enumerate(value)
+        named = () if _are_finite(value) else enumerate(value)
     elif is_dataclass(value):
         named = ((field.name, getattr(value, field.name)) for field in fields(value))
     for name, part in named:
         if type(part) not in _ALWAYS_FINITE:
             yield from _parts(f"{path}.{name}", part)
+
+
+def _are_finite(parts: Collection[Any]) -> bool:
+    """Whether parts are whole numbers, text, and tuples of them, as the answers of a service are: seen at once."""
+    tuples = [part for part in parts if type(part) is tuple]
+    rest = parts if not tuples else (part for part in parts if type(part) is not tuple)
+    whole = _ALWAYS_FINITE.issuperset
+    return whole(map(type, rest)) and whole(map(type, chain.from_iterable(tuples)))
 
 
 def _is_lost(value: Any) -> bool:

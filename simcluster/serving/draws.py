@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 _BLOCK = 512
+_INT64 = np.int64
 
 
 class Draws(np.random.Generator):
@@ -19,23 +21,22 @@ class Draws(np.random.Generator):
 
     def __init__(self, generator: np.random.Generator) -> None:
         super().__init__(generator.bit_generator)
-        self._block: Iterator[float] = iter(())
+        self._next = chain.from_iterable(self._blocks()).__next__
+
+    def _blocks(self) -> Iterator[list[float]]:
+        while True:
+            yield super().random(_BLOCK).tolist()
 
     def random(self, size: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """As of any generator."""
-        if size is not None or dtype is not None or out is not None:
-            return super().random(size, np.float64 if dtype is None else dtype, out)
-        for draw in self._block:
-            return draw
-        self._block = iter(super().random(_BLOCK).tolist())
-        return next(self._block)
+        if size is None and dtype is None and out is None:
+            return self._next()
+        return super().random(size, np.float64 if dtype is None else dtype, out)
 
     def integers(
-        self, low: Any, high: Any = None, size: Any = None, dtype: Any = np.int64, endpoint: Any = False
+        self, low: Any, high: Any = None, size: Any = None, dtype: Any = _INT64, endpoint: Any = False
     ) -> Any:
         """As of any generator."""
-        if high is not None or size is not None or dtype is not np.int64 or endpoint or type(low) is not int or low < 1:
-            return super().integers(low, high, size, dtype, endpoint)
-        for draw in self._block:
-            return int(draw * low)
-        return int(self.random() * low)
+        if high is None and size is None and dtype is _INT64 and not endpoint and type(low) is int and low >= 1:
+            return int(self._next() * low)
+        return super().integers(low, high, size, dtype, endpoint)

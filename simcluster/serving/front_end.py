@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -155,7 +154,7 @@ class FrontEnd:
             return self._one_of(call, replicas.candidates, replicas.by_name)
         left = tuple(view for view in active if view not in call.asked)
         if not left:
-            call.asked.clear()
+            call.asked = []
             left = active
         candidates = tuple(view for view in left if not view.suspected) or left
         return self._one_of(call, candidates, {view.name: view for view in candidates})
@@ -173,9 +172,12 @@ class FrontEnd:
         self, call: PlainCall | ShardCall, candidates: tuple[ReplicaView, ...], by_name: dict[str, ReplicaView]
     ) -> ReplicaView:
         name = self.balancer(call.key, candidates, self._draws)
-        with suppress(TypeError):  # of what is no name
-            if (view := by_name.get(name)) is not None:
-                return view
+        try:
+            view = by_name.get(name)
+        except TypeError:  # what it has returned is no name
+            view = None
+        if view is not None:
+            return view
         raise ValueError(f"balancer must return one of {[view.name for view in candidates]}, got {name!r}")
 
     def sent(self, call: ShardCall, view: ReplicaView, twin: str | None, ident: int | None) -> Attempt:

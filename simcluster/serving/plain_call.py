@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Failure
@@ -34,7 +35,7 @@ class PlainCall:
         self.key = key
         self.shard = shard
         self.attempts = 0
-        self.asked: list[ReplicaView] = []
+        self.asked: Sequence[ReplicaView] = ()
 
     def attempt(self, _: Event | None = None) -> None:
         """Ask a replica; one that does not answer is passed over for another, round after round."""
@@ -77,7 +78,7 @@ class PlainCall:
     def _unanswered(self, failure: Failure) -> None:
         front = self._front
         self._refused = self._refused or failure.definite
-        self.asked.append(self._view)
+        self.asked = [*self.asked, self._view]
         if any(view not in self.asked for view in front.replicas[self.shard].active):
             self.attempt()
             return

@@ -26,6 +26,7 @@ class Service(Protocol):
     A method ``load(node, shard)``, which need not be, gives the steps that a server does whenever it comes up, before
     it answers; their value is what ``answer`` is given. A method ``key(body)``, which need not be either, says what a
     query asks for, of a kind that a dictionary takes as a key: balancers and caches are told it instead of the body.
+    Where there is a method ``asks(generator)``, it gives what ``ask`` gives time after time, without end, and faster.
     """
 
     def shards(self, count: int, seed: int) -> Sequence[Any]:

@@ -21,16 +21,13 @@ def serve(node: Node, *, job: ServiceJob, shard: Any) -> Generator[Event, Any, N
     """A server: every query is a computation of its own, so they queue for the cores in order of arrival."""
     if (load := getattr(job.service, "load", None)) is not None:
         shard = yield from load(node, shard)
-    server = (_Server if turns_away(job) else _Plain)(node, job, shard)
-    asks, probes, cancels = (f"{job.name}.{what}" for what in ("ask", "probe", "cancel"))
-    while True:
-        message = yield node.receive(asks, probes, cancels)
-        if message.kind == asks:
-            server.take(message)
-        elif message.kind == probes:
-            node.reply(message, (server.requests, server.latencies.expected_s(server.requests)))
-        else:
-            server.cancel(message.body)
+    server = (_Server if turns_away(job) else _Counting if hasattr(job.balancer, "run") else _Plain)(node, job, shard)
+
+    def probed(message: Message) -> None:
+        node.reply(message, (server.requests, server.latencies.expected_s(server.requests)))
+
+    take, cancel = server.take, server.cancel
+    yield node.listen({f"{job.name}.ask": take, f"{job.name}.probe": probed, f"{job.name}.cancel": cancel})
 
 
 def turns_away(job: ServiceJob) -> bool:
@@ -41,28 +38,38 @@ def turns_away(job: ServiceJob) -> bool:
 class _Plain:
     """Computes each request as it comes."""
 
+    __slots__ = ("_answer", "_compute_reply", "_node", "_shard", "latencies", "requests")
+
     def __init__(self, node: Node, job: ServiceJob, shard: Any) -> None:
-        self.requests = 0  # that it has and has not answered
+        self.requests = 0  # that it has and has not answered, where somebody may ask
         self.latencies = Latencies()
         self._node = node
-        self._env = node.env
         self._answer = job.service.answer
         self._shard = shard
-        self._probed = hasattr(job.balancer, "run")
+        self._compute_reply = node.compute_reply
+
+    def take(self, message: Message) -> None:
+        """A request has come."""
+        self._compute_reply(message, self._answer(self._shard, message.body))
+
+    def cancel(self, message: Message) -> None:
+        """Nobody wants an answer any more; what computes goes on."""
+
+
+class _Counting(_Plain):
+    """Also says, to whoever probes it, how many requests it has and how long they take."""
+
+    __slots__ = ()
 
     def take(self, message: Message) -> None:
         """A request has come."""
         done = self._node.compute(self._answer(self._shard, message.body))
-        done.callbacks.append(partial(self._reply, message, self._env.now, self.requests))
+        done.callbacks.append(partial(self._reply, message, self._node.env.now, self.requests))
         self.requests += 1
-
-    def cancel(self, number: object) -> None:
-        """Nobody wants an answer any more; what computes goes on."""
 
     def _reply(self, message: Message, came_s: float, before: int, done: Event) -> None:
         self.requests -= 1
-        if self._probed:
-            self.latencies.add(before, self._env.now - came_s)
+        self.latencies.add(before, self._node.env.now - came_s)
         self._node.reply(message, done._value)
 
 
@@ -130,8 +137,9 @@ class _Server:
         self._queue.arrive(request, self._waiting, self._free, now_s)
         self._go_on()
 
-    def cancel(self, ident: object) -> None:
+    def cancel(self, message: Message) -> None:
         """Nobody wants an answer to this request: turn it away, if it still waits."""
+        ident = message.body
         for request in self._waiting:
             if request.ident == ident:
                 if len(self._same.get(request.key, ())) < 2:  # else others wait for its answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import Cluster, Message
@@ -56,10 +57,10 @@ class World:
         self._queries = job.queries
         self._front_end = job.front_end
         self._kind = f"{job.name}.query"
-        self._body = job.service.ask
         self._over = over
         self._asked = self._ended = 0
-        self._bodies = stream(seed, "serving", "queries")
+        bodies, asks = stream(seed, "serving", "queries"), getattr(job.service, "asks", None)
+        self._body: Callable[[], Any] = partial(job.service.ask, bodies) if asks is None else asks(bodies).__next__
         fields = "query", "arrival_s", "sojourn_s", "attempts"
         self._records = cluster.trace.sink("query", *fields)
         self._record_lost = cluster.trace.recorder("query_lost", "query", "arrival_s")
@@ -72,26 +73,31 @@ class World:
     def ask(self) -> Event:
         """A query comes; the event happens when it is answered, failed or lost."""
         env = self._env
-        answered = Event(env)
+        answered = env.event()
         number = self._asked
         if number == self._queries:
             return answered
         self._asked = number + 1
-        query = self.open[number] = Query(number, env.now, self._body(self._bodies), answered)
+        query = self.open[number] = Query(number, env.now, self._body(), answered)
         if number + 1 == self._queries and env.active_process is self._process:
             self._cluster.killed.append(kill(self._process))
-        node, front = self._cluster.nodes.get(self._front_end), self.front
+        front = self.front
+        if front is not None and front.node.runs and awaited(front.listens) and not front.node.inbox_is_full:
+            front.take(query)
+        else:
+            self._deliver(query)
+        return answered
+
+    def _deliver(self, query: Query) -> None:
+        node = self._cluster.nodes.get(self._front_end)
         if node is None or node.state == "down":
             if node is None or self._job.when_down == "lose":
                 self.lose(query)
         elif node.inbox_is_full:
             self.lose(query)
-        elif front is not None and node.runs and awaited(front.listens):
-            front.take(query)
         else:
             ident = self._cluster.network.new_id()
-            node.deliver(Message(ident, "", node.name, self._kind, number, 0.0))
-        return answered
+            node.deliver(Message(ident, "", node.name, self._kind, query.number, 0.0))
 
     def answer(self, query: Query, answer: Any, attempts: int) -> None:
         """A query has been answered."""

@@ -13,6 +13,7 @@ import simpy
 from simcluster.cluster import Cluster, ClusterSpec, Failure, NetworkSpec, nodes
 from simcluster.cluster.messages.verdict import Corrupt, Delay, Drop, Duplicate
 from simcluster.engine import Constant, Environment, Exponential, Trace, stream
+from simcluster.kernels import Call, Cost
 
 NODES, STEPS, END_S = 4, 25, 3.0
 KINDS = ("a", "b", "c")
@@ -86,6 +87,36 @@ def answering(node, log):
             node.reply(message, message.body)
 
 
+def listening(node, log):
+    """Reply to whatever is asked, at once or when that is computed, and stumble over words."""
+
+    def asked(message):
+        log.append((float(node.env.now), node.name, "hears", message.id, node.env.active_process.name))
+        if message.id % 2:
+            node.reply(message, message.body)
+        else:
+            node.compute_reply(message, Call(lambda: message.body, Cost(2e7, 0.0)))
+
+    def told(message):
+        log.append((float(node.env.now), node.name, "is told", message.id))
+        match message.id % 5:
+            case 0:
+                raise LookupError(str(message.id))
+            case 1 if node.state == "up":
+                node.pause()
+                node.env.call_later(0.01, lambda _: node.resume())
+            case 2 if node.state == "up":
+                node.crash()
+                node.restart()
+
+    while True:
+        try:
+            heard = node.listen({"ask": asked, "a": told})
+            yield heard | node.timer(0.4) if len(log) % 3 == 0 else heard
+        except (simpy.Interrupt, LookupError) as error:
+            log.append((float(node.env.now), node.name, "stumbles", type(error).__name__, str(error)))
+
+
 def disturb(cluster, draw, log):
     """Crash, pause, slow down and interrupt nodes, and put rules in force, for a while each."""
     env = cluster.env
@@ -141,11 +172,12 @@ def fingerprint(seed):
     limits = {"inbox_messages": 5} if draw.integers(3) == 0 else {}
     cluster = Cluster(env, ClusterSpec(nodes=nodes("n", NODES, cores=2, **limits), network=network), seed, trace)
     log = []
+    replies = (answering, listening)[int(draw.integers(2))]
     for node in cluster.nodes.values():
         others = list(cluster.nodes) if draw.integers(4) == 0 else [name for name in cluster.nodes if name != node.name]
         draws = stream(seed, node.name)
         node.boot(lambda node, draws=draws, others=others: program(node, draws, log, others), name="random")
-        node.boot(lambda node: answering(node, log), name="answering")
+        node.boot(lambda node: replies(node, log), name="answering")
     env.process(disturb(cluster, stream(seed, "trouble"), log))
     try:
         env.run(until=2 * END_S)

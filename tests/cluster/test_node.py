@@ -342,3 +342,33 @@ def test_only_what_is_down_can_restart_and_only_what_is_paused_can_resume(make):
 def test_a_core_is_not_busy_for_less_than_no_time(make, seconds):
     with pytest.raises(ValueError, match=f"seconds must be finite and at least 0, got {seconds}"):
         make()["n-0"].busy(seconds)
+
+
+@pytest.mark.parametrize("discipline", ["fcfs", "ps"])
+def test_a_reply_that_is_computed_comes_when_the_computation_is_over_unless_its_program_has_ended(make, discipline):
+    def heard(ask, end_s):
+        cluster, got = make(jitter=Exponential(mean=1.0), discipline=discipline), []
+
+        def asks(node):
+            reply = yield node.request("n-1", "ask", 3)
+            got.append((node.env.now, reply.body))
+
+        def answers(node):
+            message = yield node.receive("ask")
+            ask(node, message, Call(lambda: message.body + 1, Cost(5e8, 0.0)))
+            yield node.timer(100)
+
+        cluster["n-0"].boot(asks)
+        cluster["n-1"].boot(answers)
+        if end_s is not None:
+            cluster.env.call_later(end_s, lambda _: cluster["n-1"].kill("answers"))
+        cluster.env.run(until=50)
+        return got, cluster.trace.digest()
+
+    def by_an_event(node, message, call):
+        node.compute(call).callbacks.append(lambda done: node.reply(message, done.value))
+
+    for end_s in (None, 0.11):
+        at_once = heard(lambda node, message, call: node.compute_reply(message, call), end_s)
+        assert at_once == heard(by_an_event, end_s)
+        assert [body for _, body in at_once[0]] == ([4] if end_s is None else [])

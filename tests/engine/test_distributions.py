@@ -29,6 +29,23 @@ def test_draws_follow_the_law(distribution, law):
         assert stats.kstest(draws, law.cdf).pvalue > 1e-4
 
 
+class Halved(Exponential):
+    """A law of one's own that is made of another."""
+
+    def sample(self, generator):
+        return super().sample(generator) / 2
+
+
+@pytest.mark.parametrize(
+    "distribution", [each for each, _ in CASES if hasattr(each, "samples")] + [Halved(mean=2.0)], ids=type
+)
+def test_many_draws_at_once_are_those_that_come_one_after_the_other(distribution):
+    one, many = stream(2, "test"), stream(2, "test")
+
+    assert distribution.samples(many, 100) == [distribution.sample(one) for _ in range(100)]
+    assert distribution.sample(one) == distribution.sample(many)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -140,6 +140,9 @@ class Found:
         (Found(1.0, np.array([math.inf])), "outcome.weights"),
         ({"loss": math.nan}, "outcome.loss"),
         ((1.0, Found(math.nan)), "outcome.1.loss"),
+        ({0: (1, 2), 1: (3, math.nan)}, "outcome.1.1"),
+        ({0: (1, 2), 1: math.inf}, "outcome.1"),
+        ([(1, 2), (3, (4, math.nan))], "outcome.1.1.1"),
     ],
 )
 def test_an_outcome_of_one_s_own_that_is_no_number_is_said(outcome, path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NetworkSpec, NodeSpec, nodes
-from simcluster.engine import Constant, Environment, Exponential, Spec, stream
+from simcluster.engine import Constant, Environment, Exponential, Lognormal, Spec, stream
 from simcluster.faults import CrashNode, KillProgram, PauseNode
 from simcluster.kernels import Call, Cost
 from simcluster.learning import Bundled
@@ -20,6 +20,7 @@ from simcluster.serving import (
     Poisson,
     ServiceJob,
     Synthetic,
+    UniformKeys,
     Weighted,
 )
 
@@ -51,6 +52,22 @@ def served(faults=(), seed=1, horizon_s=100.0, inbox_messages=None, **fields):
     cluster = ClusterSpec(nodes=(front, *nodes("r", 2)))
     result = run(Scenario(cluster=cluster, job=job, faults=tuple(faults), horizon_s=horizon_s), seed)
     return result, list(result.trace.rows("query"))
+
+
+class Often(Synthetic):
+    """A service of one's own that asks for another key than the one that it is made of."""
+
+    def ask(self, generator):
+        return 7, super().ask(generator)[1]
+
+
+@pytest.mark.parametrize("service", [Synthetic(), Synthetic(keys=UniformKeys(keys=5)), Often()], ids=type)
+@pytest.mark.parametrize("demand_s", [Exponential(mean=2.0), Lognormal(mean=1.0, sigma=1.0)], ids=type)
+def test_queries_drawn_in_blocks_are_those_drawn_one_after_the_other(service, demand_s):
+    service = service.replace(demand_s=demand_s)
+    one, many = stream(0, "test"), service.asks(stream(0, "test"))
+
+    assert [next(many) for _ in range(2000)] == [service.ask(one) for _ in range(2000)]
 
 
 def arrivals(rows):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ from simcluster.cluster.machine.clock import ClockSpec
 from simcluster.cluster.machine.storage import StorageSpec
 from simcluster.engine import AnyDistribution, Count, Name, Positive, Spec, check_whole, hint
 from simcluster.kernels import Cost
+
+R = TypeVar("R", covariant=True)
 
 HARDWARE: dict[str, dict[str, Any]] = {
     # Orders of magnitude of data sheets, for one core at double precision; meant for comparing strategies, not vendors.
@@ -61,6 +63,19 @@ class CallCost(Protocol):
     @property
     def bytes(self) -> float:
         """Bytes read and written."""
+        ...
+
+
+class Computation(Protocol[R]):
+    """Something that a node can compute: calling it gives the result, ``cost`` says what it takes."""
+
+    @property
+    def cost(self) -> CallCost:
+        """What it takes."""
+        ...
+
+    def __call__(self) -> R:
+        """Do it, for real."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Protocol
@@ -35,6 +35,12 @@ class Processor(Protocol):
 
     def compute(self, result: Any, seconds: float, owner: object = None) -> Event:
         """Compute for ``owner``, or the process that asks now: an event, which then happens with ``result``."""
+        ...
+
+    def compute_then(
+        self, function: Callable[[Any, Any], object], argument: Any, result: Any, seconds: float, owner: object = None
+    ) -> None:
+        """Compute for ``owner``, or the process that asks now, then call ``function(argument, result)``."""
         ...
 
     def set_speed(self, speed: float) -> None:
@@ -83,6 +89,16 @@ class Disciplined:
         done = Event(self._env)
         self.submit(done, result, seconds, self._env.active_process if owner is None else owner)
         return done
+
+    def compute_then(
+        self, function: Callable[[Any, Any], object], argument: Any, result: Any, seconds: float, owner: object = None
+    ) -> None:
+        """Compute for ``owner``, or the process that asks now, then call ``function(argument, result)``."""
+
+        def over(done: Event) -> None:
+            function(argument, done._value)
+
+        self.compute(result, seconds, owner).callbacks.append(over)
 
 
 class FirstComeFirstServed(Disciplined):

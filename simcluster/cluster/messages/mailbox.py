@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 
 from simpy.events import PENDING, Condition
 
 from simcluster.cluster.messages.message import Message
 from simcluster.cluster.waiting import Waiters
-from simcluster.engine import Environment, Event, awaited, fire
+from simcluster.engine import Environment, Event, awaited, fail, fire
+
+Listener = Callable[[Message], object]
+"""What is called with each message of a kind."""
 
 
 class Receive(Event):
     """The arrival of a message of one of ``kinds`` (of any kind when none is named); its value is the message."""
 
-    def __init__(self, mailbox: Mailbox, kinds: tuple[str, ...]) -> None:
+    def __init__(
+        self, mailbox: Mailbox, kinds: tuple[str, ...], functions: Mapping[str, Listener] | None = None
+    ) -> None:
         super().__init__(mailbox.env)
         self._mailbox = mailbox
         self.kinds = kinds
+        self._functions = functions  # by kind, for one that listens
+        self._program = mailbox.env.active_process  # as which they run
         self.since_s = mailbox.env.now  # when somebody began to wait, of several the last
         self.callbacks = Waiters(self)
 
@@ -31,6 +38,24 @@ class Receive(Event):
     def cease(self) -> None:
         """Nobody waits any more."""
         self._mailbox.cease(self)
+
+    def hand(self, message: Message) -> None:
+        """Give it a message, when it waits no more; one that listens waits again, if somebody awaits it."""
+        if self._functions is None:
+            fire(self, message)
+            return
+        env = self.env
+        active = env.active_process
+        env._active_proc = self._program
+        try:
+            self._functions[message.kind](message)
+        except Exception as error:
+            env._active_proc = active
+            fail(self, error)
+        finally:
+            env._active_proc = active
+        if awaited(self):
+            self.begin()
 
 
 class Mailbox:
@@ -64,7 +89,7 @@ class Mailbox:
             (receive,) = self._receives
             if (not receive.kinds or message.kind in receive.kinds) and awaited(receive):
                 self._receives.clear()
-                fire(receive, message)
+                receive.hand(message)
                 return
         self._waiting.setdefault(message.kind, deque()).append((next(self._serial), message))
         if self._receives:
@@ -104,7 +129,7 @@ class Mailbox:
                 continue
             message = self._take_out(queue)
             del self._receives[receive]
-            fire(receive, message)
+            receive.hand(message)
 
     def _first_for(self, kinds: tuple[str, ...]) -> deque[tuple[int, Message]] | None:
         """The queue whose first message is the first of these kinds, or ``None``."""

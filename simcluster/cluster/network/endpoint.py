@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from simcluster.cluster.machine.timer import Timer, check_seconds
-from simcluster.cluster.messages.mailbox import Mailbox, Receive
+from simcluster.cluster.messages.mailbox import Listener, Mailbox, Receive
 from simcluster.cluster.messages.message import Message, whole
 from simcluster.engine import Environment, Event, ScheduledCall, fire
 
@@ -90,6 +90,17 @@ class Endpoint:
         if self._down:
             self._require_up("receive")
         return Receive(self._mailbox, kinds)
+
+    def listen(self, functions: Mapping[str, Listener]) -> Event:
+        """What calls ``functions[kind](message)`` for each message of these kinds, for as long as it is awaited.
+
+        It never happens, but fails with what a function raises. The functions run as the program that asks for it.
+        """
+        if self._down:
+            self._require_up("listen")
+        if not functions:
+            raise ValueError(f"functions must be those of at least one kind, got {functions}")
+        return Receive(self._mailbox, tuple(functions), dict(functions))
 
     def send(self, target: str, kind: str, body: Any = None, size_bytes: float | None = None) -> Message:
         """Send a message and go on at once; what ``body`` is now is what arrives (see ``freeze``).
