@@ -68,7 +68,7 @@ class TaskGraphJob(Spec):
     retry_s: Period = 0.1
     """After how long an order without a report is repeated."""
     attempts: Count = 4
-    """How often an output is asked for, each ``retry_s``, before it counts as lost."""
+    """How often an output is asked for, each ``retry_s`` and what its bytes take, before it counts as lost."""
     suspicion: AnySuspicion | None = None
     """When a worker that should report is silent too long: its work is done elsewhere (``None``: 4 ``retry_s``)."""
     recovery: AnyRecovery | None = None
