@@ -22,6 +22,7 @@ from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling import outputs
 from simcluster.scheduling.attempts import view_of
 from simcluster.scheduling.execution import AnyExecution, Parallel
+from simcluster.scheduling.gangs import check_gang
 from simcluster.scheduling.graph import Output, Task, check_gangs, check_graph
 from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
@@ -131,8 +132,19 @@ class TaskGraphJob(Spec):
                     cores <= spec.cores and (spec.memory_bytes is None or memory_bytes <= spec.memory_bytes)
                     for spec in specs
                 ):
-                    rule = "a task must have no more cores and memory than one of the workers"
+                    rule = "work: a task must have no more cores and memory than one of the workers"
                     raise ValueError(f"{rule}, got {cores} cores and {memory_bytes:g} bytes for {name!r}")
+            for gang, tasks in self._gangs.items():
+                check_gang(gang, tasks, [spec for spec in cluster.nodes if spec.name in self.workers])
+
+    @cached_property
+    def _gangs(self) -> dict[str, list[Task]]:
+        """The tasks of each gang, by the graph of seed 0."""
+        gangs: dict[str, list[Task]] = {}
+        for _, task in self.work.graph(0).nodes(data="task"):
+            if task.gang:
+                gangs.setdefault(task.gang, []).append(task)
+        return gangs
 
     @cached_property
     def _needs(self) -> list[tuple[int, float, str]]:
