@@ -163,6 +163,7 @@ class TaskGraphJob(Spec):
             self.recovery.start(cluster)
         graph = self.work.graph(seed)
         tasks: dict[str, Task] = dict(graph.nodes(data="task"))
+        before = {task: dict(graph.pred[task]) for task in dict.fromkeys(after for _, after in graph.edges)}
         done, numbers = cluster.env.event(), count()
 
         def finish(outputs: dict[str, Output]) -> None:
@@ -176,7 +177,7 @@ class TaskGraphJob(Spec):
                 done.succeed(GaveUp(task, lost, of))
 
         for name in self.workers:
-            program = partial(work, job=self, graph=graph, tasks=tasks, numbers=numbers)
+            program = partial(work, job=self, graph=graph, before=before, tasks=tasks, numbers=numbers)
             cluster[name].boot(program, f"{self.name}.worker")
         make_watcher, ends = partial(_fresh, self, graph, cluster, seed), Ends(finish, give_up)
         master = partial(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -115,6 +116,7 @@ class _Master:
         self._attempts = Attempts(self._tasks, [node.cluster[worker].spec for worker in job.workers], node.env.now)
         self._announced = Announcements(graph, tasks, phases, self.lineage, self._gangs, watcher)
         self._transfers = Transfers(graph.pred, node.cluster.network.expected_s)
+        self._gave_s: dict[str, float] = {}  # until when each is about to speak, after what it gave that came
         self._sizes: dict[str, float] = {}  # of the last outputs, in bytes
         self._failures: dict[str, int] = {}  # how often each was lost with its node
         self._boots: dict[str, int] = {}  # of each worker, how often it had started anew when it was last heard
@@ -161,7 +163,7 @@ class _Master:
         return release_s if until_s is None or (release_s is not None and release_s < until_s) else until_s
 
     def _tell_of_nodes(self) -> None:
-        news = sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else list(self._news)
+        news = sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else tuple(self._news)
         self._news.clear()
         for worker in news:
             if not self._watch.suspected[worker]:
@@ -226,11 +228,14 @@ class _Master:
             self._watch.hear(worker, now_s)
         attempt = Attempt(task, worker, next(self._numbers), now_s)
         self._attempts.add(attempt)
-        if task in self.lineage.before:
-            self._transfers.begin(attempt.number, task, worker, self._holders_of(task))
         self._news[worker] = self._busy[worker] = None
         self._record(task, worker)
-        self._order(worker, [task])
+        if task in self.lineage.before:
+            self._transfers.begin(attempt.number, task, worker, self._holders_of(task))
+            self._order(worker, [task])
+        else:
+            body = self._since, self._watcher.progress_s, task, attempt.number
+            self._node.send(worker, self._run_kind, body, size_bytes=ORDER_BYTES)
 
     def collect(self) -> Generator[Event, Any, dict[str, Output] | None]:
         """The outputs of the last tasks, or ``None`` when one has been lost meanwhile."""
@@ -326,14 +331,17 @@ class _Master:
             if not attempts and not self._cancels[worker]:
                 del self._busy[worker]
                 continue
-            if attempts and self._watch.silent_s(worker, now_s) > PATIENCE * self._transfers.load_s(worker):
-                self._watch.look(now_s, (worker,))  # what it says waits behind what it gives, and is no silence
+            if attempts:  # what it says waits behind what it gives and gave, and is no silence
+                silent_s = min(self._watch.silent_s(worker, now_s), now_s - self._gave_s.get(worker, -math.inf))
+                if silent_s > PATIENCE * self._transfers.load_s(worker):
+                    self._watch.look(now_s, (worker,))
             if suspected[worker]:
                 continue
             for task, number in self._cancels[worker].items():
                 self._node.send(worker, f"{self._job.name}.cancel", (task, number), size_bytes=ORDER_BYTES)
-            if self._watch.silent_s(worker, now_s) >= half_s:
-                self._order(worker, [task for task, each in attempts.items() if each.since_s <= now_s - half_s])
+            late = [task for task, each in attempts.items() if each.since_s <= now_s - half_s]
+            if late and self._watch.silent_s(worker, now_s) >= half_s:
+                self._order(worker, late)
 
     def _suspect(self, worker: str, suspected: bool) -> None:
         self._record_suspect(worker, suspected)
@@ -364,15 +372,14 @@ class _Master:
         if self._attempts.remove(attempt, now_s):
             self.lineage.stop(attempt.task)
         if attempt.task in self.lineage.before:
-            self._transfers.end(attempt.number)
+            nodes = self._transfers.end(attempt.number)
+            self._gave_s.update(dict.fromkeys(nodes if why == "done" else (), now_s + self._job.retry_s))
         self._news[attempt.node] = None
         self._watcher.task_stopped(attempt.task, attempt.node, why, now_s)
 
     # What it says
 
     def _order(self, worker: str, tasks: list[str]) -> None:
-        if not tasks:
-            return
         attempts, before = self._attempts.on(worker), self.lineage.before
         body: list[Any] = [self._since, self._watcher.progress_s]  # flat, which is sent fastest
         for task in tasks:

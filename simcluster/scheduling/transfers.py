@@ -49,10 +49,12 @@ class Transfers:
         for name, seconds in loads:
             self._loads.setdefault(name, ExactSum()).add(seconds)
 
-    def end(self, key: Hashable) -> None:
-        """It is over, if it ever began."""
-        for name, seconds in self._under_way.pop(key, ()):
+    def end(self, key: Hashable) -> list[str]:
+        """It is over, if it ever began; the nodes that it loaded."""
+        loads = self._under_way.pop(key, [])
+        for name, seconds in loads:
             self._loads[name].add(-seconds)
+        return [name for name, _ in loads]
 
     def load_s(self, node: str) -> float:
         """How long all that goes to and from a node takes, one after the other."""

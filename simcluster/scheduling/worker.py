@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
     from simcluster.scheduling.job import TaskGraphJob
 
+Takes = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""What tasks take that take anything: of which tasks, in the order of their edges, and the attributes of these."""
 _MANY_BYTES = 4096
 """How much a worker gives at once of several outputs, if the first is not larger already."""
 
 
 def work(
-    node: Node, *, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], numbers: Iterator[int]
+    node: Node,
+    *,
+    job: TaskGraphJob,
+    graph: nx.DiGraph[Any],
+    before: Takes,
+    tasks: Mapping[str, Task],
+    numbers: Iterator[int],
 ) -> Generator[Event, Any, None]:
     """A worker's program. It takes six kinds of message and may get any of them twice.
 
@@ -36,7 +44,7 @@ def work(
     that is in place. "output" (task, part) asks for a part of an output, or for all of it when ``part`` is empty,
     "outputs" for several whole ones. "ping" asks for a sign of life.
     """
-    worker = _Worker(node, job, graph, tasks, next(numbers))
+    worker = _Worker(node, job, graph, before, tasks, next(numbers))
     yield from worker.restore()
     takes = {
         f"{job.name}.run": worker.obey,
@@ -70,10 +78,10 @@ class _Worker:
     """What a worker remembers: the tasks that it runs and the outputs that it keeps."""
 
     def __init__(
-        self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], boots: int
+        self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], before: Takes, tasks: Mapping[str, Task], boots: int
     ) -> None:
         self._node, self._job, self._tasks, self._boots = node, job, tasks, boots
-        self._graph, self._before = graph, graph.pred
+        self._graph, self._before = graph, before
         self._since = -1  # the master that was heard last
         self._room = Room(node.env, node.spec.cores, node.spec.memory_bytes)
         self._running: dict[str, _Run] = {}
@@ -135,7 +143,7 @@ class _Worker:
             task, number = orders[place], orders[place + 1]
             place += 2
             wait_s, holders = 0.0, []
-            if before := self._before[task]:
+            if before := self._before.get(task):
                 wait_s, holders = orders[place], orders[place + 1 : place + 1 + len(before)]
                 place += 1 + len(before)
             run = self._running.get(task)
