@@ -30,7 +30,7 @@ def check_gang(name: str, tasks: Sequence[Task], nodes: Sequence[NodeSpec]) -> N
             got = f"{count} of at least {cores} cores and {memory_bytes:g} bytes in {name!r}, with room for {places}"
             raise ValueError(f"{rule}, got {got}")
     for what, need, have in (
-        ("cores", sum(task.cores for task in tasks), sum(node.cores for node in nodes)),
+        ("cores", math.fsum(task.cores for task in tasks), math.fsum(node.cores for node in nodes)),
         (
             "memory_bytes",
             math.fsum(task.memory_bytes for task in tasks),

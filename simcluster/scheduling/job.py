@@ -126,7 +126,8 @@ class TaskGraphJob(Spec):
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0, or none that workers can do."""
         with suppress(MissingFile):  # it may be there where this is run
-            for cores, memory_bytes, name in self._needs:
+            needs, gangs = self._needs
+            for cores, memory_bytes, name in needs:
                 specs = [spec for spec in cluster.nodes if spec.name in self.workers]
                 if specs and not any(
                     cores <= spec.cores and (spec.memory_bytes is None or memory_bytes <= spec.memory_bytes)
@@ -134,28 +135,23 @@ class TaskGraphJob(Spec):
                 ):
                     rule = "work: a task must have no more cores and memory than one of the workers"
                     raise ValueError(f"{rule}, got {cores} cores and {memory_bytes:g} bytes for {name!r}")
-            for gang, tasks in self._gangs.items():
+            for gang, tasks in gangs.items():
                 check_gang(gang, tasks, [spec for spec in cluster.nodes if spec.name in self.workers])
 
     @cached_property
-    def _gangs(self) -> dict[str, list[Task]]:
-        """The tasks of each gang, by the graph of seed 0."""
-        gangs: dict[str, list[Task]] = {}
-        for _, task in self.work.graph(0).nodes(data="task"):
-            if task.gang:
-                gangs.setdefault(task.gang, []).append(task)
-        return gangs
-
-    @cached_property
-    def _needs(self) -> list[tuple[int, float, str]]:
-        """What a task takes that takes more than others, by the graph of seed 0."""
+    def _needs(self) -> tuple[list[tuple[int, float, str]], dict[str, list[Task]]]:
+        """What each kind of task needs, with the name of one, and the tasks of each gang, by the graph of seed 0."""
         graph = self.work.graph(0)
         check_graph(graph)
         check_gangs(graph, self.execution.phases(graph), getattr(self.execution, "at_once", None))
         needs: dict[tuple[int, float], str] = {}
+        gangs: dict[str, list[Task]] = {}
         for name, attributes in graph.nodes.items():
-            needs.setdefault((attributes["task"].cores, attributes["task"].memory_bytes), name)
-        return [(*need, name) for need, name in needs.items()]
+            task: Task = attributes["task"]
+            needs.setdefault((task.cores, task.memory_bytes), name)
+            if task.gang:
+                gangs.setdefault(task.gang, []).append(task)
+        return [(*need, name) for need, name in needs.items()], gangs
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the master; the event's value is the work's outcome."""
