@@ -299,9 +299,8 @@ class _Master:
 
     def _release(self, attempt: Attempt) -> None:
         attempt.released = True
-        self._node.send(
-            attempt.node, f"{self._job.name}.go", (attempt.task, attempt.number), size_bytes=ORDER_BYTES
-        )
+        body = attempt.task, attempt.number
+        self._node.send(attempt.node, f"{self._job.name}.go", body, size_bytes=ORDER_BYTES)
 
     def _note_boots(self, worker: str, boots: int) -> None:
         """A worker that has started anew has lost what it had been sent; the order is repeated, or was already."""
@@ -390,9 +389,7 @@ class _Master:
         self._node.send(worker, self._run_kind, tuple(body), size_bytes=ORDER_BYTES * len(tasks))
 
     def _holders_of(self, task: str) -> list[str]:
-        """Who keeps what it takes, in the order of its edges, empty where nobody does."""
-        holders = self.lineage.holders
-        return [holders.get(each, "") for each in self.lineage.before[task]]
+        return [self.lineage.holders.get(each, "") for each in self.lineage.before[task]]
 
     def _cancel(self, attempt: Attempt) -> None:
         """Tell a worker to give a task up, until it says that it has."""

@@ -78,7 +78,13 @@ class _Worker:
     """What a worker remembers: the tasks that it runs and the outputs that it keeps."""
 
     def __init__(
-        self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], before: Takes, tasks: Mapping[str, Task], boots: int
+        self,
+        node: Node,
+        job: TaskGraphJob,
+        graph: nx.DiGraph[Any],
+        before: Takes,
+        tasks: Mapping[str, Task],
+        boots: int,
     ) -> None:
         self._node, self._job, self._tasks, self._boots = node, job, tasks, boots
         self._graph, self._before = graph, before
