@@ -16,6 +16,7 @@ LINES = 400
 LONGER: dict[str, str] = {
     "kernels/events.pyx": "the heart: SimPy's whole event loop, whose classes are one C structure",
     "kernels/messages.pyx": "the message path, whose classes find each other by pointer, in one C module",
+    "kernels/_timetable.pyx": "the timetable and the orders of its first tasks, which read each other, in one C module",
     "kernels/_history.pyx": "one search and the two orders that it is made for, whose classes are one C module",
     "kernels/_flow.pyx": "one table and the algorithm that keeps it fair, all on the same arrays",
     "tests/engine/test_events.py": "SimPy's semantics, one fact each",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 import simcluster.kernels._task_graph as _task_graph
 import simcluster.kernels._timetable as _timetable
 from simcluster.kernels.reference import Floats, Integers
@@ -103,10 +106,14 @@ def mean_seconds(seconds: Floats) -> Floats:
     return _task_graph.mean_rows(seconds)  # type: ignore[no-any-return]
 
 
-def timetable(graph: TaskGraph, seconds: Floats, hosts: Integers) -> Timetable:
+def timetable(
+    graph: TaskGraph, seconds: Floats, hosts: Integers, allowed: NDArray[np.bool_] | None = None
+) -> Timetable:
     """An empty timetable of a graph that ``task_graph`` made.
 
     *seconds* (n, m) of each task on each processor, finite and at least 0; *hosts* (m,) int64, the number of each
-    processor's host, below m. Raises TypeError for another dtype or graph, ValueError for other times and numbers.
+    processor's host, below m. Where *allowed* (n, m) is false a task is never placed; it finishes there at infinity
+    (``None``: all may run everywhere). Raises TypeError for another dtype or graph, ValueError for other times, shapes
+    and numbers, and for a task that is allowed nowhere.
     """
-    return _timetable.Timetable(graph, seconds, hosts)  # type: ignore[no-any-return]
+    return _timetable.Timetable(graph, seconds, hosts, allowed)  # type: ignore[no-any-return]

@@ -102,7 +102,10 @@ def _column(now: Mapping[str, int]) -> str:
 
 
 def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
-    """The steps of training and the tasks of graphs that each node has begun, in order, and what became of them."""
+    """The steps of training and the tasks of graphs that each node has begun, in order, and what became of them.
+
+    A step is (worker, clock) and a task (name,), whatever its name is.
+    """
     begun: list[tuple[str, int, Any]] = []  # by which record, for an answer may come at the same moment
     counted: dict[Any, tuple[int, str]] = {}  # by which record a step of a worker, or a task, counted, and who did it
     refused: dict[Any, None] = {}
@@ -120,12 +123,12 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
                 begun.append((row["worker"], step, (row["whose"], row["clock"])))
                 others[row["whose"], row["clock"]] = None
         elif kind == "task_begin":
-            begun.append((row["node"], place, row["task"]))
+            begun.append((row["node"], place, (row["task"],)))
             under_way[row["node"], row["task"]] = place
         elif kind in ("task_end", "task_cancel"):
             over[under_way.pop((row["node"], row["task"]), -1)] = place
             if kind == "task_end":
-                counted.setdefault(row["task"], (place, row["node"]))
+                counted.setdefault((row["task"],), (place, row["node"]))
         elif kind == "contribution":
             name = row["worker"], row["clock"]
             if row["accepted"]:
@@ -147,7 +150,7 @@ def _pieces(rows: Sequence[Row]) -> dict[str, list[_Piece]]:
         share, needless = shares.get(name, (1.0, math.inf))
         if share > 0:
             needless = math.inf
-        if (name in others or isinstance(name, str)) and name in counted and counted[name][1] != node:
+        if (name in others or len(name) == 1) and name in counted and counted[name][1] != node:
             needless = counted[name][0]  # a task, or a step that somebody else has taken over
         if share == 0:
             column = "redundant_s"

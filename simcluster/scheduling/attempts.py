@@ -75,6 +75,7 @@ class _Room:
 
     def __init__(self, spec: NodeSpec, now_s: float) -> None:
         self._spec = spec
+        self._all_cores, self._speed = spec.cores, spec.cores * spec.speed
         self._flops_per_s = spec.flops_per_s * spec.speed
         self._memory_bytes_per_s = spec.memory_bytes_per_s * spec.speed
         self._memory_bytes = math.inf if spec.memory_bytes is None else spec.memory_bytes
@@ -104,17 +105,23 @@ class _Room:
         return task.cores <= self._spec.cores and task.memory_bytes <= self._memory_bytes
 
     def view(self) -> NodeView:
-        spec = self._spec
-        return NodeView(
-            spec.name,
-            spec.cores,
-            max(0, spec.cores - self._cores),
-            self._idle_since_s,
-            self._backlog_s.value / (spec.cores * spec.speed),
-            self._flops_per_s,
-            self._memory_bytes_per_s,
-            self._memory_bytes,
-            max(0.0, self._memory_bytes - self._reserved_bytes.value),
+        spec, cores, left = self._spec, self._all_cores, self._all_cores - self._cores
+        reserved, free_bytes = self._reserved_bytes, self._memory_bytes
+        if reserved:
+            free_bytes = max(0.0, free_bytes - reserved.value)
+        return tuple.__new__(  # what the class does itself, in a fifth of the time: it is asked twice for each task
+            NodeView,
+            (
+                spec.name,
+                cores,
+                left if left > 0 else 0,
+                self._idle_since_s,
+                self._backlog_s.value / self._speed,
+                self._flops_per_s,
+                self._memory_bytes_per_s,
+                self._memory_bytes,
+                free_bytes,
+            ),
         )
 
 
@@ -137,6 +144,10 @@ class ExactSum:
 
     def add(self, number: float) -> None:
         """Add a finite number."""
+        if not self._partials:
+            if number:
+                self._partials = [number]
+            return
         partials, x = [], number
         for y in self._partials:
             if abs(x) < abs(y):
@@ -149,6 +160,10 @@ class ExactSum:
         if x:
             partials.append(x)
         self._partials = partials
+
+    def __bool__(self) -> bool:
+        """Whether it is anything but 0."""
+        return bool(self._partials)
 
     @property
     def value(self) -> float:

@@ -59,12 +59,16 @@ class Task:
             raise ValueError(f"release_s must be finite and at least 0, got {self.release_s}")
         if not self.deadline_s >= 0:
             raise ValueError(f"deadline_s must be at least 0, got {self.deadline_s}")
-        if isinstance(self.cores, bool) or not isinstance(self.cores, int) or self.cores < 1:
+        if (type(self.cores) is not int and (isinstance(self.cores, bool) or not isinstance(self.cores, int))) or (
+            self.cores < 1
+        ):
             raise ValueError(f"cores must be a whole number of at least 1, got {self.cores!r}")
         if not 0 <= self.memory_bytes < math.inf:
             raise ValueError(f"memory_bytes must be finite and at least 0, got {self.memory_bytes}")
         if self.estimate_s is not None and not 0 <= self.estimate_s < math.inf:
             raise ValueError(f"estimate_s must be None, or finite and at least 0, got {self.estimate_s}")
+        if isinstance(self.user, str) and isinstance(self.job, str) and isinstance(self.gang, str):
+            return
         for field in ("user", "job", "gang"):
             if not isinstance(getattr(self, field), str):
                 raise ValueError(f"{field} must be text, got {getattr(self, field)!r}")

@@ -22,6 +22,7 @@ from simcluster.recovery import AnyRecovery, AnySuspicion, Suspicion, Timeout
 from simcluster.scheduling import outputs
 from simcluster.scheduling.attempts import view_of
 from simcluster.scheduling.execution import AnyExecution, Parallel
+from simcluster.scheduling.gangs import check_gang
 from simcluster.scheduling.graph import Output, Task, check_gangs, check_graph
 from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
@@ -68,7 +69,7 @@ class TaskGraphJob(Spec):
     retry_s: Period = 0.1
     """After how long an order without a report is repeated."""
     attempts: Count = 4
-    """How often an output is asked for, each ``retry_s``, before it counts as lost."""
+    """How often an output is asked for, each ``retry_s`` and what its bytes take, before it counts as lost."""
     suspicion: AnySuspicion | None = None
     """When a worker that should report is silent too long: its work is done elsewhere (``None``: 4 ``retry_s``)."""
     recovery: AnyRecovery | None = None
@@ -125,25 +126,32 @@ class TaskGraphJob(Spec):
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0, or none that workers can do."""
         with suppress(MissingFile):  # it may be there where this is run
-            for cores, memory_bytes, name in self._needs:
+            needs, gangs = self._needs
+            for cores, memory_bytes, name in needs:
                 specs = [spec for spec in cluster.nodes if spec.name in self.workers]
                 if specs and not any(
                     cores <= spec.cores and (spec.memory_bytes is None or memory_bytes <= spec.memory_bytes)
                     for spec in specs
                 ):
-                    rule = "a task must have no more cores and memory than one of the workers"
+                    rule = "work: a task must have no more cores and memory than one of the workers"
                     raise ValueError(f"{rule}, got {cores} cores and {memory_bytes:g} bytes for {name!r}")
+            for gang, tasks in gangs.items():
+                check_gang(gang, tasks, [spec for spec in cluster.nodes if spec.name in self.workers])
 
     @cached_property
-    def _needs(self) -> list[tuple[int, float, str]]:
-        """What a task takes that takes more than others, by the graph of seed 0."""
+    def _needs(self) -> tuple[list[tuple[int, float, str]], dict[str, list[Task]]]:
+        """What each kind of task needs, with the name of one, and the tasks of each gang, by the graph of seed 0."""
         graph = self.work.graph(0)
         check_graph(graph)
         check_gangs(graph, self.execution.phases(graph), getattr(self.execution, "at_once", None))
         needs: dict[tuple[int, float], str] = {}
+        gangs: dict[str, list[Task]] = {}
         for name, attributes in graph.nodes.items():
-            needs.setdefault((attributes["task"].cores, attributes["task"].memory_bytes), name)
-        return [(*need, name) for need, name in needs.items()]
+            task: Task = attributes["task"]
+            needs.setdefault((task.cores, task.memory_bytes), name)
+            if task.gang:
+                gangs.setdefault(task.gang, []).append(task)
+        return [(*need, name) for need, name in needs.items()], gangs
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the master; the event's value is the work's outcome."""
@@ -151,6 +159,7 @@ class TaskGraphJob(Spec):
             self.recovery.start(cluster)
         graph = self.work.graph(seed)
         tasks: dict[str, Task] = dict(graph.nodes(data="task"))
+        before = {task: dict(graph.pred[task]) for task in dict.fromkeys(after for _, after in graph.edges)}
         done, numbers = cluster.env.event(), count()
 
         def finish(outputs: dict[str, Output]) -> None:
@@ -164,7 +173,7 @@ class TaskGraphJob(Spec):
                 done.succeed(GaveUp(task, lost, of))
 
         for name in self.workers:
-            program = partial(work, job=self, graph=graph, tasks=tasks, numbers=numbers)
+            program = partial(work, job=self, graph=graph, before=before, tasks=tasks, numbers=numbers)
             cluster[name].boot(program, f"{self.name}.worker")
         make_watcher, ends = partial(_fresh, self, graph, cluster, seed), Ends(finish, give_up)
         master = partial(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,10 +12,11 @@ from simcluster.engine import Event
 from simcluster.recovery import Watch
 from simcluster.scheduling.announcements import Announcements
 from simcluster.scheduling.attempts import Attempt, Attempts
+from simcluster.scheduling.fetches import ORDER_BYTES, collect
 from simcluster.scheduling.graph import Output, Task
 from simcluster.scheduling.lineage import Lineage
 from simcluster.scheduling.protocols import Gang, Preempt, Speculate, Wait, Watcher
-from simcluster.scheduling.worker import ORDER_BYTES, fetch_all
+from simcluster.scheduling.transfers import PATIENCE, Transfers
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -113,6 +115,9 @@ class _Master:
         self.lineage = Lineage(graph, phases, holders)
         self._attempts = Attempts(self._tasks, [node.cluster[worker].spec for worker in job.workers], node.env.now)
         self._announced = Announcements(graph, tasks, phases, self.lineage, self._gangs, watcher)
+        self._transfers = Transfers(graph.pred, node.cluster.network.expected_s)
+        self._gave_s: dict[str, float] = {}  # until when each is about to speak, after what it gave that came
+        self._sizes: dict[str, float] = {}  # of the last outputs, in bytes
         self._failures: dict[str, int] = {}  # how often each was lost with its node
         self._boots: dict[str, int] = {}  # of each worker, how often it had started anew when it was last heard
         self._cancels: dict[str, dict[str, int]] = {worker: {} for worker in job.workers}  # not confirmed yet
@@ -158,7 +163,7 @@ class _Master:
         return release_s if until_s is None or (release_s is not None and release_s < until_s) else until_s
 
     def _tell_of_nodes(self) -> None:
-        news = sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else list(self._news)
+        news = sorted(self._news, key=self._place.__getitem__) if len(self._news) > 1 else tuple(self._news)
         self._news.clear()
         for worker in news:
             if not self._watch.suspected[worker]:
@@ -221,24 +226,20 @@ class _Master:
     def _place_on(self, task: str, worker: str, now_s: float) -> None:
         if not self._attempts.on(worker):
             self._watch.hear(worker, now_s)
-        self._attempts.add(Attempt(task, worker, next(self._numbers), now_s))
+        attempt = Attempt(task, worker, next(self._numbers), now_s)
+        self._attempts.add(attempt)
         self._news[worker] = self._busy[worker] = None
         self._record(task, worker)
-        self._order(worker, [task])
+        if task in self.lineage.before:
+            self._transfers.begin(attempt.number, task, worker, self._holders_of(task))
+            self._order(worker, [task])
+        else:
+            body = self._since, self._watcher.progress_s, task, attempt.number
+            self._node.send(worker, self._run_kind, body, size_bytes=ORDER_BYTES)
 
     def collect(self) -> Generator[Event, Any, dict[str, Output] | None]:
         """The outputs of the last tasks, or ``None`` when one has been lost meanwhile."""
-        outputs: dict[str, Output] = {}
-        by_holder: dict[str, list[str]] = {}
-        for task in self.lineage.last:
-            by_holder.setdefault(self.lineage.holders[task], []).append(task)
-        for holder, tasks in by_holder.items():
-            found = yield from fetch_all(self._node, self._job, holder, tasks)
-            outputs.update(found)
-            if len(found) < len(tasks):
-                self.lineage.lose(next(task for task in tasks if task not in found), holder)
-                return None
-        return {task: outputs[task] for task in self.lineage.last}
+        return collect(self._node, self._job, self.lineage, self._sizes)
 
     # What it learns
 
@@ -250,7 +251,7 @@ class _Master:
             self._note_boots(worker, boots)
         attempt = self._attempts.on(worker).get(task)
         if state == "done":
-            self._note_done(worker, task, attempt)
+            self._note_done(worker, task, attempt, more)
         elif state == "progress":
             for each, share in more:
                 if each in self._attempts.on(worker):
@@ -267,10 +268,11 @@ class _Master:
         elif state == "in place" and attempt is not None and attempt.number == number:
             self._note_in_place(attempt)
 
-    def _note_done(self, worker: str, task: str, attempt: Attempt | None) -> None:
+    def _note_done(self, worker: str, task: str, attempt: Attempt | None, size_bytes: float) -> None:
         new = task in self._announced.begun and task not in self.lineage.holders
         if new:
             self.lineage.keep(task, worker)
+            self._sizes[task] = size_bytes
             self.done += 1
         if attempt is not None:
             self._stop(attempt, "done")
@@ -297,9 +299,8 @@ class _Master:
 
     def _release(self, attempt: Attempt) -> None:
         attempt.released = True
-        self._node.send(
-            attempt.node, f"{self._job.name}.go", (attempt.task, attempt.number), size_bytes=ORDER_BYTES
-        )
+        body = attempt.task, attempt.number
+        self._node.send(attempt.node, f"{self._job.name}.go", body, size_bytes=ORDER_BYTES)
 
     def _note_boots(self, worker: str, boots: int) -> None:
         """A worker that has started anew has lost what it had been sent; the order is repeated, or was already."""
@@ -329,14 +330,17 @@ class _Master:
             if not attempts and not self._cancels[worker]:
                 del self._busy[worker]
                 continue
-            if attempts:
-                self._watch.look(now_s, (worker,))
+            if attempts:  # what it says waits behind what it gives and gave, and is no silence
+                silent_s = min(self._watch.silent_s(worker, now_s), now_s - self._gave_s.get(worker, -math.inf))
+                if silent_s > PATIENCE * self._transfers.load_s(worker):
+                    self._watch.look(now_s, (worker,))
             if suspected[worker]:
                 continue
             for task, number in self._cancels[worker].items():
                 self._node.send(worker, f"{self._job.name}.cancel", (task, number), size_bytes=ORDER_BYTES)
-            if self._watch.silent_s(worker, now_s) >= half_s:
-                self._order(worker, [task for task, each in attempts.items() if each.since_s <= now_s - half_s])
+            late = [task for task, each in attempts.items() if each.since_s <= now_s - half_s]
+            if late and self._watch.silent_s(worker, now_s) >= half_s:
+                self._order(worker, late)
 
     def _suspect(self, worker: str, suspected: bool) -> None:
         self._record_suspect(worker, suspected)
@@ -366,19 +370,26 @@ class _Master:
         now_s = self._node.env.now
         if self._attempts.remove(attempt, now_s):
             self.lineage.stop(attempt.task)
+        if attempt.task in self.lineage.before:
+            nodes = self._transfers.end(attempt.number)
+            self._gave_s.update(dict.fromkeys(nodes if why == "done" else (), now_s + self._job.retry_s))
         self._news[attempt.node] = None
         self._watcher.task_stopped(attempt.task, attempt.node, why, now_s)
 
     # What it says
 
     def _order(self, worker: str, tasks: list[str]) -> None:
-        if not tasks:
-            return
-        attempts, holders, before = self._attempts.on(worker), self.lineage.holders, self.lineage.before
+        attempts, before = self._attempts.on(worker), self.lineage.before
         body: list[Any] = [self._since, self._watcher.progress_s]  # flat, which is sent fastest
         for task in tasks:
-            body += task, attempts[task].number, *[holders.get(each, "") for each in before.get(task, ())]
+            body += task, attempts[task].number
+            if task in before:
+                holders = self._holders_of(task)
+                body += self._transfers.wait_s(worker, holders), *holders
         self._node.send(worker, self._run_kind, tuple(body), size_bytes=ORDER_BYTES * len(tasks))
+
+    def _holders_of(self, task: str) -> list[str]:
+        return [self.lineage.holders.get(each, "") for each in self.lineage.before[task]]
 
     def _cancel(self, attempt: Attempt) -> None:
         """Tell a worker to give a task up, until it says that it has."""

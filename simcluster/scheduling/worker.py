@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from simcluster.cluster import UNANSWERED, Message, Node, OutOfMemory
+from simcluster.cluster import Message, Node, OutOfMemory
 from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Process, Program
 from simcluster.learning import Call
-from simcluster.recovery import ask
+from simcluster.scheduling.fetches import ORDER_BYTES, fetch
 from simcluster.scheduling.graph import Output, Task, check_output
 from simcluster.scheduling.room import Room, Turn
 
@@ -20,24 +20,31 @@ if TYPE_CHECKING:
 
     from simcluster.scheduling.job import TaskGraphJob
 
-ORDER_BYTES = 128
-"""What an order or a report weighs beside the header: a task's name and a few nodes' names."""
+Takes = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""What tasks take that take anything: of which tasks, in the order of their edges, and the attributes of these."""
 _MANY_BYTES = 4096
 """How much a worker gives at once of several outputs, if the first is not larger already."""
 
 
 def work(
-    node: Node, *, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], numbers: Iterator[int]
+    node: Node,
+    *,
+    job: TaskGraphJob,
+    graph: nx.DiGraph[Any],
+    before: Takes,
+    tasks: Mapping[str, Task],
+    numbers: Iterator[int],
 ) -> Generator[Event, Any, None]:
     """A worker's program. It takes six kinds of message and may get any of them twice.
 
-    "run" carries orders: a task, its number, and who keeps each of its predecessors' outputs, empty where nobody is
-    known to. It is started unless it runs or is done already, which a "status" then says. "cancel" (task, number)
+    "run" carries orders: a task, its number, and, if it takes anything, how long it may have to wait for that and who
+    keeps each of its predecessors' outputs, empty where nobody is known to.
+    It is started unless it runs or is done already, which a "status" then says. "cancel" (task, number)
     gives up what was ordered by that number or before. "go" (task, number) lets a task of a gang begin
     that is in place. "output" (task, part) asks for a part of an output, or for all of it when ``part`` is empty,
     "outputs" for several whole ones. "ping" asks for a sign of life.
     """
-    worker = _Worker(node, job, graph, tasks, next(numbers))
+    worker = _Worker(node, job, graph, before, tasks, next(numbers))
     yield from worker.restore()
     takes = {
         f"{job.name}.run": worker.obey,
@@ -71,10 +78,16 @@ class _Worker:
     """What a worker remembers: the tasks that it runs and the outputs that it keeps."""
 
     def __init__(
-        self, node: Node, job: TaskGraphJob, graph: nx.DiGraph[Any], tasks: Mapping[str, Task], boots: int
+        self,
+        node: Node,
+        job: TaskGraphJob,
+        graph: nx.DiGraph[Any],
+        before: Takes,
+        tasks: Mapping[str, Task],
+        boots: int,
     ) -> None:
         self._node, self._job, self._tasks, self._boots = node, job, tasks, boots
-        self._graph, self._before = graph, graph.pred
+        self._graph, self._before = graph, before
         self._since = -1  # the master that was heard last
         self._room = Room(node.env, node.spec.cores, node.spec.memory_bytes)
         self._running: dict[str, _Run] = {}
@@ -96,7 +109,10 @@ class _Worker:
             self._outputs.update(outputs)
 
     def report(self, task: str, state: str, number: int = 0, more: Any = None) -> None:
-        """Tell the master what has become of ``task``; ``more`` is an output that a node gives no more, or progress."""
+        """Tell the master what has become of ``task``.
+
+        ``more`` is the size of its output, or an output that a node gives no more, or progress.
+        """
         body = task, state, number, self._boots, more
         self._node.send(self._job.master, self._status, body, size_bytes=ORDER_BYTES)
 
@@ -123,7 +139,7 @@ class _Worker:
 
     def obey(self, message: Message) -> None:
         """Start what has been ordered, unless that has been done."""
-        since, progress_s, *orders = message.body  # flat: a task, its number and its holders, then the next
+        since, progress_s, *orders = message.body  # flat: a task, its number, its wait and holders, then the next
         if since > self._since:
             self._since = since
             for waits in [run for run in self._running.values() if run.gate is not None and run.number < since]:
@@ -131,18 +147,21 @@ class _Worker:
         running, place = False, 0
         while place < len(orders):
             task, number = orders[place], orders[place + 1]
-            begin, place = place + 2, place + 2 + len(self._before[task])
-            holders = orders[begin:place]
+            place += 2
+            wait_s, holders = 0.0, []
+            if before := self._before.get(task):
+                wait_s, holders = orders[place], orders[place + 1 : place + 1 + len(before)]
+                place += 1 + len(before)
             run = self._running.get(task)
             if task in self._outputs:
-                self.report(task, "done", number)
+                self.report(task, "done", number, self._outputs[task].size_bytes)
             elif number <= self._given_up.get(task, -1):
                 self.report(task, "cancelled", number)
             elif run is None:
-                self._start(task, number, holders)
+                self._start(task, number, holders, wait_s)
             elif run.number < number and run.task.gang:
                 self._give_up(run)
-                self._start(task, number, holders)
+                self._start(task, number, holders, wait_s)
             else:
                 run.number = max(run.number, number)
                 if run.gate is not None and not run.begun:
@@ -171,21 +190,21 @@ class _Worker:
         if run is not None and run.number == number and run.gate is not None and not run.gate.triggered:
             run.gate.succeed()
 
-    def _start(self, name: str, number: int, holders: Sequence[str]) -> None:
+    def _start(self, name: str, number: int, holders: Sequence[str], wait_s: float) -> None:
         run = self._running[name] = _Run(name, self._tasks[name], number)
-        run.process = self._node.spawn(self._run(run, holders))
+        run.process = self._node.spawn(self._run(run, holders, wait_s))
 
     def _give_up(self, run: _Run) -> None:
         del self._running[run.name]
         assert run.process is not None
         run.process.interrupt()
 
-    def _run(self, run: _Run, holders: Sequence[str]) -> Generator[Event, Any, None]:
+    def _run(self, run: _Run, holders: Sequence[str], wait_s: float) -> Generator[Event, Any, None]:
         name, task = run.name, run.task
         try:
             parts: list[Any] = []
             if holders:
-                lost = yield from self._gather(name, holders, parts)
+                lost = yield from self._gather(name, holders, wait_s, parts)
                 if lost is not None:
                     del self._running[name]
                     self.report(name, "waiting", run.number, lost)
@@ -216,23 +235,23 @@ class _Worker:
         self._record_end(name, self._node.name)
         self._leave(run)
         del self._running[name]
-        self._outputs[name] = Sealed(output)
+        sealed = self._outputs[name] = Sealed(output)
         if self._keeper is not None:
             yield from self._keep()
-        self.report(name, "done", run.number)
+        self.report(name, "done", run.number, sealed.size_bytes)
 
     def _gather(
-        self, name: str, holders: Sequence[str], parts: list[Any]
+        self, name: str, holders: Sequence[str], wait_s: float, parts: list[Any]
     ) -> Generator[Event, Any, tuple[str, str] | None]:
         """Fill ``parts`` with what a task takes, fetched at once; an output that its holder does not give, if any."""
         edges = list(self._before[name].items())
         fetches = [
-            self._node.spawn(self._fetch(before, edge["part"], holder))
+            self._node.spawn(self._fetch(before, edge["part"], holder, wait_s))
             for (before, edge), holder in zip(edges, holders, strict=True)
         ]
         lost = None
-        for (before, _), holder, fetch in zip(edges, holders, fetches, strict=True):
-            held, part = yield fetch
+        for (before, _), holder, fetched in zip(edges, holders, fetches, strict=True):
+            held, part = yield fetched
             parts.append(part)
             lost = lost if held else (before, holder)
         return lost
@@ -276,53 +295,12 @@ class _Worker:
             yield turn
             yield from self._keeper.after_step(done, lambda: state)
 
-    def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
+    def _fetch(
+        self, before: str, part: str, holder: str, wait_s: float
+    ) -> Generator[Event, Any, tuple[bool, Any]]:
         """Whether ``holder`` gives that part, and the part; what lies here already costs nothing."""
         if before in self._outputs:
             return True, self._outputs[before].value[part]
         if not holder:
             return False, None
-        return (yield from fetch(self._node, self._job, holder, before, part))
-
-
-def fetch(node: Node, job: TaskGraphJob, holder: str, task: str, part: str) -> Generator[Event, Any, tuple[bool, Any]]:
-    """Ask ``holder`` for a part of a task's output: whether it gives it, and the part.
-
-    A holder that does not answer so many ``attempts`` as the job says does not give it.
-    """
-    held, output = (yield from _asked(node, job, holder, "output", (task, part))) or (False, None)
-    return held, output.value if isinstance(output, Sealed) else output
-
-
-def fetch_all(
-    node: Node, job: TaskGraphJob, holder: str, tasks: Sequence[str]
-) -> Generator[Event, Any, dict[str, Output]]:
-    """Ask ``holder`` for the outputs of several tasks, up to the first that it does not give."""
-    found: dict[str, Output] = {}
-    while len(found) < len(tasks):
-        left = tasks[len(found) :]
-        if len(left) == 1:
-            held, output = yield from fetch(node, job, holder, left[0], "")
-            given: Sequence[Output | None] = (output,) if held else ()
-        else:
-            sealed = (yield from _asked(node, job, holder, "outputs", left)) or ()
-            given = [each and each.value for each in sealed]
-        for task, each in zip(left, given, strict=False):
-            if each is None:
-                return found
-            found[task] = each
-        if not given:
-            return found
-    return found
-
-
-def _asked(node: Node, job: TaskGraphJob, holder: str, kind: str, body: Any) -> Generator[Event, Any, Any]:
-    """What a holder replies, ``None`` where it does not."""
-    try:
-        reply = yield from ask(
-            node, holder, f"{job.name}.{kind}", body,
-            timeout_s=job.retry_s, size_bytes=ORDER_BYTES, attempts=job.attempts,
-        )  # fmt: skip
-    except UNANSWERED:
-        return None
-    return reply.body
+        return (yield from fetch(self._node, self._job, holder, before, part, wait_s))

@@ -2,6 +2,7 @@
 
 import math
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -177,6 +178,7 @@ class Script(Watcher):
 
     def task_ready(self, task):
         self.ready[task.name] = task
+        self.name = task.name
 
     def task_started(self, task, node, now_s):
         self.ready.pop(task.name, None)
@@ -189,13 +191,27 @@ class Script(Watcher):
         if now_s < 1.0:
             return Wait(1.0)
         self.then = True
-        return Preempt("task-0") if self.what == "preempt" else Speculate("task-0", "fast")
+        return Preempt(self.name) if self.what == "preempt" else Speculate(self.name, "fast")
 
 
+class Named:
+    """A bag of one task of that name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def graph(self, seed):
+        return nx.relabel_nodes(Bag(tasks=1).graph(seed), {"task-0": self.name})
+
+    def outcome(self, outputs):
+        return len(outputs)
+
+
+@pytest.mark.parametrize("name", ["task-0", 7, ("fast", 1)])
 @pytest.mark.parametrize(("what", "column"), [("preempt", "lost_s"), ("speculate", "redundant_s")])
-def test_what_is_preempted_is_lost_and_a_copy_that_came_second_was_redundant(what, column):
+def test_what_is_preempted_is_lost_and_a_copy_that_came_second_was_redundant(what, column, name):
     cluster = ClusterSpec(nodes=(NodeSpec(name="m"), NodeSpec(name="slow", speed=0.1), NodeSpec(name="fast")))
-    job = TaskGraphJob(work=Bag(tasks=1), policy=Scripted(what), master="m", workers=("slow", "fast"))
+    job = TaskGraphJob(work=Named(name), policy=Scripted(what), master="m", workers=("slow", "fast"))
     result = run(Scenario(cluster=cluster, job=job), 0)
     found = result.ledger
 

@@ -21,7 +21,7 @@ from tests.recovery.stores import finish
 REFUSALS = {"target_down": NodeDown, "link_down": LinkDown, "partition": Partitioned, "overloaded": Overloaded}
 
 
-def asked(causes, *, attempts=None, latency_s=0.0):
+def asked(causes, *, attempts=None, latency_s=0.0, transfer_s=0.0):
     """A node that asks another, while the network drops the first attempts for these causes."""
     env = Environment()
     network = NetworkSpec(failures="reported", latency=Constant(value=latency_s), bandwidth_bytes_per_s=None)
@@ -34,7 +34,8 @@ def asked(causes, *, attempts=None, latency_s=0.0):
             node.reply((yield node.receive("question")), "answer")
 
     cluster["n-1"].boot(answer)
-    return cluster, finish(cluster, ask(cluster["n-0"], "n-1", "question", timeout_s=0.5, attempts=attempts))
+    asking = ask(cluster["n-0"], "n-1", "question", timeout_s=0.5, attempts=attempts, transfer_s=transfer_s)
+    return cluster, finish(cluster, asking)
 
 
 @pytest.mark.parametrize("cause", [*REFUSALS, "loss"])
@@ -43,6 +44,13 @@ def test_whoever_is_refused_asks_again_when_the_retry_time_has_passed(cause):
 
     assert reply.body == "answer"
     assert [row["time_s"] for row in cluster.trace.rows("send") if row["target"] == "n-1"] == [0, 0.5, 1.0, 1.5]
+
+
+def test_bytes_that_may_be_under_way_are_waited_for_and_twice_as_long_each_time():
+    cluster, reply = asked(["loss"] * 3, transfer_s=0.25)
+
+    assert reply.body == "answer"
+    assert [row["time_s"] for row in cluster.trace.rows("send") if row["target"] == "n-1"] == [0, 0.75, 1.75, 3.25]
 
 
 @pytest.mark.parametrize("cause", REFUSALS)

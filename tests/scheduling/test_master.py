@@ -9,7 +9,7 @@ from simcluster.engine import Constant, Environment, Trace
 from simcluster.faults import CrashNode
 from simcluster.recovery import Timeout
 from simcluster.scheduling import Functions, TaskGraphJob, fifo
-from simcluster.scheduling.worker import fetch
+from simcluster.scheduling.fetches import fetch
 
 
 def independent(count, flops=1e7):

@@ -130,6 +130,11 @@ def _frozen_other(value: Any) -> tuple[Any, float]:
 
 
 def _frozen_mapping(value: Mapping[Any, Any]) -> tuple[Mapping[Any, Any], float]:
+    if len(value) == 1:  # as most outputs of tasks
+        for key, part in value.items():
+            frozen_key, key_bytes = freeze(key)
+            frozen_part, part_bytes = freeze(part)
+            return MappingProxyType({frozen_key: frozen_part}), key_bytes + part_bytes
     keys, keys_bytes = _frozen_items(value.keys())
     parts, parts_bytes = _frozen_items(value.values())
     return MappingProxyType(dict(zip(keys, parts, strict=True))), keys_bytes + parts_bytes

@@ -44,7 +44,7 @@ class DecentralisedJob(Spec):
     retry_s: Period = 0.1
     """After how long a request without a reply is sent again, and those tasks are looked for that are under way."""
     attempts: Count = 4
-    """How often an output is asked for, each ``retry_s``, before it counts as lost."""
+    """How often an output is asked for, each ``retry_s`` and what its bytes take, before it counts as lost."""
     suspicion: AnySuspicion | None = None
     """When a worker that was asked is silent too long: what it kept is done again (``None``: 4 ``retry_s``)."""
     name: Name = "decentralised"

@@ -11,9 +11,10 @@ from simcluster.cluster import UNANSWERED, Message, Node
 from simcluster.engine import Event
 from simcluster.recovery import Watch, ask
 from simcluster.scheduling.decentralised.protocols import Spawn
+from simcluster.scheduling.fetches import ORDER_BYTES, collect
 from simcluster.scheduling.graph import Output
 from simcluster.scheduling.lineage import Lineage
-from simcluster.scheduling.worker import ORDER_BYTES, fetch_all
+from simcluster.scheduling.transfers import PATIENCE, Transfers
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -36,7 +37,9 @@ def keep(
 ) -> Generator[Event, Any, None]:
     """The ledger's program; ``finish`` is called with the outputs of the tasks that have no successor.
 
-    It takes "done" (task, what its worker has spawned itself) and "lost" (task, what it takes, who does not give that).
+    It takes "done" (task, what its worker has spawned itself, the size of its output) and "lost" (task, what it takes,
+    who does not give that).
+
     A ledger that starts anew asks all workers what they keep. Every ``retry_s`` it asks them, in a "census", who has
     the tasks that have been under way so long, and lets those be placed again that nobody has.
     """
@@ -86,6 +89,8 @@ class Ledger:
         self._ordered: dict[str, None] = {}  # what was under way once
         self._spawned: dict[str, None] = {}  # by workers, before all that it takes was reported
         self._missed: dict[str, int] = {}
+        self._sizes: dict[str, float] = {}  # of outputs, in bytes
+        self._transfers = Transfers(graph.pred, node.cluster.network.expected_s)
         self._later: list[tuple[float, int, str]] = []  # a heap: what may begin when it is released
         self._numbers = count()
         self._answers: dict[tuple[str, Any], Any] = {}  # to whom, to which request
@@ -104,10 +109,10 @@ class Ledger:
 
     def order(self, task: str) -> Spawn:
         """What is said to who shall do a task; from now on it has been ordered before."""
-        holders = tuple(self.lineage.holders.get(before, "") for before in self.lineage.before.get(task, ()))
+        holders = self._holders_of(task)
         again = task in self._ordered
         self._ordered[task] = None
-        return Spawn(task, holders, again)
+        return Spawn(task, holders, again, PATIENCE * max(map(self._transfers.load_s, holders), default=0.0))
 
     def send(self, worker: str, tasks: Sequence[str]) -> None:
         """Let a worker do these."""
@@ -149,13 +154,19 @@ class Ledger:
         self.lineage.changed.clear()
         return found
 
+    def _holders_of(self, task: str) -> tuple[str, ...]:
+        return tuple(self.lineage.holders.get(before, "") for before in self.lineage.before.get(task, ()))
+
     def _begin(self, task: str) -> None:
         self.lineage.begin(task)
+        if task in self.lineage.before:  # whoever does it is connected about as this node is
+            self._transfers.begin(task, task, self.node.name, self._holders_of(task), loads_node=False)
         self._since_s[task] = self.node.env.now
 
     def _stop(self, task: str) -> None:
         if task in self._since_s:
             del self._since_s[task]
+            self._transfers.end(task)
             self._missed.pop(task, None)
             self.side.forget(task)
             self.lineage.stop(task)
@@ -176,7 +187,7 @@ class Ledger:
         return answer
 
     def _done(self, message: Message) -> list[Spawn]:
-        task, spawned = message.body
+        task, spawned, self._sizes[task] = message.body
         self._keep(task, message.source)
         self._spawned.update({each: None for each in spawned if each not in self._ordered})
         return [self.order(each) for each in self.side.place(self._ready(), message.source)]
@@ -203,7 +214,7 @@ class Ledger:
         """Take the last census, and begin the next if something has been under way for long."""
         now_s, job = self.node.env.now, self.job
         if self._round is not None:
-            self.watch.look(now_s)
+            self.watch.look(now_s, self._silent(now_s))
             asked = [worker for worker in job.workers if not self.watch.suspected[worker]]
             if asked and all(worker in self._claimed for worker in asked):
                 claimed = set().union(*self._claimed.values())
@@ -225,6 +236,15 @@ class Ledger:
         keys = list(dict.fromkeys(self._key(task) for task in overdue))
         for worker in job.workers:
             self.node.send(worker, f"{job.name}.census", (self._rounds, keys), size_bytes=ORDER_BYTES * len(keys))
+
+    def _silent(self, now_s: float) -> list[str]:
+        """Who has said nothing for longer than the bytes take that may be before it, on its way to here or there."""
+        found, longest_s = [], self._transfers.longest_s(self._since_s)
+        for worker in self.job.workers:
+            load_s = self._transfers.load_s(worker) + self.node.cluster[worker].spec.cores * longest_s
+            if self.watch.silent_s(worker, now_s) > PATIENCE * load_s:
+                found.append(worker)
+        return found
 
     def _key(self, task: str) -> tuple[bool, Any]:
         """By what it is looked for: its name, or not."""
@@ -259,15 +279,4 @@ class Ledger:
 
     def collect(self) -> Generator[Event, Any, dict[str, Output] | None]:
         """The outputs of the last tasks, or ``None`` when one has been lost meanwhile."""
-        outputs: dict[str, Output] = {}
-        by_holder: dict[str, list[str]] = {}
-        for task in self.lineage.last:
-            by_holder.setdefault(self.lineage.holders[task], []).append(task)
-        for holder, tasks in by_holder.items():
-            found = yield from fetch_all(self.node, self.job, holder, tasks)  # type: ignore[arg-type]
-            outputs.update(found)
-            for task in tasks:
-                if task not in found:
-                    self.lineage.lose(task, holder)
-                    return None
-        return {task: outputs[task] for task in self.lineage.last}
+        return collect(self.node, self.job, self.lineage, self._sizes)

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
 
 class Spawn(NamedTuple):
-    """A task to be done: who keeps what it takes, in the order of its edges; ``again``: it was ordered before."""
+    """A task to be done: who keeps what it takes, in the order of its edges; ``again``: it was ordered before.
+
+    What is taken from these is expected to keep them busy for so long that it may take ``wait_s`` until it comes.
+    """
 
     task: str
     holders: tuple[str, ...]
     again: bool
+    wait_s: float = 0.0
 
 
 Takes = Mapping[str, Callable[[Message], None]]

@@ -12,7 +12,7 @@ from simcluster.engine import Count, Program, Spec, stream
 from simcluster.scheduling.decentralised.ledger import Ledger
 from simcluster.scheduling.decentralised.protocols import Spawn, Takes
 from simcluster.scheduling.decentralised.worker import Worker
-from simcluster.scheduling.worker import ORDER_BYTES
+from simcluster.scheduling.fetches import ORDER_BYTES
 
 
 class Sparrow(Spec):

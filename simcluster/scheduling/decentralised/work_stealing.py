@@ -13,7 +13,7 @@ from simcluster.engine import Period, Program, Spec
 from simcluster.scheduling.decentralised.ledger import OVER, Ledger
 from simcluster.scheduling.decentralised.protocols import Spawn, Takes
 from simcluster.scheduling.decentralised.worker import Worker
-from simcluster.scheduling.worker import ORDER_BYTES
+from simcluster.scheduling.fetches import ORDER_BYTES
 
 
 class WorkStealing(Spec):

@@ -11,8 +11,9 @@ from simcluster.engine import Event, Program
 from simcluster.recovery import ask
 from simcluster.scheduling.decentralised.ledger import OVER
 from simcluster.scheduling.decentralised.protocols import Spawn
+from simcluster.scheduling.fetches import ORDER_BYTES, fetch
 from simcluster.scheduling.graph import Task, check_output
-from simcluster.scheduling.worker import ORDER_BYTES, fetch
+from simcluster.scheduling.transfers import Transfers
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -51,6 +52,7 @@ class Worker:
         self._running: dict[str, None] = {}
         self._outputs: dict[str, Sealed] = {}  # several tasks take them
         self._reporting: dict[str, None] = {}
+        self._transfers = Transfers(graph.pred, node.cluster.network.expected_s)
         self._record_begin = node.cluster.trace.recorder("task_begin", "task", "node")
         self._record_end = node.cluster.trace.recorder("task_end", "task", "node")
         self.takes = {
@@ -94,11 +96,13 @@ class Worker:
         """The job is over: nothing more is looked for."""
         self.over = True
 
-    def _run(self, name: str, holders: tuple[str, ...], again: bool) -> Program:
+    def _run(self, name: str, holders: tuple[str, ...], again: bool, wait_s: float) -> Program:
         task: Task = self._graph.nodes[name]["task"]
         edges = list(self._graph.pred[name].items())
+        self._transfers.begin(name, name, self.node.name, holders)
+        wait_s += self._transfers.wait_s(self.node.name, holders)
         fetches = [
-            self.node.spawn(self._fetch(before, edge["part"], holder))
+            self.node.spawn(self._fetch(before, edge["part"], holder, wait_s))
             for (before, edge), holder in zip(edges, holders, strict=True)
         ]
         parts, lost = [], None
@@ -106,6 +110,7 @@ class Worker:
             held, part = yield fetched
             parts.append(part)
             lost = lost if held else (name, before, holder)
+        self._transfers.end(name)
         if lost is not None:
             del self._running[name]
             self.node.spawn(self._tell("lost", lost))
@@ -132,17 +137,19 @@ class Worker:
                 found.append(Spawn(after, (self.node.name,) * len(before), False))
         return found
 
-    def _fetch(self, before: str, part: str, holder: str) -> Generator[Event, Any, tuple[bool, Any]]:
+    def _fetch(
+        self, before: str, part: str, holder: str, wait_s: float
+    ) -> Generator[Event, Any, tuple[bool, Any]]:
         if before in self._outputs:
             return True, self._outputs[before].value[part]
         if not holder or holder == self.node.name:
             return False, None
-        return (yield from fetch(self.node, self.job, holder, before, part))  # type: ignore[arg-type]
+        return (yield from fetch(self.node, self.job, holder, before, part, wait_s))
 
     def _report(self, task: str, spawned: Sequence[str]) -> None:
         if task not in self._reporting:
             self._reporting[task] = None
-            self.node.spawn(self._tell("done", (task, spawned)))
+            self.node.spawn(self._tell("done", (task, spawned, self._outputs[task].size_bytes)))
 
     def _tell(self, kind: str, body: tuple[Any, ...]) -> Program:
         """Tell the ledger until it replies, with what may begin here now."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
+from simcluster.scheduling.policies.planners.planning import fits
 from simcluster.scheduling.protocols import NodeView, Planner, ReadyTask, Watcher
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ class Planned(Watcher):
     """A policy that gives each node its tasks in the planned order, those of an earlier phase first.
 
     When the nodes that are up change, it has those that are left planned anew; a task that has gone before and is ready
-    again (its node crashed) goes at once, and so would one that is ``done`` when a master begins. Raises ``ValueError``
-    for a plan that leaves out a task or names other nodes.
+    again (its node crashed) goes at once, and so would one that is ``done`` when a master begins. A task that fits on
+    no node that is up waits for one, and nothing waits for it. Raises ``ValueError`` for a plan that leaves out a task,
+    names other nodes, or one that is too small where another is not.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Planned(Watcher):
         self._phases = phases or {}
         self._planner, self._graph, self._transfer_s = planner, graph, transfer_s
         self._plans: dict[tuple[str, ...], Plan] = {}
+        self._without: dict[tuple[str, ...], dict[str, None]] = {}  # of each plan: what fits on none of its nodes
         self._lefts: dict[tuple[str, ...], dict[str, deque[str]]] = {}  # of each plan: each node's that have not gone
         self._started: set[str] = set(done)
         self._place = {node.name: place for place, node in enumerate(nodes)}
@@ -46,6 +49,7 @@ class Planned(Watcher):
         self._plan: Plan | None = None
         self._left: dict[str, deque[str]] = {}
         self._free: list[tuple[float, int, str]] = []  # a heap: when it shall begin, since when it is ready, which
+        self._homeless: dict[str, None] = {}  # what fits on no node that is up
 
     def __call__(self, ready: Sequence[ReadyTask], nodes: Sequence[NodeView]) -> tuple[str, str] | None:
         """The task that is planned first of those that may go."""
@@ -65,7 +69,9 @@ class Planned(Watcher):
         """It may go, when it is the next on its node, or has gone before."""
         self._changes += 1
         self._ready[task.name] = self._changes
-        if self._plan is not None and (task.name in self._started or self._is_next(task.name)):
+        if self._plan is None or task.name in self._homeless:
+            return
+        if task.name in self._started or self._is_next(task.name):
             self._release(task.name)
 
     def task_gone(self, name: str) -> None:
@@ -111,7 +117,12 @@ class Planned(Watcher):
         plan = self._plan = self._plans[up]
         self._left = self._lefts[up]
         heads = {self._next(name) for name in up}
-        free = [task for task in self._ready if task in self._started or task in heads]
+        self._homeless = self._without[up]
+        free = [
+            task
+            for task in self._ready
+            if task not in self._homeless and (task in self._started or task in heads)
+        ]
         self._free = [(plan[task][1], self._ready[task], task) for task in free]
         heapify(self._free)
         return plan
@@ -145,7 +156,26 @@ class Planned(Watcher):
                     f"a plan must give each task one of the nodes {list(up)} and a time, "
                     f"got {plan.get(task)} for {task!r}"
                 )
+        homeless = self._without[up] = self._check_rooms(plan, {node.name: node for node in nodes})
         # The sort is stable: tasks that are planned to begin together stay in the order in which they were planned.
         for task in sorted(plan, key=lambda task: (self._phases.get(task, 0), plan[task][1])):
-            left[plan[task][0]].append(task)
+            if task not in homeless:
+                left[plan[task][0]].append(task)
         self._lefts[up] = left
+
+    def _check_rooms(self, plan: Plan, nodes: Mapping[str, NodeView]) -> dict[str, None]:
+        """The tasks that fit on none of the nodes; one that fits on some must be planned on one of these."""
+        somewhere: dict[tuple[int, float], bool] = {}
+        homeless: dict[str, None] = {}
+        for name, attributes in self._graph.nodes.items():
+            task = attributes["task"]
+            if fits(task, nodes[plan[name][0]]):
+                continue
+            need = task.cores, task.memory_bytes
+            if need not in somewhere:
+                somewhere[need] = any(fits(task, node) for node in nodes.values())
+            if somewhere[need]:
+                got = f"{plan[name][0]!r} for {name!r}"
+                raise ValueError(f"a plan must give a task a node that has its cores and its memory, got {got}")
+            homeless[name] = None
+        return homeless

@@ -42,7 +42,13 @@ class Cpop(Spec):
         through = rounded(graph.upward_ranks(means, 1.0) + graph.downward_ranks(means))
         path = _critical_path(instance, through)
         fixed = np.full(len(instance.tasks), -1)
-        fixed[path] = np.argmin(instance.seconds[path].sum(axis=0))
+        there = instance.seconds[path].sum(axis=0)
+        if instance.allowed is None:
+            fixed[path] = np.argmin(there)
+        else:  # the processor on which most of the path fits, of those alike the fastest
+            fitting = instance.allowed[path]
+            best = int(np.lexsort((there, -fitting.sum(axis=0)))[0])
+            fixed[path] = np.where(fitting[:, best], best, -1)
         instance.table.place_in_order(graph.order_by(through), fixed=fixed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,7 +47,9 @@ class LookAhead(Spec):
             finishes = table.finishes(task)
             last = finishes
             if after:
-                last = np.array([_last(table, task, there, after) for there in range(len(finishes))])
+                last = np.array(
+                    [_last(table, task, p, after) if end_s < math.inf else end_s for p, end_s in enumerate(finishes)]
+                )
             table.place(task, int(np.lexsort((finishes, last))[0]))
 
 

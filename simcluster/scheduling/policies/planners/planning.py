@@ -44,6 +44,7 @@ class Instance:
     hosts: NDArray[np.int64]  # of the processors
     graph: TaskGraph
     table: Timetable
+    allowed: NDArray[np.bool_] | None = None  # (tasks, processors); None: every task may run everywhere
 
     def by_upward_rank(self) -> NDArray[np.int64]:
         """The tasks by falling upward rank, the means over the processors on it and the transfers."""
@@ -58,6 +59,20 @@ class Instance:
 def itself(processor: Processor) -> Hashable:
     """The host of a processor that has its own."""
     return processor
+
+
+class Demands(Protocol):
+    """What a task needs of its node."""
+
+    @property
+    def cores(self) -> int:
+        """How many cores it holds."""
+        ...
+
+    @property
+    def memory_bytes(self) -> float:
+        """How much of the memory it holds."""
+        ...
 
 
 class Places(Protocol):
@@ -101,7 +116,8 @@ def expected(graph: nx.DiGraph[Any], nodes: Sequence[NodeView], transfer_s: Tran
     """The instance of a job's task graph: a processor is (node, core).
 
     A task takes an order and a report beside its computing, an edge a request beside its bytes, and a message the mean
-    over pairs of nodes.
+    over pairs of nodes. It may run where it fits, or everywhere where it fits nowhere: it will then wait for a node
+    that is not there now. A task of several cores is planned on one of them.
     """
     per_message_s, per_byte_s = mean_transfer(nodes, transfer_s)
     costs = [data["task"].cost for data in graph.nodes.values()]
@@ -115,8 +131,27 @@ def expected(graph: nx.DiGraph[Any], nodes: Sequence[NodeView], transfer_s: Tran
         [(node.name, core) for node in nodes for core in range(node.cores)],
         np.repeat(seconds, cores, axis=1),
         np.repeat(np.arange(len(nodes)), cores).tolist(),
-        "size_bytes", 2 * per_message_s, per_byte_s,
+        "size_bytes", 2 * per_message_s, per_byte_s, _allowed(graph, nodes),
     )  # fmt: skip
+
+
+def fits(task: Demands, node: NodeView) -> bool:
+    """Whether a node that has nothing to do has the cores and the memory of a task."""
+    return task.cores <= node.cores and task.memory_bytes <= node.memory_bytes
+
+
+def _allowed(graph: nx.DiGraph[Any], nodes: Sequence[NodeView]) -> NDArray[np.bool_] | None:
+    """On which processors each task fits, ``None`` where all fit everywhere."""
+    tasks = [data["task"] for data in graph.nodes.values()]
+    rows: dict[tuple[int, float], list[bool]] = {}
+    for task in tasks:
+        if (need := (task.cores, task.memory_bytes)) not in rows:
+            may = [fits(task, node) for node in nodes]
+            rows[need] = may if any(may) else [True] * len(nodes)
+    if all(all(may) for may in rows.values()):
+        return None
+    found = np.array([rows[task.cores, task.memory_bytes] for task in tasks])
+    return np.repeat(found, [node.cores for node in nodes], axis=1)
 
 
 def _instance(
@@ -127,6 +162,7 @@ def _instance(
     weight: str,
     constant_s: float,
     factor: float,
+    allowed: NDArray[np.bool_] | None = None,
 ) -> Instance:
     tasks = list(graph)
     place = {task: i for i, task in enumerate(tasks)}
@@ -143,8 +179,9 @@ def _instance(
 
         raise ValueError(f"a task graph must not have a cycle, got {nx.find_cycle(graph)}")
     seconds, of_host = np.ascontiguousarray(seconds), np.array(hosts, dtype=np.int64)
-    table = timetable(numbered, seconds, of_host)
-    return Instance(tasks, processors, np.array(priorities, dtype=np.float64), seconds, of_host, numbered, table)
+    table = timetable(numbered, seconds, of_host, allowed)
+    urgent = np.array(priorities, dtype=np.float64)
+    return Instance(tasks, processors, urgent, seconds, of_host, numbered, table, allowed)
 
 
 def plan(
