@@ -126,39 +126,39 @@ class TaskGraphJob(Spec):
     def check(self, cluster: ClusterSpec) -> None:
         """Raise ``ValueError`` for work that makes no task graph, by that of seed 0, or none that workers can do."""
         with suppress(MissingFile):  # it may be there where this is run
-            needs, gangs = self._needs
-            for cores, memory_bytes, name in needs:
-                specs = [spec for spec in cluster.nodes if spec.name in self.workers]
-                if specs and not any(
-                    cores <= spec.cores and (spec.memory_bytes is None or memory_bytes <= spec.memory_bytes)
-                    for spec in specs
-                ):
-                    rule = "work: a task must have no more cores and memory than one of the workers"
-                    raise ValueError(f"{rule}, got {cores} cores and {memory_bytes:g} bytes for {name!r}")
-            for gang, tasks in gangs.items():
-                check_gang(gang, tasks, [spec for spec in cluster.nodes if spec.name in self.workers])
+            self._check_room(*self._needs, cluster)
 
     @cached_property
-    def _needs(self) -> tuple[list[tuple[int, float, str]], dict[str, list[Task]]]:
-        """What each kind of task needs, with the name of one, and the tasks of each gang, by the graph of seed 0."""
+    def _needs(self) -> tuple[dict[tuple[int, float], str], dict[str, list[Task]]]:
         graph = self.work.graph(0)
         check_graph(graph)
         check_gangs(graph, self.execution.phases(graph), getattr(self.execution, "at_once", None))
-        needs: dict[tuple[int, float], str] = {}
-        gangs: dict[str, list[Task]] = {}
-        for name, attributes in graph.nodes.items():
-            task: Task = attributes["task"]
-            needs.setdefault((task.cores, task.memory_bytes), name)
-            if task.gang:
-                gangs.setdefault(task.gang, []).append(task)
-        return [(*need, name) for need, name in needs.items()], gangs
+        return _needs_of(dict(graph.nodes(data="task")))
+
+    def _check_room(
+        self, needs: Mapping[tuple[int, float], str], gangs: Mapping[str, list[Task]], cluster: ClusterSpec
+    ) -> None:
+        specs = [spec for spec in cluster.nodes if spec.name in self.workers]
+        for (cores, memory_bytes), name in needs.items():
+            if specs and not any(
+                cores <= spec.cores and (spec.memory_bytes is None or memory_bytes <= spec.memory_bytes)
+                for spec in specs
+            ):
+                rule = "work: a task must have no more cores and memory than one of the workers"
+                raise ValueError(f"{rule}, got {cores} cores and {memory_bytes:g} bytes for {name!r}")
+        for gang, tasks in gangs.items():
+            check_gang(gang, tasks, specs)
 
     def start(self, cluster: Cluster, seed: int) -> Event:
-        """Boot the workers and the master; the event's value is the work's outcome."""
+        """Boot the workers and the master; the event's value is the work's outcome.
+
+        Raises ``ValueError`` for a graph of this seed that the workers have no room for.
+        """
         if self.recovery is not None:
             self.recovery.start(cluster)
         graph = self.work.graph(seed)
         tasks: dict[str, Task] = dict(graph.nodes(data="task"))
+        self._check_room(*_needs_of(tasks), cluster.spec)
         before = {task: dict(graph.pred[task]) for task in dict.fromkeys(after for _, after in graph.edges)}
         done, numbers = cluster.env.event(), count()
 
@@ -189,6 +189,17 @@ class TaskGraphJob(Spec):
     def series(self, result: Ran) -> dict[str, Any]:
         """Tables: ``spans``, ``attempts``, ``utilisation``, and ``jobs`` of a stream."""
         return outputs.series(self, result)
+
+
+def _needs_of(tasks: Mapping[str, Task]) -> tuple[dict[tuple[int, float], str], dict[str, list[Task]]]:
+    """What each kind of task needs, cores and bytes of memory, with the name of one, and the tasks of each gang."""
+    needs: dict[tuple[int, float], str] = {}
+    gangs: dict[str, list[Task]] = {}
+    for name, task in tasks.items():
+        needs.setdefault((task.cores, task.memory_bytes), name)
+        if task.gang:
+            gangs.setdefault(task.gang, []).append(task)
+    return needs, gangs
 
 
 def _fresh(job: TaskGraphJob, graph: nx.DiGraph[Any], cluster: Cluster, seed: int, done: Sequence[str]) -> Watcher:

@@ -2,12 +2,14 @@
 
 import math
 
+import networkx as nx
 import pytest
 
 from simcluster import Scenario, run
 from simcluster.cluster import ClusterSpec, NodeSpec
 from simcluster.faults import CrashNode, ExhaustMemory, IsolateNode, LoseMessages, SlowNode
-from simcluster.scheduling import Gang, GaveUp, Preempt, Serial, Speculate, Task, TaskGraphJob, Wait, fifo
+from simcluster.kernels import Call, Cost
+from simcluster.scheduling import Gang, GaveUp, Preempt, Serial, Speculate, Task, TaskGraphJob, Wait, add_task, fifo
 from tests.scheduling.watching import LATENCY_S, SECOND, AnyPolicyAtAll, Checked, Says, bag, done, times
 
 # Preemption
@@ -114,6 +116,28 @@ def test_no_node_gets_what_it_could_never_hold():
     )  # fmt: skip
     with pytest.raises(ValueError, match="a node that has the cores and the memory of the task, got 'small'"):
         run(Scenario(cluster=cluster, job=job), 0)
+
+
+class Wider:
+    """A task that asks for as many cores as the seed says, and one more."""
+
+    def graph(self, seed):
+        """The task."""
+        graph = nx.DiGraph()
+        add_task(graph, "a", Task(lambda: Call(dict, Cost(SECOND, 0.0)), Cost(SECOND, 0.0), cores=1 + seed))
+        return graph
+
+    def outcome(self, outputs):
+        """Nothing."""
+
+
+def test_a_task_that_only_another_seed_makes_too_wide_does_not_wait_for_ever():
+    job = TaskGraphJob(work=Wider(), policy=fifo, master="m", workers=("w",))
+    scenario = Scenario(cluster=ClusterSpec(nodes=(NodeSpec(name="m"), NodeSpec(name="w"))), job=job)
+
+    assert run(scenario, 0).ended == "finished"
+    with pytest.raises(ValueError, match="must have no more cores and memory than one of the workers, got 2 cores"):
+        run(scenario, 1)
 
 
 def test_a_task_waits_for_memory_that_a_fault_withholds():
