@@ -123,10 +123,10 @@ def random_choice_s(load: float, queries: int) -> list[float]:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Median and 99th percentile against the offered load, with theory beside random choice, by kind of machines."""
-    across, along = "offered load (share of all replicas’ capacity)", "sojourn time of a query (ms)"
+    """Median and 99th percentile against the offered load, with theory beside random choice; the latter by machines."""
+    across, along = "offered load (share of capacity)", "sojourn time of a query (ms)"
     several = table["machines"].nunique() > 1
-    shown = [("alike", q) for q in PERCENTILES] + [("unequal", 99)] * several
+    shown = [(kind, 99) for kind in MACHINES] if several else [("alike", q) for q in PERCENTILES]
     panels = [
         Panel(
             "load", f"sojourn_s_p{q}", across, along, f"{PERCENTILES[q]}{f', machines {kind}' * several}",
@@ -138,12 +138,14 @@ def draw(table: pd.DataFrame) -> Figure:
     drawn, axes = curves(table, "balancer", panels, QUESTION, about)
     loads, queries = sorted(table["load"].unique()), int(table["queries"].max())
     theory_s = np.transpose([random_choice_s(load, queries) for load in loads])
-    for panel, expected_s in zip(axes, theory_s, strict=False):
-        panel.plot(loads, 1e3 * expected_s, color="0.3", linewidth=1.0, label=f"random, in theory, {queries} queries")
+    for panel, (kind, q) in zip(axes, shown, strict=True):
+        known = loads if kind == "alike" else []  # beside the last panel stands the legend of all
+        expected_ms = 1e3 * theory_s[list(PERCENTILES).index(q)][: len(known)]
+        panel.plot(known, expected_ms, color="0.3", linewidth=1.0, label=f"random, in theory, {queries} queries")
     for panel in axes:
         plain_log(panel.yaxis, (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
         panel.set_ylim(5, 7000 if several else 700)
-    legend(axes[0])
+    legend(axes[-1] if several else axes[0], points=10 if several else 12)
     return drawn
 
 
