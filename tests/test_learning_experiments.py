@@ -1,10 +1,9 @@
 """What the small versions of the experiments on learning find, as docs/experiments.md says of the whole."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from small_experiments import answers, assert_answered
 
 from experiments import (
     algorithms,
@@ -38,35 +37,16 @@ MODULES = {
     "recovery": recovery,
     "detectors": detectors,
 }
-PAGE = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = range(2)
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(scope="module")
-def answer(tmp_path_factory):
-    """The answer of an experiment's small version, which runs once; its files are in a folder of the module's."""
-    found, out = {}, tmp_path_factory.mktemp("out")
-
-    def of(name):
-        if name not in found:
-            found[name] = MODULES[name].experiment.compare(SEEDS, small=True, out=out)
-        return found[name]
-
-    return of
+answer = answers(MODULES, SEEDS)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page(name, answer):
-    found = answer(name)
-
-    assert found.picture.stat().st_size > 10_000
-    assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
-    runs = found.table.groupby(["seed", *found.experiment.labels]).ngroups
-    assert runs == len(found.experiment.scenarios(True)) * len(SEEDS)
-    assert not found.table.isna().any(axis=None)
-    assert f"## `experiments/{name}.py`: {found.experiment.question[0].lower()}{found.experiment.question[1:]}" in PAGE
+    assert_answered(name, answer(name), SEEDS)
 
 
 def test_more_workers_give_the_same_answer_later_than_the_laws_say(answer):

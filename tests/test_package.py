@@ -3,7 +3,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from learning_experiments import BESIDE_THE_DEMO
+from small_experiments import BESIDE_THE_DEMO
 
 import simcluster
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from command_line_page import PAGE, page
-from learning_experiments import BESIDE_THE_DEMO
+from small_experiments import BESIDE_THE_DEMO
 
 import simcluster
 from simcluster import cli

@@ -1,9 +1,7 @@
 """The experiments on replicated data, in their small version: each finds what its page says."""
 
-from pathlib import Path
-
-import pandas as pd
 import pytest
+from small_experiments import answers, assert_answered
 
 from experiments import (
     consistency_levels,
@@ -22,32 +20,14 @@ MODULES = {
     "partition_and_heal": partition_and_heal,
     "replicated_training": replicated_training,
 }
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = (0, 1)
 
-
-@pytest.fixture(scope="module")
-def answer(tmp_path_factory):
-    """The answer of an experiment's small version, which runs once."""
-    found, out = {}, tmp_path_factory.mktemp("out")
-
-    def of(name):
-        if name not in found:
-            found[name] = MODULES[name].experiment.compare(SEEDS, small=True, out=out)
-        return found[name]
-
-    return of
+answer = answers(MODULES, SEEDS)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_experiment_has_a_picture_a_table_and_a_verdict(name, answer):
-    found = answer(name)
-
-    assert found.picture.stat().st_size > 10_000
-    assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
-    runs = found.table.groupby(["seed", *found.experiment.labels]).ngroups
-    assert runs == len(found.experiment.scenarios(True)) * len(SEEDS)
-    assert not found.table.isna().any(axis=None)
+def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page(name, answer):
+    assert_answered(name, answer(name), SEEDS)
 
 
 def test_what_is_available_in_a_partition_is_not_linearizable_and_what_is_linearizable_is_not_available(answer):
@@ -77,12 +57,6 @@ def test_quorums_that_meet_see_every_write_and_those_that_do_not_see_it_in_time(
     assert (shares["R = 2, W = 2"] == 1.0).all()
     assert shares["R = 1, W = 1"].iloc[0] == pytest.approx(0.44, abs=0.1)  # of 220 pairs
     assert shares["R = 1, W = 1"].iloc[-1] > 0.97
-
-
-@pytest.mark.parametrize("name", ["raft_availability", "partition_and_heal", "replicated_training"])
-def test_an_experiment_has_its_section_on_the_page(name):
-    question = MODULES[name].experiment.question
-    assert f"## `experiments/{name}.py`: {question[0].lower()}{question[1:]}" in PAGE
 
 
 def test_raft_is_silent_for_a_timeout_and_a_fifth_and_six_ways_of_a_message_and_not_much_longer(answer):

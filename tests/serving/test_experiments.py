@@ -1,41 +1,21 @@
 """The experiments on balancers and autoscaling, in their small version: each finds what its page says."""
 
-from pathlib import Path
-
-import pandas as pd
 import pytest
+from small_experiments import answers, assert_answered
 
 from experiments import autoscaling, load_balancing, stale_information
 
 pytestmark = pytest.mark.slow
 
 MODULES = {"load_balancing": load_balancing, "stale_information": stale_information, "autoscaling": autoscaling}
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "experiments.md").read_text(encoding="utf-8")
 SEEDS = (0, 1, 2)
 
-
-@pytest.fixture(scope="module")
-def answer(tmp_path_factory):
-    """The answer of an experiment's small version, which runs once."""
-    found, out = {}, tmp_path_factory.mktemp("out")
-
-    def of(name):
-        if name not in found:
-            found[name] = MODULES[name].experiment.compare(SEEDS, small=True, out=out)
-        return found[name]
-
-    return of
+answer = answers(MODULES, SEEDS)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_an_experiment_has_a_picture_a_table_and_a_section_on_the_page(name, answer):
-    found = answer(name)
-
-    assert found.picture.stat().st_size > 10_000
-    assert len(pd.read_csv(found.picture.with_suffix(".csv"), comment="#")) == len(found.table)
-    assert len(found.table) == len(found.experiment.scenarios(True)) * len(SEEDS)
-    assert not found.table.isna().any(axis=None)
-    assert f"## `experiments/{name}.py`: " in PAGE
+def test_an_experiment_has_a_picture_a_table_a_verdict_and_a_finding_on_its_page(name, answer):
+    assert_answered(name, answer(name), SEEDS)
 
 
 def test_whoever_looks_at_queues_beats_whoever_does_not_at_a_high_load(answer):
