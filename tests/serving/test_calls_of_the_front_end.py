@@ -10,7 +10,7 @@ from simcluster.engine import Constant
 from simcluster.faults import CrashNode, KillProgram, LoseMessages, SlowNode
 from simcluster.recovery import HealthChecks
 from simcluster.serving import At, Lru, Poisson, QueueLimit, ServiceJob, Synthetic, UniformKeys, once
-from simcluster.serving.resilience import After, Bulkhead, Hedge, Retry, at_once
+from simcluster.serving.resilience import After, Bulkhead, FixedBackoff, Hedge, Retry, at_once
 
 SERVERS = ("r-0", "r-1", "r-2", "r-3")
 
@@ -144,6 +144,17 @@ def test_the_answer_to_a_hedge_that_was_given_up_is_late_and_comes_to_nobody():
 
     assert [row["node"] for row in rows(result, "late_reply")] == ["f"]
     assert {row["outcome"] for row in rows(result, "attempt_end")} == {"answered", "cancelled"}
+
+
+def test_a_copy_that_is_given_up_while_it_waits_to_ask_again_ends_without_a_word():
+    down = CrashNode(node="r-0", begin_s=0.5, end_s=100.0)
+    later = FixedBackoff(delay_s=5.0)
+    stand = Hedge(delay=After(delay_s=0.2)), Retry(backoff=later)
+    result = served((1.0, 20.0), [down], resilience=stand, timeout_s=0.1, demand_s=0.05)
+
+    assert [row["sojourn_s"] for row in rows(result, "query")] == [pytest.approx(0.25, abs=0.01)] * 2
+    outcomes = [(row["node"], row["outcome"]) for row in rows(result, "attempt_end")]
+    assert outcomes == [("r-0", "timed_out"), ("r-1", "answered")] * 2
 
 
 @pytest.mark.parametrize(("begin_s", "lost"), [(1.05, 0.0), (1.15, 1.0)])
