@@ -4,12 +4,12 @@ And beside Flower's simulation engine, where it is installed (``pip install "flw
 environment, whose Python ``--flower`` names.
 
 64 workers learn softmax regression from their shards, in batches of at most 128 rows: the digits, of which a shard has
-28, the digits thirty times over, of which it has six batches, and generated data of the same width, of which it has
-128; and 1,000 workers from generated data. The loop computes the same gradients with the same kernel on the same rows,
-and descends: by the sum of a step's where training is bulk-synchronous, by each in the order of its arrival where it is
-asynchronous. That the parameters agree is asserted. A worker-step is an update where nobody waits. All take turns;
-times are those of the process, so what else runs on the machine does not count, except for the caches it takes. Prints
-the ratio of medians, and in brackets that of the least.
+28, five times over, all 140 of a shard, and thirty times over, of which six batches are drawn, and generated data of
+the same width, of which it has 128; and 1,000 workers from generated data. The loop computes the same gradients with
+the same kernel on the same rows, and descends: by the sum of a step's where training is bulk-synchronous, by each in
+the order of its arrival where it is asynchronous. That the parameters agree is asserted. A worker-step is an update
+where nobody waits. All take turns; times are those of the process, so what else runs on the machine does not count,
+except for the caches it takes. Prints the ratio of medians, and in brackets that of the least.
 
 A ring of 256 workers adds up 1 MB, beside NumPy's sum of the same arrays. Flower trains the bulk-synchronous digits to
 the same parameters, which is asserted; Ray's processes take all cores that there are, so that its time is the clock's.
@@ -65,14 +65,14 @@ def repeated(times: int) -> DataSource:
 
 
 def compared(
-    source: DataSource, workers: int, steps: int, staleness: float
+    source: DataSource, batch_size: int | None, workers: int, steps: int, staleness: float
 ) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """The run and the loop, which have been seen to agree."""
     cluster = ClusterSpec(nodes=(NodeSpec(name="server"), *nodes("w", workers)))
     job = TrainingJob(
         model=Softmax(l2=L2),
         data=source,
-        batch_size=BATCH,
+        batch_size=batch_size,
         waiting=BoundedStaleness(staleness=staleness),
         exchange=ParameterServer(server="server"),
         workers=cluster.names[1:],
@@ -198,16 +198,17 @@ def main(
     """Compare on each data set and in both ways to wait, print a table."""
     workers, many, members = (4, 8, 4) if small else (WORKERS, MANY, RING)
     steps, fewer = (3, 2) if small else (STEPS, STEPS // 4)
-    cases = [("digits", Bundled(), workers, steps, rounds),
-             ("digits thirty times over", repeated(3 if small else 30), workers, steps, rounds),
-             ("generated", generated(workers), workers, steps, rounds),
-             ("generated", generated(many), many, fewer, 3)]  # fmt: skip
+    cases = [("digits", Bundled(), BATCH, workers, steps, rounds),
+             ("digits five times over", repeated(5), None, workers, steps, rounds),
+             ("digits thirty times over", repeated(3 if small else 30), BATCH, workers, steps, rounds),
+             ("generated", generated(workers), BATCH, workers, steps, rounds),
+             ("generated", generated(many), BATCH, many, fewer, 3)]  # fmt: skip
     figures = {}
     print(f"{'µs for a worker-step':52}{'cluster':>9}{'loop':>9}  ratio        updates/s")
-    for name, source, count, length, often in cases:
+    for name, source, batch_size, count, length, often in cases:
         for how, staleness in WAITING.items():
             label = f"{name}, {count} workers, {how}"
-            figures[label] = times = taken(compared(source, count, length, staleness), often)
+            figures[label] = times = taken(compared(source, batch_size, count, length, staleness), often)
             middle = {way: 1e6 * statistics.median(each) / count / length for way, each in times.items()}
             ratio, least = middle["cluster"] / middle["loop"], min(times["cluster"]) / min(times["loop"])
             print(f"{label:52}{middle['cluster']:9.1f}{middle['loop']:9.1f}  {ratio:.2f} ({least:.2f})"

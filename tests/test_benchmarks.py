@@ -21,7 +21,7 @@ def test_training_on_the_cluster_gives_the_parameters_of_the_loop_whether_it_wai
     file = tmp_path / "training.json"
     training.main(file, rounds=3, small=True)
 
-    assert len(json.loads(file.read_text(encoding="utf-8"))) == 9  # four cases, each in two ways, and the ring
+    assert len(json.loads(file.read_text(encoding="utf-8"))) == 11  # five cases, each in two ways, and the ring
 
 
 def test_a_raft_cluster_serves_what_the_loop_does(capsys):
