@@ -123,14 +123,29 @@ def check_graph(graph: nx.DiGraph[Any]) -> None:
                 raise ValueError(f"an edge must have `{field}`, got {edge!r} from {before!r} to {after!r}")
 
 
-def check_output(graph: nx.DiGraph[Any], name: str, output: Any) -> None:
+Taken = Mapping[Any, Mapping[str, Any]]
+"""Of each task whose output is taken, the parts, and who takes each."""
+
+
+def parts_taken(graph: nx.DiGraph[Any]) -> Taken:
+    """What others take of each task."""
+    taken: dict[Any, dict[str, Any]] = {}
+    for (before, after), edge in graph.edges.items():
+        taken.setdefault(before, {}).setdefault(edge["part"], after)
+    return taken
+
+
+def check_output(taken: Taken, name: str, output: Any) -> None:
     """Raise ``TypeError`` for an output that is no mapping, ``ValueError`` for one without a part that is taken."""
-    if not isinstance(output, Mapping):
+    if type(output) is not dict and not isinstance(output, Mapping):
         raise TypeError(f"the output of a task must map parts to values, got {output!r} of {name!r}")
-    for after, edge in graph.adj[name].items():
-        if edge["part"] not in output:
-            rule = f"the output of a task must have the part that {after!r} takes, {edge['part']!r}"
+    for part, after in taken.get(name, _NOTHING).items():
+        if part not in output:
+            rule = f"the output of a task must have the part that {after!r} takes, {part!r}"
             raise ValueError(f"{rule}, got {list(output)} of {name!r}")
+
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 def check_gangs(graph: nx.DiGraph[Any], phases: Mapping[str, int], at_once: int | None) -> None:

@@ -23,11 +23,12 @@ from simcluster.scheduling import outputs
 from simcluster.scheduling.attempts import view_of
 from simcluster.scheduling.execution import AnyExecution, Parallel
 from simcluster.scheduling.gangs import check_gang
-from simcluster.scheduling.graph import Output, Task, check_gangs, check_graph
+from simcluster.scheduling.graph import Output, Task, check_gangs, check_graph, parts_taken
 from simcluster.scheduling.master import Ends, schedule
 from simcluster.scheduling.policies import AnyPolicy, Heft
 from simcluster.scheduling.policies.planned import Planned
 from simcluster.scheduling.protocols import Setting, Watcher
+from simcluster.scheduling.uncollected import uncollected
 from simcluster.scheduling.watching import narrowed, watching
 from simcluster.scheduling.work import AnyWork, GridSearch
 from simcluster.scheduling.worker import work
@@ -156,11 +157,11 @@ class TaskGraphJob(Spec):
         """
         if self.recovery is not None:
             self.recovery.start(cluster)
-        graph = self.work.graph(seed)
+        graph = uncollected(self.work.graph)(seed)
         tasks: dict[str, Task] = dict(graph.nodes(data="task"))
         self._check_room(*_needs_of(tasks), cluster.spec)
         before = {task: dict(graph.pred[task]) for task in dict.fromkeys(after for _, after in graph.edges)}
-        done, numbers = cluster.env.event(), count()
+        done, numbers, taken = cluster.env.event(), count(), parts_taken(graph)
 
         def finish(outputs: dict[str, Output]) -> None:
             if not done.triggered:
@@ -173,7 +174,7 @@ class TaskGraphJob(Spec):
                 done.succeed(GaveUp(task, lost, of))
 
         for name in self.workers:
-            program = partial(work, job=self, graph=graph, before=before, tasks=tasks, numbers=numbers)
+            program = partial(work, job=self, before=before, taken=taken, tasks=tasks, numbers=numbers)
             cluster[name].boot(program, f"{self.name}.worker")
         make_watcher, ends = partial(_fresh, self, graph, cluster, seed), Ends(finish, give_up)
         master = partial(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simcluster.cluster import NodeSpec, Ran
 from simcluster.learning import MissingFile
+from simcluster.scheduling.uncollected import uncollected
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -23,7 +24,7 @@ ATTEMPTS = ("task_begin", "task_end", "task_cancel", "crash", "abandoned")
 def graph_of(job: TaskGraphJob | DecentralisedJob, result: Ran) -> nx.DiGraph[Any] | None:
     """The graph that was run; ``None`` where a file that it was made of is gone."""
     try:
-        return job.work.graph(result.seed)
+        return uncollected(job.work.graph)(result.seed)
     except MissingFile:
         return None
 

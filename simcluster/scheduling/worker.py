@@ -12,11 +12,10 @@ from simcluster.cluster.messages.message import Sealed
 from simcluster.engine import Event, Process, Program
 from simcluster.learning import Call
 from simcluster.scheduling.fetches import ORDER_BYTES, fetch
-from simcluster.scheduling.graph import Output, Task, check_output
+from simcluster.scheduling.graph import Output, Taken, Task, check_output
 from simcluster.scheduling.room import Room, Turn
 
 if TYPE_CHECKING:
-    import networkx as nx
 
     from simcluster.scheduling.job import TaskGraphJob
 
@@ -30,8 +29,8 @@ def work(
     node: Node,
     *,
     job: TaskGraphJob,
-    graph: nx.DiGraph[Any],
     before: Takes,
+    taken: Taken,
     tasks: Mapping[str, Task],
     numbers: Iterator[int],
 ) -> Generator[Event, Any, None]:
@@ -44,7 +43,7 @@ def work(
     that is in place. "output" (task, part) asks for a part of an output, or for all of it when ``part`` is empty,
     "outputs" for several whole ones. "ping" asks for a sign of life.
     """
-    worker = _Worker(node, job, graph, before, tasks, next(numbers))
+    worker = _Worker(node, job, before, taken, tasks, next(numbers))
     yield from worker.restore()
     takes = {
         f"{job.name}.run": worker.obey,
@@ -81,13 +80,13 @@ class _Worker:
         self,
         node: Node,
         job: TaskGraphJob,
-        graph: nx.DiGraph[Any],
         before: Takes,
+        taken: Taken,
         tasks: Mapping[str, Task],
         boots: int,
     ) -> None:
         self._node, self._job, self._tasks, self._boots = node, job, tasks, boots
-        self._graph, self._before = graph, before
+        self._before, self._taken = before, taken
         self._since = -1  # the master that was heard last
         self._room = Room(node.env, node.spec.cores, node.spec.memory_bytes)
         self._running: dict[str, _Run] = {}
@@ -231,7 +230,7 @@ class _Worker:
                 self._record_cancel(name, self._node.name)
             self._leave(run)
             return
-        check_output(self._graph, name, output)
+        check_output(self._taken, name, output)
         self._record_end(name, self._node.name)
         self._leave(run)
         del self._running[name]

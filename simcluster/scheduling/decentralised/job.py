@@ -19,6 +19,7 @@ from simcluster.scheduling.decentralised import ledger, worker
 from simcluster.scheduling.decentralised.schedulers import AnyScheduler
 from simcluster.scheduling.decentralised.work_stealing import WorkStealing
 from simcluster.scheduling.graph import Output, check_graph
+from simcluster.scheduling.uncollected import uncollected
 from simcluster.scheduling.work import AnyWork, GridSearch
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class DecentralisedJob(Spec):
 
     def start(self, cluster: Cluster, seed: int) -> Event:
         """Boot the workers and the ledger; the event's value is the work's outcome."""
-        graph, done, boots = self.work.graph(seed), cluster.env.event(), count()
+        graph, done, boots = uncollected(self.work.graph)(seed), cluster.env.event(), count()
 
         def finish(outputs: dict[str, Output]) -> None:
             if not done.triggered:

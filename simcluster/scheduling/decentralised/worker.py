@@ -118,7 +118,7 @@ class Worker:
             return
         self._record_begin(name, self.node.name)
         output = yield self.node.compute(task.run(*parts))
-        check_output(self._graph, name, output)
+        check_output({name: {edge["part"]: after for after, edge in self._graph.adj[name].items()}}, name, output)
         self._record_end(name, self.node.name)
         del self._running[name]
         self._outputs[name] = Sealed(output)

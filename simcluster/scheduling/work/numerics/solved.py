@@ -16,7 +16,6 @@ from simcluster.scheduling.graph import Output
 from simcluster.scheduling.protocols import Computed
 from simcluster.scheduling.work.computations import Synthetic
 from simcluster.scheduling.work.shapes.shape import PART, Piece, Shape, Shaped, assemble, value_of
-from simcluster.scheduling.work.shapes.uncollected import uncollected
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -47,7 +46,6 @@ class Solved(Shaped):
             raise ValueError(f"computation must not be given where real is true, got {self.computation!r}")
         return self
 
-    @uncollected
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph."""
         shape = self.shape(seed)

@@ -13,7 +13,6 @@ from simcluster.learning import Call
 from simcluster.scheduling.graph import Output, Task, add_task
 from simcluster.scheduling.protocols import Computation
 from simcluster.scheduling.work.computations import AnyComputation, Synthetic
-from simcluster.scheduling.work.shapes.uncollected import uncollected
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -49,7 +48,6 @@ class Shaped(Spec):
         """The tasks; what is random about them is drawn from ``seed``."""
         raise NotImplementedError
 
-    @uncollected
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The task graph."""
         return assemble(self.shape(seed), self.computation, seed)

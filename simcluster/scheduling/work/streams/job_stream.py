@@ -22,7 +22,6 @@ from simcluster.engine import (
 )
 from simcluster.scheduling.graph import Output, Task, add_task
 from simcluster.scheduling.work.graphs import AnyGraph
-from simcluster.scheduling.work.shapes.uncollected import uncollected
 from simcluster.scheduling.work.streams.rigid import Rigid
 
 if TYPE_CHECKING:
@@ -72,7 +71,6 @@ class JobStream(Spec):
                 raise ValueError(f"name must not hold {BETWEEN!r}, which ends the name of a job, got {each.name!r}")
         return self
 
-    @uncollected
     def graph(self, seed: int) -> nx.DiGraph[Any]:
         """The graphs of all jobs, side by side, in the order of their arrivals."""
         import networkx as nx

@@ -1,4 +1,4 @@
-"""Graphs of many tasks are built without Python's search for cycles of garbage, of which there is none in them."""
+"""Graphs of many tasks are built without Python looking for cycles of garbage, of which there is none in them."""
 
 from __future__ import annotations
 
