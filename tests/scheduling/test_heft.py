@@ -19,19 +19,24 @@ EDGES = {
 }  # fmt: skip
 
 
-def canonical():
-    """The ten tasks on three processors of Topcuoglu, Hariri and Wu (2002), figure 2."""
+def timed(tasks, edges):
+    """A graph of tasks that take these seconds on three processors, with edges that take these."""
     graph = nx.DiGraph()
-    for task, seconds in SECONDS.items():
+    for task, seconds in tasks.items():
         graph.add_node(task, seconds=dict(zip("PQR", seconds, strict=True)))
-    for (before, after), seconds in EDGES.items():
+    for (before, after), seconds in edges.items():
         graph.add_edge(before, after, seconds=seconds)
     return graph
 
 
+def canonical():
+    """The ten tasks on three processors of Topcuoglu, Hariri and Wu (2002), figure 2."""
+    return timed(SECONDS, EDGES)
+
+
 @st.composite
 def task_graphs(draw):
-    """RandomNodes acyclic graphs of up to a dozen tasks on up to four processors, zero times included."""
+    """Random acyclic graphs of up to a dozen tasks on up to four processors, zero times included."""
     tasks = draw(st.integers(1, 12))
     processors = [f"p{i}" for i in range(draw(st.integers(1, 4)))]
     times = st.integers(0, 9)

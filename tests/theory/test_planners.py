@@ -22,6 +22,7 @@ from simcluster.scheduling import (
 )
 from simcluster.scheduling.policies.planners.planning import itself, timed
 from tests.scheduling.test_heft import canonical
+from tests.scheduling.test_heft import timed as three_processors
 
 pytestmark = pytest.mark.theory
 
@@ -43,12 +44,7 @@ OPTIMISTIC = {
 
 def ten_tasks():
     """The example of the paper on PEFT."""
-    graph = nx.DiGraph()
-    for task, seconds in SECONDS.items():
-        graph.add_node(task, seconds=dict(zip("PQR", seconds, strict=True)))
-    for (before, after), seconds in EDGES.items():
-        graph.add_edge(before, after, seconds=seconds)
-    return graph
+    return three_processors(SECONDS, EDGES)
 
 
 def makespan_s(plan):
