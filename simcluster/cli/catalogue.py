@@ -162,6 +162,6 @@ def _snake(name: str) -> str:
 
 
 def _plural(word: str) -> str:
-    if word.endswith("y"):
+    if word.endswith("y") and not word.endswith(("ay", "ey", "oy")):
         return f"{word[:-1]}ies"
     return word if word.endswith("s") else f"{word}s"

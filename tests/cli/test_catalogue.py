@@ -49,6 +49,12 @@ def test_each_kind_is_one_line_with_its_first_sentence(good):
     assert "``" not in out
 
 
+def test_a_list_is_called_by_the_plural_of_its_part(good):
+    groups = {each["group"] for each in good("list", "--json").json}
+
+    assert {"topologies", "policies", "hedge_delays", "queue_orders", "faults"} <= groups
+
+
 def test_ones_own_kinds_are_listed_where_they_fit(odd, good):
     lines = good("list", "jobs", "--plugin", "odd_parts").out.splitlines()
 
